@@ -1,0 +1,1 @@
+"""The chamber: the neutral sealed evaluation box, the third role."""

@@ -1,0 +1,1 @@
+"""The `parley` command. It imports every room lazily; nobody imports it."""

@@ -1,0 +1,1 @@
+"""The conformance suite that third parties run against their own implementation."""

@@ -1,0 +1,1 @@
+"""The prover: model engines, answering, disclosure budgets and the gRPC server."""

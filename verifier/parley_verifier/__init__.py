@@ -1,0 +1,1 @@
+"""The verifier: test sets, challenges, planning, the gRPC client and the report."""
