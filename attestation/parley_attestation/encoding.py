@@ -17,7 +17,7 @@ MAX_ENVELOPE = 1 << 20  # bytes of one signed payload, and of one protobuf messa
 MAX_CHUNK = 256 << 10  # bytes of one blob chunk
 MAX_STATEMENT = 512 << 10  # bytes of one in-toto statement
 MAX_ITEMS = 1 << 32  # items in a test set
-MAX_UNITS_PER_TURN = 4096  # units of one Challenge
+MAX_UNITS_PER_TURN = 1024  # units of one Challenge; more would not fit an envelope with their proofs
 MAX_BLOB = 1 << 30  # bytes of one detached blob
 SAFE_INTEGER = 1 << 53  # JSON integers stay below this
 

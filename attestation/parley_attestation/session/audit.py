@@ -1,0 +1,234 @@
+"""Room: the session. The audit inside a session: challenged units, grades, the stopping rule.
+
+Everything is derived from committed bytes; nobody sends a grade. The state carries over to a later
+attempt at the same exercise: the order goes on where it stood, answered units keep their commitments,
+and a unit that was challenged and never answered counts against compliance only.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from parley_attestation.encoding import Digest
+from parley_attestation.errors import PeerError, Reason, Role
+from parley_attestation.frametest import FramePlan, FrameTest, threshold_count
+from parley_attestation.grading import Outcome
+from parley_attestation.session.messages import Unit
+from parley_attestation.session.schedule import Frame, UnitName, order
+from parley_attestation.terms import MetricClaim, Terms
+
+
+@dataclass(slots=True)
+class Challenged:
+    """One challenged unit and what the record has shown of it so far.
+
+    `outcomes` has one entry for every metric claim over the unit's frame, once graded; it stays None
+    where content was withheld or no answer came.
+    """
+
+    name: UnitName
+    frame: int
+    prompt_commitment: Digest
+    reference_commitment: Digest
+    output: Digest | None = None  # digest of the blob key || output
+    output_commitment: Digest | None = None
+    outcomes: tuple[Outcome, ...] | None = None
+    unseen: bool = False
+    reproduced: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimAudit:
+    """The frame test of one claim over the counted units of its frame."""
+
+    claim: MetricClaim
+    test: FrameTest
+
+
+@dataclass
+class Audit:
+    """The units of one exercise, in the order in which they were challenged."""
+
+    claims: tuple[MetricClaim, ...]
+    frames: tuple[Frame, ...]
+    declared: tuple[int, ...]
+    units: list[Challenged] = field(default_factory=list)
+    pointers: list[int] = field(default_factory=list)
+    starts: list[list[int]] = field(default_factory=list)
+    opened: int = 0
+    _orders: list[list[UnitName]] = field(default_factory=list)
+
+    @classmethod
+    def begin(cls, terms: Terms, frames: tuple[Frame, ...], declared: tuple[int, ...]) -> "Audit":
+        """An audit before the first challenge.
+
+        Raises:
+            PeerError: BAD_COUNT, where a declared count does not fit its claim.
+        """
+        claims = terms.metric_claims
+        if len(declared) != len(claims):
+            raise PeerError(Reason.BAD_COUNT, f"expected {len(claims)} declared counts, got {len(declared)}")
+        audit = cls(claims, frames, declared, pointers=[0] * len(frames), starts=[[] for _ in frames])
+        for number in range(len(claims)):
+            audit.plan(number)
+        return audit
+
+    def plan(self, number: int) -> FramePlan:
+        """The frame test's plan for metric claim `number`. Raises `PeerError` (BAD_COUNT, BAD_TERMS)."""
+        claim, population = self.claims[number], self.frames[self.frame_of(self.claims[number])]
+        threshold = threshold_count(
+            claim.threshold.numerator, claim.threshold.denominator, population.size, at_most=claim.at_most
+        )
+        if not 1 <= threshold <= population.size:
+            raise PeerError(Reason.BAD_TERMS, f"claim {claim.claim_id}: its threshold decides nothing")
+        declared = self.declared[number] or None
+        if declared is not None and not threshold <= declared <= population.size:
+            raise PeerError(
+                Reason.BAD_COUNT,
+                f"claim {claim.claim_id}: expected a count in {threshold}..{population.size}, got {declared}",
+            )
+        return FramePlan(
+            frame=population.size,
+            threshold=threshold,
+            declared=declared,
+            alpha_compliant=claim.alpha_compliant,
+            alpha_violation=claim.alpha_violation,
+            budget=population.budget,
+        )
+
+    def frame_of(self, claim: MetricClaim) -> int:
+        """Position of the frame that a claim is about."""
+        return next(n for n, f in enumerate(self.frames) if f.stratum == claim.stratum)
+
+    def seed(self, root: Digest, seed: Digest) -> None:
+        """Fix the order of every frame, once both coins are shown."""
+        self._orders = [order(population, root, seed) for population in self.frames]
+
+    def next_units(self, number: int, count: int) -> list[UnitName]:
+        """The next units of a frame in ticket order, at most `count`, within its budget."""
+        start = self.pointers[number]
+        return self._orders[number][start : start + count]
+
+    def check_challenge(self, units: Sequence[Unit]) -> list[int]:
+        """The frame of every unit, where the units are the next ones in ticket order.
+
+        Raises:
+            PeerError: WRONG_INDEX or OVER_BUDGET, provable against the verifier.
+        """
+        pointers, found = list(self.pointers), []
+        for unit in units:
+            number = next((n for n, f in enumerate(self.frames) if unit.item in f), None)
+            if number is None:
+                raise PeerError(Reason.WRONG_INDEX, f"item {unit.item} stands in no population of the terms")
+            at = pointers[number]
+            if at >= self.frames[number].budget:
+                raise PeerError(
+                    Reason.OVER_BUDGET, f"the budget of {self.frames[number].budget} units is used up"
+                )
+            expected = self._orders[number][at]
+            if (unit.item, unit.sample) != expected:
+                raise PeerError(
+                    Reason.WRONG_INDEX,
+                    f"expected unit {expected} next in ticket order, got {(unit.item, unit.sample)}",
+                )
+            pointers[number] += 1
+            found.append(number)
+        return found
+
+    def challenge(self, units: Sequence[Unit], numbers: Sequence[int], unseen: Sequence[bool]) -> None:
+        """Take checked units."""
+        for number in sorted(set(numbers)):
+            self.starts[number].append(self.pointers[number])
+        for unit, number, hidden in zip(units, numbers, unseen, strict=True):
+            self.pointers[number] += 1
+            self.units.append(
+                Challenged(
+                    (unit.item, unit.sample),
+                    number,
+                    unit.prompt_commitment,
+                    unit.reference_commitment,
+                    unseen=hidden,
+                )
+            )
+
+    def waiting(self, count: int) -> list[Challenged]:
+        """The `count` units of the last challenge."""
+        return self.units[len(self.units) - count :]
+
+    def frame_units(self, number: int) -> Iterator[Challenged]:
+        """The challenged units of one frame, in ticket order."""
+        return (unit for unit in self.units if unit.frame == number)
+
+    @property
+    def complete(self) -> bool:
+        """Whether the references of all challenged units have been shown."""
+        return self.opened == len(self.units)
+
+    @property
+    def redacted(self) -> bool:
+        """Whether any content of any unit was withheld."""
+        return any(unit.unseen for unit in self.units)
+
+    def claims_of(self, number: int) -> tuple[MetricClaim, ...]:
+        """The claims over one frame, in the order of the terms."""
+        return tuple(c for c in self.claims if self.frame_of(c) == number)
+
+    def tests(self, *, reproduced: bool = False) -> tuple[tuple[FrameTest, ...], tuple[int, ...]]:
+        """Run every claim's frame test; give the tests and the units that count in each frame.
+
+        With `reproduced`, a unit that a chamber could not reproduce is a failure of every claim, and
+        each test stops at the unit where the first run did.
+        """
+        tests = tuple(FrameTest(self.plan(n)) for n in range(len(self.claims)))
+        counts = []
+        for number in range(len(self.frames)):
+            members = [(n, k) for k, n in enumerate(self._members(number))]
+            count = 0
+            for unit in self.frame_units(number):
+                if all(tests[n].decision is not None for n, _ in members):
+                    break
+                count += 1
+                for n, k in members:
+                    if tests[n].decision is None:
+                        tests[n].observe(self._success(unit, self.claims[n], k, reproduced=reproduced))
+            counts.append(count)
+        return tests, tuple(counts)
+
+    def _members(self, number: int) -> list[int]:
+        return [n for n, claim in enumerate(self.claims) if self.frame_of(claim) == number]
+
+    @staticmethod
+    def _success(unit: Challenged, claim: MetricClaim, position: int, *, reproduced: bool) -> bool | None:
+        if unit.outcomes is None:
+            return None
+        if reproduced and not unit.reproduced:
+            return False
+        return claim.events.counts(unit.outcomes[position]) is not claim.at_most
+
+    def check_stop(self, counts: Sequence[int]) -> tuple[FrameTest, ...]:
+        """Check the announced counts against the grades, once every reference is shown.
+
+        Raises:
+            PeerError: STOP_TOO_EARLY or STOP_TOO_LATE, blaming the verifier.
+        """
+        tests, derived = self.tests()
+        for number, population in enumerate(self.frames):
+            members = self._members(number)
+            decided = all(tests[n].decision is not None for n in members)
+            if not decided or counts[number] < derived[number]:
+                raise PeerError(
+                    Reason.STOP_TOO_EARLY,
+                    f"stratum {population.stratum!r}: stopped at {counts[number]} units, undecided there",
+                ).blame(Role.VERIFIER)
+            if counts[number] > derived[number] or self.starts[number][-1] >= derived[number]:
+                raise PeerError(
+                    Reason.STOP_TOO_LATE,
+                    f"stratum {population.stratum!r}: decided at {derived[number]} units, went on after that",
+                ).blame(Role.VERIFIER)
+        return tests
+
+    def outcome_bytes(self) -> list[bytes]:
+        """One byte per claim and unit: what the result bits commit to, in challenge order."""
+        return [bytes(_CODE[o] for o in unit.outcomes or ()) for unit in self.units]
+
+
+_CODE = {Outcome.FAIL: 0, Outcome.PASS: 1, Outcome.REFUSE: 2, Outcome.INVALID: 3}

@@ -1,0 +1,95 @@
+"""Room: the session. What a session has established, and what a checked message still waits for."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from parley_attestation.encoding import Digest
+from parley_attestation.errors import Role
+from parley_attestation.keys import KeyHistory
+from parley_attestation.model.claim import ModelClaim
+from parley_attestation.registration import TestSet
+from parley_attestation.session.audit import Audit
+from parley_attestation.session.checks import Check
+from parley_attestation.session.turns import Blob, Contents
+from parley_attestation.statement import Statement
+from parley_attestation.terms import Terms
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """SHA-256 digests of the two TLS certificates of a connection."""
+
+    verifier: Digest
+    prover: Digest
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """Who ended a session before its last message, and why."""
+
+    role: Role
+    kind: str  # "decline" or "abort"
+    reason: str
+    detail: str
+
+
+@dataclass
+class Facts:
+    """Facts of one session; each is set once, by the message that shows it."""
+
+    offers: frozenset[tuple[int, int, str]] = frozenset()
+    histories: dict[Role, KeyHistory] = field(default_factory=dict)
+    session_keys: dict[Role, bytes] = field(default_factory=dict)
+    nonces: dict[Role, bytes] = field(default_factory=dict)
+    channel: Channel | None = None
+    session_id: bytes = b""
+    terms: Terms | None = None
+    terms_statement: Statement | None = None
+    test_set: TestSet | None = None
+    model_claim: ModelClaim | None = None
+    attempt: int = 0
+    exercise: Digest | None = None
+    coin_commitments: dict[Role, Digest] = field(default_factory=dict)
+    coins: dict[Role, bytes] = field(default_factory=dict)
+    seed: Digest | None = None
+    audit: Audit | None = None
+    pending: int = 0  # units of the last challenge, while it is unanswered
+    stop_counts: tuple[int, ...] = ()
+    verdict: Statement | None = None
+    acknowledged: dict[Role, Digest] = field(default_factory=dict)
+    result_roots: dict[Role, Digest] = field(default_factory=dict)
+    dissents: dict[Role, str] = field(default_factory=dict)
+    ending: Ending | None = None
+
+
+@dataclass
+class Context:
+    """What the handlers of a machine work with.
+
+    Attributes:
+        contents: Blobs of earlier turns by digest.
+        mode: The mode whose table applies.
+        pins: Root fingerprints the parties must have; an absent role is not pinned.
+        channel: The certificates that the own transport saw; None where there is no transport.
+        facts: What the session has established.
+        checks: How often each check has held.
+    """
+
+    contents: Contents
+    mode: str
+    pins: Mapping[Role, Digest]
+    channel: Channel | None
+    facts: Facts = field(default_factory=Facts)
+    checks: Counter[Check] = field(default_factory=Counter)
+
+
+@dataclass(frozen=True, slots=True)
+class Expect:
+    """A message that holds so far: the sizes of its blobs, and what to do once they are there.
+
+    `finish` raises `PeerError` before it changes anything.
+    """
+
+    sizes: tuple[int, ...]
+    finish: Callable[[Sequence[Blob]], None]

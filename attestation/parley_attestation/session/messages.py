@@ -1,0 +1,427 @@
+"""Room: the session. The signed messages as typed values; read strictly, written once.
+
+A payload is parsed only after its signature has held. Lengths are checked here, once, so that the
+machine works with values that cannot be of the wrong size. Protobuf has no canonical form: nothing
+that was received is ever serialised again.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from google.protobuf.message import DecodeError, Message
+from google.protobuf.unknown_fields import UnknownFieldSet
+from parley.v1 import session_pb2 as pb
+
+from parley_attestation.encoding import MAX_BLOB, MAX_STATEMENT, MAX_UNITS_PER_TURN, Digest, Nonce, Salt
+from parley_attestation.errors import PeerError, Reason, printable
+from parley_attestation.keys import MAX_HISTORY
+from parley_attestation.merkle import MAX_PROOF
+
+MAX_OFFER = 32  # versions, suites or modes in one offer
+MAX_DETAIL = 1000  # characters of a reason in words
+MAX_CLAIMS = 64  # claims in one set of terms
+MAX_EVIDENCE = 16  # statements of evidence in one Accept
+MAX_ATTEMPTS = 64  # attempts at one exercise
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """Where a message stands in its session's chain."""
+
+    session: bytes
+    sequence: int
+    previous: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Hello:
+    """Message 1: what the verifier offers, who it is, and the channel it sees."""
+
+    kind: ClassVar[str] = "hello"
+    versions: tuple[int, ...]
+    suites: tuple[int, ...]
+    modes: tuple[str, ...]
+    key_history: tuple[bytes, ...]
+    nonce: Nonce
+    verifier_tls: Digest
+    prover_tls: Digest
+
+
+@dataclass(frozen=True, slots=True)
+class HelloReply:
+    """Message 2: what the prover chose, who it is, and the channel it sees."""
+
+    kind: ClassVar[str] = "hello-reply"
+    version: int
+    suite: int
+    mode: str
+    key_history: tuple[bytes, ...]
+    nonce: Nonce
+    verifier_tls: Digest
+    prover_tls: Digest
+
+
+@dataclass(frozen=True, slots=True)
+class Propose:
+    """Message 3: the terms, the attempt, the registered test set, a commitment to V's coin."""
+
+    kind: ClassVar[str] = "propose"
+    terms: bytes
+    attempt: int
+    earlier_heads: tuple[Digest, ...]
+    coin_commitment: Digest
+    test_set: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Accept:
+    """Message 4: the terms accepted, declared counts, a commitment to P's coin, claim and evidence."""
+
+    kind: ClassVar[str] = "accept"
+    terms_digest: Digest
+    declared_counts: tuple[int, ...]
+    coin_commitment: Digest
+    model_claim: bytes
+    evidence: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Decline:
+    """Message 4 where the prover refuses."""
+
+    kind: ClassVar[str] = "decline"
+    reason: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Coin:
+    """Messages 5 and 6: a coin and the key that opens its commitment."""
+
+    kind: ClassVar[str] = "coin"
+    coin: Nonce
+    key: Salt
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """One challenged unit and the proof that its item stands in the committed set."""
+
+    item: int
+    sample: int
+    prompt_commitment: Digest
+    reference_commitment: Digest
+    proof: tuple[Digest, ...]
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Challenge:
+    """Message 7: the next units in ticket order; one blob a unit, key || prompt."""
+
+    kind: ClassVar[str] = "challenge"
+    units: tuple[Unit, ...]
+    stream_digest: Digest
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The commitment to one output, and its size in bytes."""
+
+    output_commitment: Digest
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """Message 8: one answer a unit; one blob a unit, key || output."""
+
+    kind: ClassVar[str] = "answers"
+    answers: tuple[Answer, ...]
+    stream_digest: Digest
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """Message 9: how many units of each frame count."""
+
+    kind: ClassVar[str] = "stop"
+    counts: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    """Message 10: references of the next challenged units; one blob a unit, key || reference."""
+
+    kind: ClassVar[str] = "open"
+    sizes: tuple[int, ...]
+    stream_digest: Digest
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """Message 11: a chamber's sealed statement about re-execution."""
+
+    kind: ClassVar[str] = "binding"
+    statement: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledge:
+    """Message 12: the digest of the derived verdict; one blob, seed || result bits."""
+
+    kind: ClassVar[str] = "acknowledge"
+    verdict_digest: Digest
+    result_root: Digest
+    stream_digest: Digest
+
+
+@dataclass(frozen=True, slots=True)
+class Dissent:
+    """Message 12 from a party that objects."""
+
+    kind: ClassVar[str] = "dissent"
+    verdict_digest: Digest
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Abort:
+    """The party whose turn it is ends the session."""
+
+    kind: ClassVar[str] = "abort"
+    reason: str
+    detail: str
+
+
+Body = (
+    Hello
+    | HelloReply
+    | Propose
+    | Accept
+    | Decline
+    | Coin
+    | Challenge
+    | Answers
+    | Stop
+    | Open
+    | Binding
+    | Acknowledge
+    | Dissent
+    | Abort
+)
+
+
+def payload_type(kind: str) -> str:
+    """Media type of a message kind, version 1."""
+    return f"application/vnd.parley.{kind}.v1+proto"
+
+
+def read(kind: str, payload: bytes) -> tuple[Header, Body]:
+    """Parse the payload of message `kind`, whose signature has held.
+
+    Raises:
+        PeerError: MALFORMED, TOO_LARGE or UNKNOWN_FIELD.
+    """
+    protobuf, reader, _ = _CODECS[kind]
+    message = protobuf()
+    try:
+        message.ParseFromString(payload)
+    except DecodeError as error:
+        raise PeerError(Reason.MALFORMED, f"expected a message of kind {kind}") from error
+    _refuse_unknown(message)
+    if not message.HasField("header"):
+        raise PeerError(Reason.MALFORMED, f"expected a header in {kind}")
+    at = message.header
+    if len(at.session_id) not in {0, 32} or len(at.previous) not in {0, 32}:
+        raise PeerError(Reason.MALFORMED, "expected header digests of 32 bytes, or none")
+    return Header(at.session_id, at.sequence, at.previous), reader(message)
+
+
+def write(header: Header, body: Body) -> bytes:
+    """Serialise a message for signing."""
+    _, _, writer = _CODECS[body.kind]
+    message = writer(body)
+    message.header.session_id = header.session
+    message.header.sequence = header.sequence
+    message.header.previous = header.previous
+    return bytes(message.SerializeToString(deterministic=True))
+
+
+def _refuse_unknown(message: Message) -> None:
+    if len(UnknownFieldSet(message)):
+        raise PeerError(Reason.UNKNOWN_FIELD, f"unknown field in {message.DESCRIPTOR.name}")
+    for field, value in message.ListFields():
+        if field.message_type is not None:
+            for inner in (value,) if isinstance(value, Message) else value:
+                _refuse_unknown(inner)
+
+
+def _many(values: Any, low: int, high: int, what: str) -> tuple[Any, ...]:
+    if not low <= len(values) <= high:
+        raise PeerError(Reason.TOO_LARGE, f"expected {low}..{high} {what}, got {len(values)}")
+    return tuple(values)
+
+
+def _statement(value: bytes, what: str) -> bytes:
+    if not 1 <= len(value) <= 2 * MAX_STATEMENT:
+        raise PeerError(Reason.TOO_LARGE, f"expected {what} of 1..{2 * MAX_STATEMENT} bytes")
+    return value
+
+
+def _detail(text: str) -> str:
+    if len(text) > MAX_DETAIL:
+        raise PeerError(Reason.TOO_LARGE, f"expected at most {MAX_DETAIL} characters of detail")
+    return printable(text, MAX_DETAIL)
+
+
+def _size(value: int) -> int:
+    if value > MAX_BLOB:
+        raise PeerError(Reason.TOO_LARGE, f"expected content of at most {MAX_BLOB} bytes")
+    return value
+
+
+def _histories(values: Any) -> tuple[bytes, ...]:
+    entries = _many(values, 1, MAX_HISTORY, "key history entries")
+    return tuple(_statement(entry, "a key history entry") for entry in entries)
+
+
+def _digests(values: Iterable[bytes]) -> tuple[Digest, ...]:
+    return tuple(Digest(v) for v in values)
+
+
+def _read_hello(m: Any) -> Hello:
+    return Hello(
+        _many(m.versions, 1, MAX_OFFER, "versions"),
+        _many(m.suites, 1, MAX_OFFER, "suites"),
+        tuple(printable(mode, 32) for mode in _many(m.modes, 1, MAX_OFFER, "modes")),
+        _histories(m.key_history),
+        Nonce(m.nonce),
+        Digest(m.verifier_tls),
+        Digest(m.prover_tls),
+    )
+
+
+def _read_reply(m: Any) -> HelloReply:
+    return HelloReply(
+        m.version,
+        m.suite,
+        printable(m.mode, 32),
+        _histories(m.key_history),
+        Nonce(m.nonce),
+        Digest(m.verifier_tls),
+        Digest(m.prover_tls),
+    )
+
+
+def _read_propose(m: Any) -> Propose:
+    return Propose(
+        _statement(m.terms, "terms"),
+        m.attempt,
+        _digests(_many(m.earlier_heads, 0, MAX_ATTEMPTS, "earlier heads")),
+        Digest(m.coin_commitment),
+        _statement(m.test_set, "a test set"),
+    )
+
+
+def _read_accept(m: Any) -> Accept:
+    return Accept(
+        Digest(m.terms_digest),
+        _many(m.declared_counts, 0, MAX_CLAIMS, "declared counts"),
+        Digest(m.coin_commitment),
+        _statement(m.model_claim, "a model claim"),
+        tuple(_statement(e, "evidence") for e in _many(m.evidence, 0, MAX_EVIDENCE, "pieces of evidence")),
+    )
+
+
+def _read_unit(m: Any) -> Unit:
+    return Unit(
+        m.item,
+        m.sample,
+        Digest(m.prompt_commitment),
+        Digest(m.reference_commitment),
+        _digests(_many(m.proof, 0, MAX_PROOF, "hashes in a proof")),
+        _size(m.size),
+    )
+
+
+def _read_challenge(m: Any) -> Challenge:
+    units = _many(m.units, 1, MAX_UNITS_PER_TURN, "units")
+    return Challenge(tuple(_read_unit(u) for u in units), Digest(m.stream_digest))
+
+
+def _read_answers(m: Any) -> Answers:
+    answers = _many(m.answers, 1, MAX_UNITS_PER_TURN, "answers")
+    return Answers(
+        tuple(Answer(Digest(a.output_commitment), _size(a.size)) for a in answers), Digest(m.stream_digest)
+    )
+
+
+def _read_open(m: Any) -> Open:
+    sizes = _many(m.sizes, 1, MAX_UNITS_PER_TURN, "sizes")
+    return Open(tuple(_size(s) for s in sizes), Digest(m.stream_digest))
+
+
+def _write_units(c: Challenge) -> Message:
+    return pb.Challenge(
+        units=[
+            pb.Unit(
+                item=u.item,
+                sample=u.sample,
+                prompt_commitment=u.prompt_commitment,
+                reference_commitment=u.reference_commitment,
+                proof=u.proof,
+                size=u.size,
+            )
+            for u in c.units
+        ],
+        stream_digest=c.stream_digest,
+    )
+
+
+def _plain(protobuf: type[Any]) -> Callable[[Any], Message]:
+    """A writer for messages whose fields are named alike in both forms."""
+
+    def write_plain(body: Any) -> Message:
+        return protobuf(**{name: getattr(body, name) for name in body.__slots__})  # type: ignore[no-any-return]
+
+    return write_plain
+
+
+def _write_answers(a: Answers) -> Message:
+    return pb.Answers(
+        answers=[pb.Answer(output_commitment=one.output_commitment, size=one.size) for one in a.answers],
+        stream_digest=a.stream_digest,
+    )
+
+
+_CODECS: dict[str, tuple[Callable[[], Any], Callable[[Any], Body], Callable[[Any], Any]]] = {
+    "hello": (pb.Hello, _read_hello, _plain(pb.Hello)),
+    "hello-reply": (pb.HelloReply, _read_reply, _plain(pb.HelloReply)),
+    "propose": (pb.Propose, _read_propose, _plain(pb.Propose)),
+    "accept": (pb.Accept, _read_accept, _plain(pb.Accept)),
+    "decline": (
+        pb.Decline,
+        lambda m: Decline(printable(m.reason, 64), _detail(m.detail)),
+        _plain(pb.Decline),
+    ),
+    "coin": (pb.Coin, lambda m: Coin(Nonce(m.coin), Salt(m.key)), _plain(pb.Coin)),
+    "challenge": (pb.Challenge, _read_challenge, _write_units),
+    "answers": (pb.Answers, _read_answers, _write_answers),
+    "stop": (pb.Stop, lambda m: Stop(_many(m.counts, 1, MAX_CLAIMS, "counts")), _plain(pb.Stop)),
+    "open": (pb.Open, _read_open, _plain(pb.Open)),
+    "binding": (pb.Binding, lambda m: Binding(_statement(m.statement, "a binding")), _plain(pb.Binding)),
+    "acknowledge": (
+        pb.Acknowledge,
+        lambda m: Acknowledge(Digest(m.verdict_digest), Digest(m.result_root), Digest(m.stream_digest)),
+        _plain(pb.Acknowledge),
+    ),
+    "dissent": (
+        pb.Dissent,
+        lambda m: Dissent(Digest(m.verdict_digest), _detail(m.detail)),
+        _plain(pb.Dissent),
+    ),
+    "abort": (pb.Abort, lambda m: Abort(printable(m.reason, 64), _detail(m.detail)), _plain(pb.Abort)),
+}
+KINDS = {payload_type(kind): kind for kind in _CODECS}

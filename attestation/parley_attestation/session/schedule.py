@@ -1,0 +1,101 @@
+"""Room: the session. Which unit comes next: frames, tickets and the order that the joint seed fixes.
+
+ticket = SHA-256(frame(label, root, seed, item, sample)); within a frame, units are challenged in
+increasing (ticket, item, sample). Nobody can choose the order, everybody can check it.
+"""
+
+import hashlib
+import heapq
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from parley_attestation.encoding import Digest, Label, digest, frame, u64
+from parley_attestation.errors import PeerError, Reason
+from parley_attestation.registration import TestSet
+from parley_attestation.terms import Terms
+
+UnitName = tuple[int, int]  # item index, sample number
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One committed population: a stratum less the excluded items, times the samples."""
+
+    stratum: str
+    runs: tuple[tuple[int, int], ...]  # [start, stop) of item indices
+    samples: int
+    budget: int
+
+    @property
+    def size(self) -> int:
+        """Units in the population."""
+        return self.samples * sum(stop - start for start, stop in self.runs)
+
+    def __contains__(self, item: int) -> bool:
+        return any(start <= item < stop for start, stop in self.runs)
+
+    def units(self) -> Iterator[UnitName]:
+        """Every unit of the population, in index order."""
+        for start, stop in self.runs:
+            for item in range(start, stop):
+                for sample in range(self.samples):
+                    yield item, sample
+
+
+def frames(terms: Terms, test_set: TestSet) -> tuple[Frame, ...]:
+    """The populations that the terms fix over a registered set.
+
+    Raises:
+        PeerError: BAD_TERMS, where a stratum is unknown, a population is empty or smaller than its
+            budget, or the terms name another set than the registration.
+    """
+    ref = terms.test_set
+    if (ref.statement, ref.root, ref.size) != (test_set.statement.digest(), test_set.root, test_set.size):
+        raise PeerError(Reason.BAD_TERMS, "the terms name another test set than the registration shows")
+    spans = {s.name: (s.start, s.start + s.count) for s in test_set.strata} | {"": (0, test_set.size)}
+    found = []
+    for stratum, budget in terms.plan.budgets:
+        if stratum not in spans:
+            raise PeerError(Reason.BAD_TERMS, f"the test set has no stratum {stratum!r}")
+        one = Frame(stratum, _without(spans[stratum], ref.excluded), terms.plan.samples, budget)
+        if not 1 <= budget <= one.size:
+            raise PeerError(Reason.BAD_TERMS, f"stratum {stratum!r}: expected a budget of 1..{one.size} units")
+        found.append(one)
+    return tuple(found)
+
+
+def _without(span: tuple[int, int], excluded: tuple[tuple[int, int], ...]) -> tuple[tuple[int, int], ...]:
+    start, stop = span
+    runs = []
+    for first, count in excluded:
+        low, high = max(first, start), min(first + count, stop)
+        if low < high:
+            if start < low:
+                runs.append((start, low))
+            start = high
+    if start < stop:
+        runs.append((start, stop))
+    return tuple(runs)
+
+
+def order(population: Frame, root: Digest, seed: Digest) -> list[UnitName]:
+    """The first `budget` units of a frame in ticket order."""
+    base = hashlib.sha256(frame(Label.TICKET, root, seed))
+
+    def ticket(unit: UnitName) -> tuple[bytes, UnitName]:
+        state = base.copy()
+        state.update(_EIGHT + u64(unit[0]) + _EIGHT + u64(unit[1]))
+        return state.digest(), unit
+
+    tickets = map(ticket, population.units())
+    if population.budget * 4 < population.size:
+        return [unit for _, unit in heapq.nsmallest(population.budget, tickets)]
+    return [unit for _, unit in sorted(tickets)[: population.budget]]
+
+
+_EIGHT = u64(8)
+
+
+def sampling_seed(seed: Digest, unit: UnitName) -> int:
+    """The 63-bit sampling seed of a unit; both parties can compute it once the coins are shown."""
+    return int.from_bytes(digest(Label.SAMPLING, seed, u64(unit[0]), u64(unit[1]))[:8], "big") >> 1

@@ -1,0 +1,393 @@
+"""Room: the core. The terms of an exercise: the treaty both parties sign; pure, read strictly.
+
+The terms are an in-toto statement. Their digest names them, and the exercise id follows from their
+bytes. What a person writes is TOML, checked by the verifier's and the prover's edges; here stands
+only what is signed.
+"""
+
+import re
+from dataclasses import dataclass
+from fractions import Fraction
+from math import gcd
+from typing import Any
+
+from parley_attestation.canonical import Fields
+from parley_attestation.encoding import MAX_BLOB, MAX_UNITS_PER_TURN, Bytes32, Digest, Label, Nonce, digest
+from parley_attestation.errors import PeerError, Reason
+from parley_attestation.grading import Grader, OutcomeMap, read_grader, read_outcome_map
+from parley_attestation.statement import Statement, Subject
+
+TERMS = "tag:parley,2026:terms/v1"
+MAX_CLAIMS = 64
+MAX_SAMPLES = 1024
+MAX_EXCLUDED = 4096
+_RATIO = re.compile(r"(0|[1-9][0-9]{0,17})/([1-9][0-9]{0,17})")
+
+ASSURANCE_ORDER = ("declared", "re-executed", "neutral-operator", "attested", "proven")
+
+
+def read_ratio(fields: Fields, name: str) -> Fraction:
+    """An exact ratio spelled p/q in lowest terms."""
+    found = _RATIO.fullmatch(fields.text(name, 40))
+    if not found or gcd(int(found[1]), int(found[2])) != 1:
+        fields.refuse(name, "a ratio p/q in lowest terms")
+    return Fraction(int(found[1]), int(found[2]))
+
+
+def ratio(value: Fraction) -> str:
+    """The one spelling of a ratio."""
+    return f"{value.numerator}/{value.denominator}"
+
+
+@dataclass(frozen=True, slots=True)
+class MetricClaim:
+    """The rate of an event over a committed population is at least, or at most, a threshold.
+
+    `events` are the outcomes that count. `stratum` is empty for the whole set.
+    """
+
+    claim_id: str
+    stratum: str
+    grader: Grader
+    events: OutcomeMap
+    at_most: bool
+    threshold: Fraction
+    alpha_compliant: Fraction
+    alpha_violation: Fraction
+    min_assurance: str
+
+    @property
+    def degradable(self) -> bool:
+        """Whether refusing or breaking every output would meet the claim."""
+        return self.at_most or self.events.rewards_degradation
+
+    def document(self) -> dict[str, Any]:
+        """The claim as it is signed."""
+        return {
+            "type": "metric",
+            "id": self.claim_id,
+            "stratum": self.stratum,
+            "grader": self.grader.document(),
+            "events": self.events.document(),
+            "direction": "at-most" if self.at_most else "at-least",
+            "threshold": ratio(self.threshold),
+            "alpha_compliant": ratio(self.alpha_compliant),
+            "alpha_violation": ratio(self.alpha_violation),
+            "min_assurance": self.min_assurance,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class IdentityClaim:
+    """The evaluated model is the registered one."""
+
+    claim_id: str
+    min_assurance: str
+
+    def document(self) -> dict[str, Any]:
+        """The claim as it is signed."""
+        return {"type": "identity", "id": self.claim_id, "min_assurance": self.min_assurance}
+
+
+Claim = MetricClaim | IdentityClaim
+
+
+@dataclass(frozen=True, slots=True)
+class TestSetRef:
+    """Which registered set, and which of its items were seen before and leave the population."""
+
+    statement: Digest
+    root: Digest
+    size: int
+    excluded: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Samples per item, units per Challenge at most, and the budget of each frame by stratum."""
+
+    samples: int
+    batch: int
+    budgets: tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Caps:
+    """Bytes: of one prompt, reference and output, and of all content of one turn."""
+
+    prompt: int
+    reference: int
+    output: int
+    turn: int
+
+
+@dataclass(frozen=True, slots=True)
+class Witnesses:
+    """Keys of the witnesses, how many must cosign, and what happens when they cannot be reached."""
+
+    keys: tuple[Bytes32, ...]
+    threshold: int
+    unreachable: str
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """The treaty of one exercise, verified in form; `statement` holds the signed bytes."""
+
+    nonce: Nonce
+    title: str
+    mode: str
+    prover: Digest
+    verifier: Digest
+    test_set: TestSetRef
+    model_claim: Digest
+    system: dict[str, str]
+    claims: tuple[Claim, ...]
+    plan: Plan
+    caps: Caps
+    answer_seconds: int
+    turn_seconds: int
+    witnesses: Witnesses
+    consequences: tuple[str, str]
+    binding: str
+    operators: tuple[Bytes32, ...]
+    qualifiers: tuple[Digest, ...]
+    scope: tuple[str, str, tuple[str, ...]]
+
+    def document(self) -> dict[str, Any]:
+        """The predicate as it is signed."""
+        construct, frame, barred = self.scope
+        return {
+            "nonce": self.nonce.hex(),
+            "title": self.title,
+            "mode": self.mode,
+            "parties": {"prover": self.prover.hex(), "verifier": self.verifier.hex()},
+            "test_set": {
+                "statement": self.test_set.statement.hex(),
+                "root": self.test_set.root.hex(),
+                "size": self.test_set.size,
+                "excluded": [list(run) for run in self.test_set.excluded],
+            },
+            "model_claim": self.model_claim.hex(),
+            "system": self.system,
+            "claims": [c.document() for c in self.claims],
+            "plan": {
+                "samples": self.plan.samples,
+                "batch": self.plan.batch,
+                "budgets": [{"stratum": s, "units": n} for s, n in self.plan.budgets],
+            },
+            "caps": {
+                "prompt_bytes": self.caps.prompt,
+                "reference_bytes": self.caps.reference,
+                "output_bytes": self.caps.output,
+                "turn_bytes": self.caps.turn,
+            },
+            "deadlines": {"answer_seconds": self.answer_seconds, "turn_seconds": self.turn_seconds},
+            "witnesses": {
+                "keys": [k.hex() for k in self.witnesses.keys],
+                "threshold": self.witnesses.threshold,
+                "unreachable": self.witnesses.unreachable,
+            },
+            "consequences": {"prover_default": self.consequences[0], "verifier_default": self.consequences[1]},
+            "binding": {"kind": self.binding, "operators": [k.hex() for k in self.operators]},
+            "qualifiers": [q.hex() for q in self.qualifiers],
+            "scope": {"construct": construct, "sampling_frame": frame, "not_concluded": list(barred)},
+        }
+
+    def statement(self) -> Statement:
+        """The statement that both parties sign."""
+        subject = Subject("test-set", self.test_set.root)
+        return Statement(TERMS, (subject,), self.document())
+
+    @property
+    def metric_claims(self) -> tuple[MetricClaim, ...]:
+        """The claims that are decided by the frame test."""
+        return tuple(c for c in self.claims if isinstance(c, MetricClaim))
+
+    @property
+    def strata(self) -> tuple[str, ...]:
+        """The frames, by stratum name, in the order of the plan."""
+        return tuple(name for name, _ in self.plan.budgets)
+
+
+def exercise_id(terms: Statement) -> Digest:
+    """The name of an exercise: a digest of the terms' bytes."""
+    return digest(Label.EXERCISE, terms.payload())
+
+
+def read_terms(said: Statement) -> Terms:
+    """Read terms strictly and check what can be checked without the test set.
+
+    Raises:
+        PeerError: BAD_TERMS, with the path of the field.
+    """
+    said.expect(TERMS)
+    fields = said.fields(Reason.BAD_TERMS)
+    parties = fields.object("parties")
+    consequences = fields.object("consequences")
+    deadlines = fields.object("deadlines")
+    binding = fields.object("binding")
+    scope = fields.object("scope")
+    terms = Terms(
+        nonce=Nonce(fields.hex("nonce")),
+        title=fields.text("title", 200),
+        mode=fields.text("mode", 32),
+        prover=parties.digest("prover"),
+        verifier=parties.digest("verifier"),
+        test_set=_test_set(fields.object("test_set")),
+        model_claim=fields.digest("model_claim"),
+        system=_system(fields.object("system")),
+        claims=fields.items("claims", _claim, MAX_CLAIMS, 1),
+        plan=_plan(fields.object("plan")),
+        caps=_caps(fields.object("caps")),
+        answer_seconds=deadlines.integer("answer_seconds", 1, 1 << 24),
+        turn_seconds=deadlines.integer("turn_seconds", 1, 1 << 24),
+        witnesses=_witnesses(fields.object("witnesses")),
+        consequences=(consequences.text("prover_default"), consequences.text("verifier_default")),
+        binding=binding.choice("kind", {"none": "none", "chamber": "chamber"}),
+        operators=_keys(binding, "operators"),
+        qualifiers=tuple(Digest(k) for k in _keys(fields, "qualifiers")),
+        scope=(
+            scope.text("construct"),
+            scope.text("sampling_frame"),
+            scope.texts("not_concluded", 64, 1),
+        ),
+    )
+    for nested in (parties, consequences, deadlines, binding, scope, fields):
+        nested.end()
+    _check(terms)
+    return terms
+
+
+def _keys(fields: Fields, name: str) -> tuple[Bytes32, ...]:
+    try:
+        return tuple(Bytes32.of_hex(text) for text in fields.texts(name, 16))
+    except PeerError:
+        fields.refuse(name, "a list of 64 lower-case hexadecimal digits each")
+
+
+def _test_set(fields: Fields) -> TestSetRef:
+    size = fields.integer("size", 1, 1 << 32)
+    runs: list[tuple[int, int]] = []
+    end = 0
+    for run in fields.list("excluded", MAX_EXCLUDED):
+        if (
+            not isinstance(run, list)
+            or len(run) != 2
+            or not all(isinstance(v, int) and not isinstance(v, bool) for v in run)
+            or not (end <= run[0] and run[1] >= 1 and run[0] + run[1] <= size)
+        ):
+            fields.refuse("excluded", "ascending, disjoint [start, count] runs inside the set")
+        runs.append((run[0], run[1]))
+        end = run[0] + run[1]
+    found = TestSetRef(fields.digest("statement"), fields.digest("root"), size, tuple(runs))
+    fields.end()
+    return found
+
+
+def _system(fields: Fields) -> dict[str, str]:
+    found = {name: fields.text(name, 2000) for name in ("scaffold", "runtime", "decoding")}
+    fields.end()
+    return found
+
+
+def _claim(fields: Fields) -> Claim:
+    kind = fields.choice("type", {"metric": "metric", "identity": "identity"})
+    claim_id = fields.text("id", 64)
+    assurance = fields.choice("min_assurance", {a: a for a in ASSURANCE_ORDER})
+    claim: Claim
+    if kind == "identity":
+        claim = IdentityClaim(claim_id, assurance)
+    else:
+        claim = MetricClaim(
+            claim_id=claim_id,
+            stratum=fields.text("stratum", 64, empty=True),
+            grader=read_grader(fields.object("grader")),
+            events=read_outcome_map(fields.raw("events")),
+            at_most=fields.choice("direction", {"at-least": False, "at-most": True}),
+            threshold=read_ratio(fields, "threshold"),
+            alpha_compliant=_alpha(fields, "alpha_compliant"),
+            alpha_violation=_alpha(fields, "alpha_violation"),
+            min_assurance=assurance,
+        )
+        if not 0 <= claim.threshold <= 1:
+            fields.refuse("threshold", "a rate between 0/1 and 1/1")
+    fields.end()
+    return claim
+
+
+def _alpha(fields: Fields, name: str) -> Fraction:
+    value = read_ratio(fields, name)
+    if not 0 < value <= Fraction(1, 2):
+        fields.refuse(name, "a risk above 0/1 and at most 1/2")
+    return value
+
+
+def _plan(fields: Fields) -> Plan:
+    def budget(one: Fields) -> tuple[str, int]:
+        found = (one.text("stratum", 64, empty=True), one.integer("units", 1, 1 << 42))
+        one.end()
+        return found
+
+    plan = Plan(
+        fields.integer("samples", 1, MAX_SAMPLES),
+        fields.integer("batch", 1, MAX_UNITS_PER_TURN),
+        fields.items("budgets", budget, 64, 1),
+    )
+    fields.end()
+    return plan
+
+
+def _caps(fields: Fields) -> Caps:
+    names = ("prompt_bytes", "reference_bytes", "output_bytes", "turn_bytes")
+    caps = Caps(*(fields.integer(name, 1, MAX_BLOB - 32) for name in names))
+    fields.end()
+    return caps
+
+
+def _witnesses(fields: Fields) -> Witnesses:
+    keys = _keys(fields, "keys")
+    found = Witnesses(
+        keys,
+        fields.integer("threshold", 0, len(keys)),
+        fields.choice("unreachable", {"pause": "pause", "unwitnessed": "unwitnessed"}),
+    )
+    fields.end()
+    return found
+
+
+def _check(terms: Terms) -> None:
+    names = [c.claim_id for c in terms.claims]
+    if len(set(names)) != len(names):
+        raise PeerError(Reason.BAD_TERMS, "two claims carry the same id")
+    if not terms.metric_claims:
+        raise PeerError(Reason.BAD_TERMS, "expected at least one metric claim")
+    frames = terms.strata
+    wanted = {c.stratum for c in terms.metric_claims}
+    if len(set(frames)) != len(frames) or set(frames) != wanted:
+        raise PeerError(Reason.BAD_TERMS, "expected exactly one budget for every stratum that claims name")
+    if "" in wanted and len(wanted) > 1:
+        raise PeerError(Reason.BAD_TERMS, "claims over the whole set and over strata cannot stand together")
+    if terms.prover == terms.verifier:
+        raise PeerError(Reason.BAD_TERMS, "prover and verifier are one party")
+    if max(terms.caps.prompt, terms.caps.reference, terms.caps.output) + 32 > terms.caps.turn:
+        raise PeerError(Reason.BAD_TERMS, "caps.turn_bytes cannot hold one prompt, reference or output")
+    if (terms.binding == "chamber") != bool(terms.operators):
+        raise PeerError(Reason.BAD_TERMS, "a chamber's binding names its operators, and nothing else does")
+    _contradictions(terms.metric_claims)
+
+
+def _contradictions(claims: tuple[MetricClaim, ...]) -> None:
+    for n, one in enumerate(claims):
+        for other in claims[:n]:
+            same = (one.stratum, one.grader.document(), one.events.document()) == (
+                other.stratum,
+                other.grader.document(),
+                other.events.document(),
+            )
+            if same and one.at_most != other.at_most:
+                low, high = (other, one) if one.at_most else (one, other)
+                if low.threshold > high.threshold:
+                    raise PeerError(
+                        Reason.BAD_TERMS, f"claims {low.claim_id} and {high.claim_id} contradict each other"
+                    )

@@ -1,0 +1,123 @@
+"""Room: the core. The verdict statement, derived from a session's facts and from nothing else.
+
+Assurance is derived here and never claimed. What a level of assurance cannot carry is not said: a
+claim that refusing every prompt would meet is never COMPLIANT at `declared`, and neither is identity.
+"""
+
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+from parley_attestation.frametest import Decision, FrameTest
+from parley_attestation.statement import Statement, Subject
+from parley_attestation.terms import ASSURANCE_ORDER, Claim, IdentityClaim, MetricClaim
+
+if TYPE_CHECKING:
+    from parley_attestation.session.facts import Facts
+
+VERDICT = "tag:parley,2026:verdict/v1"
+DIGITS = 12  # decimal digits of a printed p-value, rounded up
+
+# What no verdict of this protocol shows, whatever it says; printed on every verdict.
+NOT_CONCLUDED = (
+    "The verdict concerns the committed items under the stated system; a match says nothing about deployment.",
+    "It does not show the absence of sandbagging, nor behaviour with other scaffolds, users, tools or versions.",
+    "It does not measure the validity of the references or of the grader.",
+)
+
+
+def derive(mode: str, facts: "Facts", tests: tuple[FrameTest, ...]) -> Statement:
+    """The verdict statement of a session whose references have all been shown.
+
+    Args:
+        mode: Mode of the session.
+        facts: What the session established.
+        tests: The frame test of every metric claim, run to its decision.
+    """
+    terms, audit = facts.terms, facts.audit
+    assert terms is not None
+    assert facts.terms_statement is not None
+    assert audit is not None
+    assert facts.test_set is not None
+    assert facts.exercise is not None
+    assert facts.seed is not None
+    assurance = "declared"
+    by_claim = dict(zip((c.claim_id for c in terms.metric_claims), tests, strict=True))
+    claims = [_claim(claim, by_claim.get(claim.claim_id), assurance) for claim in terms.claims]
+    predicate = {
+        "exercise": facts.exercise.hex(),
+        "session": facts.session_id.hex(),
+        "attempt": facts.attempt,
+        "terms": facts.terms_statement.digest().hex(),
+        "mode": mode,
+        "model_claim": terms.model_claim.hex(),
+        "seed": facts.seed.hex(),
+        "assurance": assurance,
+        "claims": claims,
+        "identity": "INCONCLUSIVE",
+        "overall": overall([c["verdict"] for c in claims]),
+        "qualified": False,
+        "opened": len({unit.name[0] for unit in audit.units}),
+        "not_concluded": [*NOT_CONCLUDED, *terms.scope[2]],
+    }
+    subjects = (Subject("test-set", facts.test_set.root), Subject("exercise", facts.exercise))
+    return Statement(VERDICT, subjects, predicate)
+
+
+def overall(verdicts: list[str]) -> str:
+    """One word for a profile: COMPLIANT needs every claim, VIOLATION one."""
+    if Decision.VIOLATION in verdicts:
+        return Decision.VIOLATION.value
+    if all(v == Decision.COMPLIANT for v in verdicts):
+        return Decision.COMPLIANT.value
+    return Decision.INCONCLUSIVE.value
+
+
+def _claim(claim: Claim, test: FrameTest | None, assurance: str) -> dict[str, Any]:
+    if isinstance(claim, IdentityClaim):
+        because = ["the prover's word does not show which weights answered"] if assurance == "declared" else []
+        return {
+            "id": claim.claim_id,
+            "type": "identity",
+            "verdict": Decision.INCONCLUSIVE.value,
+            "because": because,
+        }
+    assert test is not None
+    result = test.result()
+    assert result.decision is not None
+    said, because = labelled(claim, result.decision, assurance)
+    return {
+        "id": claim.claim_id,
+        "type": "metric",
+        "verdict": said.value,
+        "test": result.decision.value,
+        "because": because,
+        "population": test.plan.frame,
+        "threshold_count": test.plan.threshold,
+        "declared_count": test.plan.declared or 0,
+        "counted": result.opened,
+        "successes": result.successes,
+        "failures": result.failures,
+        "count_low": result.count_low,
+        "count_high": result.count_high,
+        "p_compliant_at_most": decimal_above(result.p_compliant),
+        "p_violation_at_most": decimal_above(result.p_violation),
+    }
+
+
+def labelled(claim: MetricClaim, decision: Decision, assurance: str) -> tuple[Decision, list[str]]:
+    """What may honestly be said of a decided metric claim at a level of assurance, and why not more."""
+    because = []
+    if decision is Decision.COMPLIANT:
+        if claim.degradable and assurance == "declared":
+            because.append("at declared assurance, refusing or degrading outputs would meet this claim")
+        if ASSURANCE_ORDER.index(assurance) < ASSURANCE_ORDER.index(claim.min_assurance):
+            because.append(f"the claim asks for assurance {claim.min_assurance}, the exercise gives {assurance}")
+    return (Decision.INCONCLUSIVE if because else decision), because
+
+
+def decimal_above(value: Fraction) -> str:
+    """A decimal with `DIGITS` places that is not below `value`, in its shortest spelling."""
+    scaled = -(-value.numerator * 10**DIGITS // value.denominator)
+    whole, rest = divmod(min(scaled, 10**DIGITS), 10**DIGITS)
+    return f"{whole}.{rest:0{DIGITS}d}".rstrip("0").rstrip(".") if rest else str(whole)
+
