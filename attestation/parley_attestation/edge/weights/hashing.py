@@ -1,0 +1,149 @@
+"""Room: the edge. One pass over a model's bytes, on any `concurrent.futures.Executor`.
+
+The work is cut into units of at most about 64 MiB of one file: small tensors are put together, large
+ones cut at aligned runs of chunks whose subtree roots join to the tensor's root. A unit carries the seeds
+of its own chunks and nothing else, can be pickled, and returns 32 bytes a piece; a bounded window of
+units is in flight, so memory does not grow with the model.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, Future
+from dataclasses import dataclass
+
+from parley_attestation.commitment import SeedTree
+from parley_attestation.edge.weights.plan import Plan
+from parley_attestation.edge.weights.source import FileInfo, ReadInto, changed, open_source
+from parley_attestation.encoding import Bytes32, Digest
+from parley_attestation.merkle import Tree
+from parley_attestation.model.chunks import CHUNK, RUN, chunk_count, join_runs, leaves, run_seed
+from parley_attestation.model.layout import Segment
+from parley_attestation.model.manifest import Keys
+
+Progress = Callable[[int, int], None]  # bytes done, bytes in all
+BUFFER = 1 << 20  # bytes read at once: fits the second-level cache, so hashing finds them there
+WINDOW = 32  # units in flight
+_PIECES = 1024  # in one unit, so that a model of tiny tensors still moves
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """At most one run of one segment: its place in the file, and the seed and height above its salts."""
+
+    segment: int
+    offset: int
+    size: int
+    seed: Bytes32
+    height: int
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """What one worker does at a time."""
+
+    location: str
+    info: FileInfo
+    pieces: tuple[Piece, ...]
+
+    @property
+    def size(self) -> int:
+        """Bytes to be hashed."""
+        return sum(p.size for p in self.pieces)
+
+
+def hash_unit(unit: Unit) -> bytes:
+    """Hash the pieces of one unit; returns their roots, joined. Runs in a worker.
+
+    Raises:
+        PeerError: BAD_MODEL_CLAIM, where the file changed.
+        LocalError: CORRUPT, where it cannot be read.
+    """
+    buffer = memoryview(bytearray(min(BUFFER, max((p.size for p in unit.pieces), default=0))))
+    with open_source(unit.location).reading(unit.info) as read_into:
+        return b"".join(_hash_piece(piece, read_into, buffer) for piece in unit.pieces)
+
+
+def _hash_piece(piece: Piece, read_into: ReadInto, buffer: memoryview) -> bytes:
+    salts = SeedTree(piece.seed, 1 << piece.height).keys()
+    found = bytearray()
+    for start in range(0, piece.size, BUFFER):
+        view = buffer[: min(BUFFER, piece.size - start)]
+        read_into(piece.offset + start, view)
+        at = 32 * (start // CHUNK)
+        found += leaves(salts[at : at + 32 * chunk_count(len(view))], view)
+    return Tree([bytes(found)]).root()
+
+
+def units(plan: Plan, keys: Keys, *, skip: frozenset[str] = frozenset()) -> Iterator[Unit]:
+    """Cut a plan into units, in the order of the manifest; files in `skip` are left out."""
+    infos = {f.path: f for f in plan.files}
+    held: list[Piece] = []
+    size, path = 0, ""
+    for number, segment in enumerate(plan.segments):
+        if segment.path in skip or segment.size == 0:
+            continue
+        for piece in _pieces(segment, number, keys.chunks(number)):
+            if held and (path != segment.path or size + piece.size > RUN or len(held) >= _PIECES):
+                yield Unit(plan.location, infos[path], tuple(held))
+                held, size = [], 0
+            held.append(piece)
+            size, path = size + piece.size, segment.path
+    if held:
+        yield Unit(plan.location, infos[path], tuple(held))
+
+
+def _pieces(segment: Segment, number: int, seed: Bytes32) -> Iterator[Piece]:
+    for run, start in enumerate(range(0, segment.size, RUN)):
+        piece_seed, height = run_seed(seed, segment.size, run)
+        yield Piece(number, segment.offset + start, min(RUN, segment.size - start), piece_seed, height)
+
+
+def hash_plan(
+    plan: Plan,
+    keys: Keys,
+    executor: Executor | None = None,
+    progress: Progress | None = None,
+) -> list[Digest]:
+    """Hash everything; returns the root of each segment, in order.
+
+    Args:
+        plan: From `make_plan`; the listing is compared again after the pass.
+        keys: The keys of the claim's series.
+        executor: Where units run; None runs them here.
+        progress: Called with bytes done and bytes in all.
+
+    Raises:
+        PeerError: BAD_MODEL_CLAIM, where files changed under way.
+        LocalError: CORRUPT, where they cannot be read.
+    """
+    runs: list[list[bytes]] = [[] for _ in plan.segments]
+    done = 0
+    for unit, roots in _run(units(plan, keys), executor):
+        for n, piece in enumerate(unit.pieces):
+            runs[piece.segment].append(roots[32 * n : 32 * n + 32])
+        done += unit.size
+        if progress is not None:
+            progress(done, plan.size)
+    if moved := set(plan.files) ^ set(open_source(plan.location).scan()):
+        raise changed(min(info.path for info in moved))
+    return [join_runs(r) for r in runs]
+
+
+def _run(work: Iterator[Unit], executor: Executor | None) -> Iterator[tuple[Unit, bytes]]:
+    if executor is None:
+        for unit in work:
+            yield unit, hash_unit(unit)
+        return
+    flight: deque[tuple[Unit, Future[bytes]]] = deque()
+    try:
+        for unit in work:
+            flight.append((unit, executor.submit(hash_unit, unit)))
+            if len(flight) >= WINDOW:
+                first, future = flight.popleft()
+                yield first, future.result()
+        while flight:
+            first, future = flight.popleft()
+            yield first, future.result()
+    finally:
+        for _, future in flight:
+            future.cancel()

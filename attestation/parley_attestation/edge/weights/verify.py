@@ -1,0 +1,81 @@
+"""Room: the edge. Recomputes a claim from files on disk; chamber, judge and prover call it."""
+
+from concurrent.futures import Executor
+from dataclasses import dataclass
+
+from parley_attestation.edge.weights.hashing import Progress, hash_plan
+from parley_attestation.edge.weights.plan import Plan, make_plan
+from parley_attestation.errors import PeerError, Reason, printable
+from parley_attestation.model.claim import ClaimSecret, ModelClaim, verify_secret
+from parley_attestation.model.manifest import Keys, Manifest
+
+MAX_NAMED = 5  # differences named in one refusal
+
+
+@dataclass(frozen=True, slots=True)
+class VerifiedModel:
+    """Files that were read in full and are, byte for byte, what the claim commits to."""
+
+    claim: ModelClaim
+    manifest: Manifest
+    plan: Plan
+
+
+def verify_model(
+    location: str,
+    claim: ModelClaim,
+    secret: ClaimSecret,
+    *,
+    executor: Executor | None = None,
+    progress: Progress | None = None,
+) -> VerifiedModel:
+    """Check that the files at `location` are the ones that `claim` commits to.
+
+    Args:
+        location: A folder or a single file.
+        claim: The claim, read with `read_claim`.
+        secret: What opens it.
+        executor: Where hashing runs; None hashes in this thread.
+        progress: Called with bytes done and bytes in all.
+
+    Raises:
+        PeerError: BAD_OPENING where the secret does not open the claim; BAD_MODEL_CLAIM where the files
+            differ, naming the tensors or files; nothing is hashed if names or sizes differ already.
+        LocalError: Where files cannot be read.
+    """
+    manifest = verify_secret(claim, secret)
+    plan = make_plan(location)
+    _refuse(_layout_differences(manifest, plan))
+    roots = hash_plan(plan, Keys(secret.series, len(plan.segments)), executor, progress)
+    _refuse(
+        [
+            f"{entry.segment} differs"
+            for entry, root in zip(manifest.entries, roots, strict=True)
+            if entry.root != root
+        ]
+    )
+    return VerifiedModel(claim, manifest, plan)
+
+
+def _layout_differences(manifest: Manifest, plan: Plan) -> list[str]:
+    claimed = {path: [e.segment for e in row] for path, row in manifest.files()}
+    found: dict[str, list[object]] = {f.path: [] for f in plan.files}
+    for segment in plan.segments:
+        found[segment.path].append(segment)
+    said = [f"file {printable(p)!r} is not in the claim" for p in found if p not in claimed]
+    said += [f"file {printable(p)!r} is missing" for p in claimed if p not in found]
+    for path, row in claimed.items():
+        if path in found and found[path] != row:
+            first = next((s for s, t in zip(row, found[path], strict=False) if s != t), None)
+            said.append(
+                f"{first if first is not None else 'file ' + repr(printable(path))} is laid out differently"
+            )
+    return said
+
+
+def _refuse(differences: list[str]) -> None:
+    if differences:
+        more = f" and {len(differences) - MAX_NAMED} more" if len(differences) > MAX_NAMED else ""
+        raise PeerError(
+            Reason.BAD_MODEL_CLAIM, "not the claimed model: " + ", ".join(differences[:MAX_NAMED]) + more
+        )

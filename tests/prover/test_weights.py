@@ -1,0 +1,108 @@
+import os
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from parley_attestation.ed25519 import SigningKey
+from parley_attestation.edge.weights import verify_model
+from parley_attestation.encoding import Bytes32
+from parley_attestation.errors import LocalError, PeerError, Reason
+from parley_attestation.model.chunks import RUN
+from parley_prover.weights import register_model
+
+ROOT = SigningKey(bytes(32))
+
+
+def _register(location, **options):
+    return register_model(
+        str(location), root_key=ROOT, name="m", **{"entropy": Bytes32(b"e" * 32), **options}
+    )
+
+
+@pytest.fixture
+def folder(tmp_path):
+    made = tmp_path / "model"
+    (made / "sub").mkdir(parents=True)
+    (made / "weights.bin").write_bytes(bytes(range(256)) * 1000)
+    (made / "sub" / "tokenizer.json").write_bytes(b"{}")
+    (made / "empty").write_bytes(b"")
+    return made
+
+
+def test_a_folder_and_a_single_file_are_registered_and_verify(folder):
+    for location in (folder, folder / "weights.bin"):
+        made = _register(location)
+        assert verify_model(str(location), made.claim, made.secret).manifest == made.secret.manifest
+
+
+def test_the_claim_is_the_same_on_any_executor_and_progress_ends_at_the_total(tmp_path):
+    big = tmp_path / "big.bin"
+    with big.open("wb") as file:
+        file.truncate(RUN + 70_000)
+        file.seek(RUN - 5)
+        file.write(b"0123456789")
+    seen = []
+    alone = _register(big, progress=lambda done, total: seen.append((done, total)))
+    with ThreadPoolExecutor(2) as pool:
+        assert _register(big, executor=pool).claim == alone.claim
+    assert seen == [(RUN, RUN + 70_000), (RUN + 70_000, RUN + 70_000)]
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        (lambda f: (f / "weights.bin").write_bytes(bytes(256_000)), "file 'weights.bin' differs"),
+        (lambda f: os.truncate(f / "weights.bin", 255_999), "file 'weights.bin' is laid out differently"),
+        (lambda f: (f / "new").write_bytes(b""), "file 'new' is not in the claim"),
+        (lambda f: (f / "empty").unlink(), "file 'empty' is missing"),
+        (
+            lambda f: (f / "empty").rename(f / "void"),
+            "file 'void' is not in the claim, file 'empty' is missing",
+        ),
+    ],
+)
+def test_verify_names_the_file_that_changed(folder, change, named):
+    made = _register(folder)
+    change(folder)
+    with pytest.raises(PeerError) as refused:
+        verify_model(str(folder), made.claim, made.secret)
+    assert refused.value.reason is Reason.BAD_MODEL_CLAIM
+    assert refused.value.message == "not the claimed model: " + named
+
+
+def test_links_special_files_and_empty_folders_are_refused(folder, tmp_path):
+    (tmp_path / "void").mkdir()
+    with pytest.raises(LocalError, match="expected 1"):
+        _register(tmp_path / "void")
+    with pytest.raises(LocalError, match="no model at"):
+        _register(tmp_path / "absent")
+    (folder / "link").symlink_to(folder / "weights.bin")
+    with pytest.raises(LocalError, match="'link' is a symbolic link") as refused:
+        _register(folder)
+    assert "cp -rL" in refused.value.hint
+    (folder / "link").unlink()
+    (folder / "sub" / "folder-link").symlink_to(tmp_path, target_is_directory=True)
+    with pytest.raises(LocalError, match="'sub/folder-link' is a symbolic link"):
+        _register(folder)
+    (folder / "sub" / "folder-link").unlink()
+    os.mkfifo(folder / "pipe")
+    with pytest.raises(LocalError, match="'pipe' is no regular file"):
+        _register(folder)
+
+
+def test_a_file_that_changes_while_it_is_read_is_refused(tmp_path):
+    big = tmp_path / "big.bin"
+    with big.open("wb") as file:
+        file.truncate(2 * RUN)
+
+    def write(done, total):
+        if done < total:
+            with big.open("r+b") as file:
+                file.write(b"x")
+
+    with pytest.raises(LocalError, match=r"file 'big.bin' changed while it was read"):
+        _register(big, progress=write)
+
+
+def test_a_file_that_appears_while_the_model_is_read_is_refused(folder):
+    with pytest.raises(LocalError, match="'a' changed while"):
+        _register(folder, progress=lambda *_: (folder / "a").write_bytes(b""))
