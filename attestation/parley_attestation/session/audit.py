@@ -14,6 +14,7 @@ from parley_attestation.frametest import FramePlan, FrameTest, threshold_count
 from parley_attestation.grading import Outcome
 from parley_attestation.session.messages import Unit
 from parley_attestation.session.schedule import Frame, UnitName, order
+from parley_attestation.session.turns import Blob, Withheld, blob_digest
 from parley_attestation.terms import MetricClaim, Terms
 
 
@@ -29,19 +30,12 @@ class Challenged:
     frame: int
     prompt_commitment: Digest
     reference_commitment: Digest
+    prompt: Digest  # digest of the blob key || prompt
     output: Digest | None = None  # digest of the blob key || output
     output_commitment: Digest | None = None
     outcomes: tuple[Outcome, ...] | None = None
     unseen: bool = False
     reproduced: bool | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class ClaimAudit:
-    """The frame test of one claim over the counted units of its frame."""
-
-    claim: MetricClaim
-    test: FrameTest
 
 
 @dataclass
@@ -134,11 +128,11 @@ class Audit:
             found.append(number)
         return found
 
-    def challenge(self, units: Sequence[Unit], numbers: Sequence[int], unseen: Sequence[bool]) -> None:
-        """Take checked units."""
+    def challenge(self, units: Sequence[Unit], numbers: Sequence[int], blobs: Sequence[Blob]) -> None:
+        """Take checked units and their prompts."""
         for number in sorted(set(numbers)):
             self.starts[number].append(self.pointers[number])
-        for unit, number, hidden in zip(units, numbers, unseen, strict=True):
+        for unit, number, blob in zip(units, numbers, blobs, strict=True):
             self.pointers[number] += 1
             self.units.append(
                 Challenged(
@@ -146,7 +140,8 @@ class Audit:
                     number,
                     unit.prompt_commitment,
                     unit.reference_commitment,
-                    unseen=hidden,
+                    blob_digest(blob),
+                    unseen=isinstance(blob, Withheld),
                 )
             )
 

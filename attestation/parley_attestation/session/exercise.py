@@ -202,8 +202,8 @@ def _coin(at: Context, sender: Role, body: m.Coin) -> Expect:
 def _challenge(at: Context, _sender: Role, body: m.Challenge) -> Expect:
     terms, test_set = _agreed(at)
     audit = _audit(at)
-    if len(body.units) > terms.plan.batch:
-        raise PeerError(Reason.WRONG_UNITS, f"expected at most {terms.plan.batch} units in a challenge")
+    if len(body.units) > most_units(terms):
+        raise PeerError(Reason.OVER_CAP, f"expected at most {most_units(terms)} units in a challenge")
     numbers = audit.check_challenge(body.units)
     _check_caps([u.size for u in body.units], terms.caps.prompt, terms.caps.turn, "prompt")
     for unit in body.units:
@@ -215,14 +215,18 @@ def _challenge(at: Context, _sender: Role, body: m.Challenge) -> Expect:
         for unit, blob in zip(body.units, blobs, strict=True):
             if isinstance(blob, bytes):
                 verify_item(blob[:32], name, unit.item, Field.PROMPT, blob[32:], unit.prompt_commitment)
-        hidden = [isinstance(blob, Withheld) for blob in blobs]
-        audit.challenge(body.units, numbers, hidden)
+        audit.challenge(body.units, numbers, blobs)
         at.facts.pending = len(body.units)
         at.checks[Check.TICKETS] += len(body.units)
         at.checks[Check.INCLUSION] += len(body.units)
-        at.checks[Check.PROMPTS] += hidden.count(False)
+        at.checks[Check.PROMPTS] += sum(isinstance(blob, bytes) for blob in blobs)
 
     return _keyed([u.size for u in body.units], finish)
+
+
+def most_units(terms: Terms) -> int:
+    """Units of one challenge at most: the plan's batch, and no more than answers that surely fit one turn."""
+    return max(1, min(terms.plan.batch, terms.caps.turn // (terms.caps.output + 32)))
 
 
 def _check_caps(sizes: Sequence[int], each: int, total: int, what: str) -> None:

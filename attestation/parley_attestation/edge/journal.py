@@ -1,0 +1,211 @@
+"""Room: the edge. The append-only journal of a party's sessions: SQLite, write-ahead log, full sync.
+
+A turn is on disk before its first byte leaves, and a party's other promises (a debited budget, a
+reserved attempt) are written in the same transaction. The prover's and the verifier's drivers call it.
+"""
+
+import contextlib
+import sqlite3
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from parley_attestation.envelope import Envelope
+from parley_attestation.errors import LocalError, ParleyError, Reason, Role
+from parley_attestation.session.turns import Turn, blob_digest
+from parley_attestation.transcript import decode_envelope, encode_envelope
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS session (
+  id INTEGER PRIMARY KEY, hello BLOB UNIQUE NOT NULL, session_id BLOB UNIQUE, role TEXT NOT NULL,
+  secret BLOB NOT NULL, exercise BLOB, ended INTEGER NOT NULL DEFAULT 0);
+CREATE TABLE IF NOT EXISTS turn (
+  session INTEGER NOT NULL REFERENCES session(id), sequence INTEGER NOT NULL, envelope BLOB NOT NULL,
+  fault INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (session, sequence, fault));
+CREATE TABLE IF NOT EXISTS turn_blob (
+  session INTEGER NOT NULL, sequence INTEGER NOT NULL, fault INTEGER NOT NULL DEFAULT 0,
+  position INTEGER NOT NULL, digest BLOB NOT NULL, PRIMARY KEY (session, sequence, fault, position));
+CREATE TABLE IF NOT EXISTS blob (digest BLOB PRIMARY KEY, data BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS side (session INTEGER NOT NULL, sealed BLOB NOT NULL, UNIQUE (session, sealed));
+CREATE TABLE IF NOT EXISTS evidence (session INTEGER NOT NULL, envelope BLOB NOT NULL, UNIQUE (session, envelope));
+"""
+
+Also = Callable[[sqlite3.Connection], None]
+
+
+@dataclass(frozen=True, slots=True)
+class SessionRow:
+    """One session in the journal."""
+
+    id: int
+    role: Role
+    secret: bytes
+    session_id: bytes | None
+    ended: bool
+
+    def __repr__(self) -> str:
+        return f"SessionRow({self.id}, {self.role})"
+
+
+class Journal:
+    """A party's journal. One connection, used by one thread at a time."""
+
+    def __init__(self, path: Path) -> None:
+        """Open or create the journal at `path` (mode 0600). Raises `LocalError` (CORRUPT)."""
+        self.path = path
+        if not path.exists():
+            path.touch(0o600)
+        self.connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=30)
+        with self._guard():
+            self.connection.execute("PRAGMA journal_mode=WAL")
+            self.connection.execute("PRAGMA synchronous=FULL")
+            self.connection.executescript(_SCHEMA)
+
+    def close(self) -> None:
+        """Close the file."""
+        self.connection.close()
+
+    @contextlib.contextmanager
+    def _guard(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.DatabaseError as error:
+            if isinstance(error, sqlite3.IntegrityError | sqlite3.OperationalError) and "malformed" not in str(error):
+                raise
+            raise LocalError(
+                Reason.CORRUPT,
+                f"{self.path}: the journal is damaged ({error})",
+                hint="restore it from a backup; nothing was overwritten",
+            ) from error
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """One atomic write, on disk when the block ends."""
+        with self._guard():
+            self.connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield self.connection
+            except BaseException:
+                self.connection.execute("ROLLBACK")
+                raise
+            self.connection.execute("COMMIT")
+
+    def start(self, role: Role, secret: bytes, first: Turn, *others: Turn) -> SessionRow:
+        """Begin a session with its first turns: the Hello, and on the prover's side its reply."""
+        with self.transaction() as db:
+            cursor = db.execute(
+                "INSERT INTO session (hello, role, secret) VALUES (?, ?, ?)",
+                (first.envelope.head(), role.value, secret),
+            )
+            row = SessionRow(int(cursor.lastrowid or 0), role, secret, None, ended=False)
+            for number, turn in enumerate((first, *others)):
+                self._insert(db, row.id, number + 1, turn)
+        return row
+
+    def append(self, row: SessionRow, sequence: int, turn: Turn, *also: Also) -> None:
+        """Write a turn, and whatever else must be true with it, in one transaction."""
+        with self.transaction() as db:
+            self._insert(db, row.id, sequence, turn)
+            for one in also:
+                one(db)
+
+    @staticmethod
+    def _insert(db: sqlite3.Connection, session: int, sequence: int, turn: Turn, *, fault: bool = False) -> None:
+        db.execute("INSERT INTO turn VALUES (?, ?, ?, ?)", (session, sequence, encode_envelope(turn.envelope), fault))
+        for position, blob in enumerate(turn.blobs):
+            digest = blob_digest(blob)
+            db.execute("INSERT INTO turn_blob VALUES (?, ?, ?, ?, ?)", (session, sequence, fault, position, digest))
+            db.execute("INSERT OR IGNORE INTO blob VALUES (?, ?)", (digest, blob))
+
+    def fault(self, row: SessionRow, sequence: int, turn: Turn) -> None:
+        """Keep a signed turn that broke the protocol, as evidence; the session is over."""
+        with self.transaction() as db:
+            if not db.execute("SELECT 1 FROM turn WHERE session=? AND fault=1", (row.id,)).fetchone():
+                self._insert(db, row.id, sequence, turn, fault=True)
+            db.execute("UPDATE session SET ended=1 WHERE id=?", (row.id,))
+
+    def evidence(self, row: SessionRow, envelope: Envelope) -> None:
+        """Keep a second, different message for a filled slot; the session is over."""
+        with self.transaction() as db:
+            db.execute("INSERT OR IGNORE INTO evidence VALUES (?, ?)", (row.id, encode_envelope(envelope)))
+            db.execute("UPDATE session SET ended=1 WHERE id=?", (row.id,))
+
+    def side(self, row: SessionRow, sealed: bytes) -> None:
+        """Keep a side record."""
+        with self.transaction() as db:
+            db.execute("INSERT OR IGNORE INTO side VALUES (?, ?)", (row.id, sealed))
+
+    def note(self, row: SessionRow, *, session_id: bytes | None = None, ended: bool | None = None) -> None:
+        """Note the session's id once it is known, or its end."""
+        with self.transaction() as db:
+            if session_id is not None:
+                db.execute("UPDATE session SET session_id=? WHERE id=?", (session_id, row.id))
+            if ended is not None:
+                db.execute("UPDATE session SET ended=? WHERE id=?", (ended, row.id))
+
+    def find(self, *, hello: bytes | None = None, session_id: bytes | None = None) -> SessionRow | None:
+        """A session by the head of its Hello, or by its id."""
+        column, value = ("hello", hello) if hello is not None else ("session_id", session_id)
+        with self._guard():
+            found = self.connection.execute(
+                f"SELECT id, role, secret, session_id, ended FROM session WHERE {column}=?",  # noqa: S608 - two fixed names
+                (value,),
+            ).fetchone()
+        return None if found is None else SessionRow(found[0], Role(found[1]), found[2], found[3], bool(found[4]))
+
+    def unfinished(self, role: Role) -> list[SessionRow]:
+        """Sessions that have not ended, newest first."""
+        with self._guard():
+            rows = self.connection.execute(
+                "SELECT id, role, secret, session_id, ended FROM session WHERE role=? AND ended=0 ORDER BY id DESC",
+                (role.value,),
+            ).fetchall()
+        return [SessionRow(r[0], Role(r[1]), r[2], r[3], bool(r[4])) for r in rows]
+
+    def turns(self, row: SessionRow, after: int = 0, *, fault: bool = False) -> Iterator[tuple[int, Turn]]:
+        """The turns of a session after `after`, in order, with all their content.
+
+        Raises:
+            LocalError: CORRUPT, naming the sequence number of the turn.
+        """
+        with self._guard():
+            heads = self.connection.execute(
+                "SELECT sequence, envelope FROM turn WHERE session=? AND sequence>? AND fault=? ORDER BY sequence",
+                (row.id, after, fault),
+            ).fetchall()
+        for sequence, raw in heads:
+            yield sequence, Turn(self._envelope(raw, sequence), tuple(self._blobs(row, sequence, fault=fault)))
+
+    def _envelope(self, raw: bytes, sequence: int) -> Envelope:
+        try:
+            return decode_envelope(raw)
+        except ParleyError as error:
+            raise LocalError(
+                Reason.CORRUPT, f"{self.path}: turn {sequence} is damaged ({error.message})"
+            ) from error
+
+    def _blobs(self, row: SessionRow, sequence: int, *, fault: bool) -> Iterator[bytes]:
+        with self._guard():
+            digests = self.connection.execute(
+                "SELECT digest FROM turn_blob WHERE session=? AND sequence=? AND fault=? ORDER BY position",
+                (row.id, sequence, fault),
+            ).fetchall()
+        for (digest,) in digests:
+            blob = self.get(digest)
+            if blob is None or blob_digest(blob) != digest:
+                raise LocalError(Reason.CORRUPT, f"{self.path}: content of turn {sequence} is missing or damaged")
+            yield blob
+
+    def get(self, digest: bytes) -> bytes | None:
+        """A blob by digest: this is the machine's view of earlier content."""
+        with self._guard():
+            found = self.connection.execute("SELECT data FROM blob WHERE digest=?", (digest,)).fetchone()
+        return None if found is None else found[0]
+
+    def extras(self, row: SessionRow) -> tuple[list[bytes], list[Envelope]]:
+        """Side records and evidence of a session."""
+        with self._guard():
+            sides = self.connection.execute("SELECT sealed FROM side WHERE session=? ORDER BY rowid", (row.id,))
+            side = [r[0] for r in sides.fetchall()]
+            kept = self.connection.execute("SELECT envelope FROM evidence WHERE session=? ORDER BY rowid", (row.id,))
+            return side, [self._envelope(r[0], 0) for r in kept.fetchall()]

@@ -1,0 +1,176 @@
+"""Room: the prover. The prover's policy: what it accepts, and how it answers a challenge."""
+
+import threading
+from dataclasses import dataclass, field
+
+from parley_attestation.commitment import commit_output
+from parley_attestation.edge.endpoint import Draft, Secret, acknowledgement
+from parley_attestation.edge.journal import Also, Journal
+from parley_attestation.encoding import Digest, u64
+from parley_attestation.errors import LocalError, PeerError, Reason, Role
+from parley_attestation.model.claim import read_claim
+from parley_attestation.session import messages as m
+from parley_attestation.session.audit import Audit
+from parley_attestation.session.exercise import SUITE, VERSION, coin_commitment
+from parley_attestation.session.facts import Channel
+from parley_attestation.session.machine import Machine
+from parley_attestation.session.schedule import frames, sampling_seed
+from parley_attestation.session.tables import State
+from parley_attestation.session.turns import stream_digest
+from parley_prover.budget import DisclosureBudget
+from parley_prover.engines.base import Engine, Prompt
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What the prover brings to every session."""
+
+    history: tuple[bytes, ...]
+    model_claims: tuple[bytes, ...]
+    declared_rates: dict[str, float] = field(default_factory=dict)
+    max_turn_bytes: int = 256 << 20
+
+
+class ProverPolicy:
+    """The prover's side of one session."""
+
+    role = Role.PROVER
+
+    def __init__(
+        self,
+        offer: Offer,
+        channel: Channel,
+        engine: Engine,
+        journal: Journal,
+        budget: DisclosureBudget,
+        lock: threading.Lock | None = None,
+    ) -> None:
+        """Take what the prover brings, and the engine that answers; `lock` guards a shared engine."""
+        self._offer = offer
+        self._channel = channel
+        self._engine = engine
+        self._journal = journal
+        self._budget = budget
+        self._lock = lock or threading.Lock()
+        self._claims = {read_claim(claim).statement.digest(): claim for claim in offer.model_claims}
+
+    def propose(self, machine: Machine, secret: Secret) -> Draft:
+        """The prover's next message."""
+        match machine.state:
+            case State.GREETED:
+                return Draft(self._reply(machine, secret))
+            case State.PROPOSED:
+                return self._decide(machine, secret)
+            case State.COIN_SHOWN:
+                return Draft(m.Coin(m.Nonce(secret.derive(b"coin")), secret.derive(b"coin-key")))
+            case State.CHALLENGED:
+                return self._answer(machine, secret)
+            case State.CONFIRMED:
+                return acknowledgement(machine, secret, (self._close(machine),))
+        raise LocalError(Reason.INTERNAL, f"the prover has nothing to say in state {machine.state}")
+
+    def received(self, machine: Machine, _body: m.Body) -> tuple[Also, ...]:
+        """Release the reservation where the verifier ended the session."""
+        return (self._close(machine),) if machine.facts.ending is not None and machine.facts.exercise else ()
+
+    def side_record(self, machine: Machine, sealed: bytes) -> None:
+        """Side records are kept; none changes what the prover does."""
+
+    def _close(self, machine: Machine) -> Also:
+        exercise = machine.facts.exercise
+        assert exercise is not None
+        return lambda db: self._budget.close(db, exercise)
+
+    def _reply(self, machine: Machine, secret: Secret) -> m.HelloReply:
+        return m.HelloReply(
+            VERSION,
+            SUITE,
+            machine.mode,
+            self._offer.history,
+            m.Nonce(secret.derive(b"nonce")),
+            self._channel.verifier,
+            self._channel.prover,
+        )
+
+    def _decide(self, machine: Machine, secret: Secret) -> Draft:
+        terms, exercise = machine.facts.terms, machine.facts.exercise
+        assert terms is not None
+        assert exercise is not None
+        assert machine.facts.terms_statement is not None
+        answers = sum(units for _, units in terms.plan.budgets)
+        free, _ = self._budget.left()
+        try:
+            claim = self._claims.get(terms.model_claim)
+            if claim is None:
+                raise PeerError(Reason.BAD_MODEL_CLAIM, "no model is registered under the claim in the terms")
+            if terms.caps.turn > self._offer.max_turn_bytes:
+                raise PeerError(
+                    Reason.OVER_CAP, f"turns of more than {self._offer.max_turn_bytes} bytes are not accepted"
+                )
+            if answers > free:
+                raise PeerError(Reason.BUDGET_EXHAUSTED, f"the terms ask for {answers} answers, {max(free, 0)} are left")
+            counts = self._declared(machine)
+        except PeerError as error:
+            return Draft(m.Decline(error.reason.value, error.message))
+        coin, key = secret.derive(b"coin"), secret.derive(b"coin-key")
+        accept = m.Accept(
+            machine.facts.terms_statement.digest(),
+            counts,
+            coin_commitment(key, exercise, Role.PROVER, coin),
+            claim,
+            (),
+        )
+        return Draft(accept, also=(lambda db: self._budget.reserve(db, exercise, answers),))
+
+    def _declared(self, machine: Machine) -> tuple[int, ...]:
+        """The counts that the prover's declared rates give, never outside what a claim admits."""
+        terms, test_set = machine.facts.terms, machine.facts.test_set
+        assert terms is not None
+        assert test_set is not None
+        claims = terms.metric_claims
+        audit = Audit.begin(terms, frames(terms, test_set), (0,) * len(claims))
+        found = []
+        for number, claim in enumerate(claims):
+            rate = self._offer.declared_rates.get(claim.claim_id)
+            plan = audit.plan(number)
+            found.append(0 if rate is None else min(max(round(rate * plan.frame), plan.threshold), plan.frame))
+        return tuple(found)
+
+    def _answer(self, machine: Machine, secret: Secret) -> Draft:
+        facts = machine.facts
+        assert facts.audit is not None
+        assert facts.exercise is not None
+        assert facts.seed is not None
+        assert facts.terms is not None
+        units = facts.audit.waiting(facts.pending)
+        prompts = [
+            Prompt(self._prompt(unit.prompt), sampling_seed(facts.seed, unit.name), facts.terms.caps.output)
+            for unit in units
+        ]
+        with self._lock:
+            outputs = self._engine.generate(prompts)
+        if len(outputs) != len(prompts):
+            raise LocalError(Reason.ENGINE, f"expected {len(prompts)} outputs, the engine gave {len(outputs)}")
+        answers, blobs = [], []
+        for unit, output in zip(units, outputs, strict=True):
+            cut = output[: facts.terms.caps.output]
+            key = secret.derive(b"output", facts.exercise, u64(unit.name[0]), u64(unit.name[1]))
+            answers.append(m.Answer(commit_output(key, facts.exercise, *unit.name, cut), len(cut)))
+            blobs.append(key + cut)
+        exercise, size = facts.exercise, sum(a.size for a in answers)
+        if size > self._budget.left()[1]:
+            return Draft(
+                m.Abort(Reason.BUDGET_EXHAUSTED.value, "this party's disclosure budget in bytes is used up"),
+                also=(self._close(machine),),
+            )
+        return Draft(
+            m.Answers(tuple(answers), stream_digest(blobs)),
+            tuple(blobs),
+            (lambda db: self._budget.debit(db, exercise, len(answers), size),),
+        )
+
+    def _prompt(self, digest: Digest) -> bytes:
+        blob = self._journal.get(digest)
+        if blob is None:
+            raise LocalError(Reason.CORRUPT, f"{self._journal.path}: a prompt is missing")
+        return blob[32:]

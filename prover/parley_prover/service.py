@@ -1,0 +1,251 @@
+"""Room: the prover. The gRPC server: moves frames between a stream and a session, and knows no protocol."""
+
+import contextlib
+import queue
+import secrets
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent import futures
+from dataclasses import dataclass
+from pathlib import Path
+
+import grpc
+
+from parley.v1 import session_pb2 as pb
+from parley.v1 import session_pb2_grpc as rpc
+from parley_attestation.edge import transport
+from parley_attestation.edge.endpoint import Endpoint
+from parley_attestation.edge.journal import Journal
+from parley_attestation.edge.party import Party, PeerCard
+from parley_attestation.encoding import MAX_ENVELOPE, Digest
+from parley_attestation.errors import LocalError, PeerError, Reason, Role
+from parley_attestation.session.exercise import SUITE, VERSION
+from parley_attestation.session.facts import Channel
+from parley_attestation.session.machine import Machine
+from parley_attestation.session.tables import MODES
+from parley_attestation.session.turns import envelope_from_wire
+from parley_prover.answering import Offer, ProverPolicy
+from parley_prover.budget import DisclosureBudget, Limits
+from parley_prover.engines.base import Engine
+
+PING_SECONDS = 10.0
+TAKEOVER_SECONDS = 60.0  # how long a returning verifier waits for its broken stream to let go
+_DONE = object()
+
+
+@dataclass(frozen=True, slots=True)
+class ServerLimits:
+    """What the server grants: sessions at once, seconds of one stream, and each party's budget."""
+
+    sessions: int = 4
+    stream_seconds: float = 6 * 3600
+    disclosure: Limits = Limits(100_000, 1 << 32)
+
+
+class ProverService(rpc.ProverServicer):
+    """The servicer of `parley.v1.Prover`."""
+
+    def __init__(
+        self,
+        party: Party,
+        peers: Sequence[PeerCard],
+        engine: Engine,
+        offer: Offer,
+        journal: Path,
+        limits: ServerLimits,
+    ) -> None:
+        """Serve the verifiers in `peers`, each known by its pinned certificate and root."""
+        self._party = party
+        self._peers = {peer.tls_digest: peer for peer in peers}
+        self._engine = engine
+        self._engine_lock = threading.Lock()
+        self._offer = offer
+        self._journal = journal
+        self._limits = limits
+        self._slots = threading.BoundedSemaphore(limits.sessions)
+        self._busy: dict[bytes, tuple[threading.Lock, grpc.ServicerContext]] = {}
+        self._busy_lock = threading.Lock()
+
+    def Describe(  # noqa: N802 - the name of the call
+        self, request: pb.DescribeRequest, context: grpc.ServicerContext
+    ) -> pb.DescribeResponse:
+        """Tell what this prover can do."""
+        del request
+        try:
+            self._peer(context)
+        except PeerError as error:
+            transport.refuse(context, error)
+        return pb.DescribeResponse(
+            versions=[VERSION],
+            suites=[SUITE],
+            modes=list(MODES),
+            root=self._party.card.fingerprint,
+            model_claims=self._offer.model_claims,
+            max_payload=MAX_ENVELOPE,
+            max_sessions=self._limits.sessions,
+            capabilities=["resume", "redaction"],
+        )
+
+    def Session(  # noqa: N802 - the name of the call
+        self, request_iterator: Iterator[pb.SessionRequest], context: grpc.ServicerContext
+    ) -> Iterator[pb.SessionResponse]:
+        """Carry one session."""
+        for frame in transport.shielded(lambda c: self._session(request_iterator, c), context):
+            yield pb.SessionResponse(frame=frame)
+
+    def _peer(self, context: grpc.ServicerContext) -> PeerCard:
+        peer = self._peers.get(transport.client_certificate(context))
+        if peer is None:
+            raise PeerError(Reason.UNKNOWN_PARTY, "this certificate is not pinned here")
+        return peer
+
+    def _session(
+        self, requests: Iterator[pb.SessionRequest], context: grpc.ServicerContext
+    ) -> Iterator[pb.Frame]:
+        peer = self._peer(context)
+        if not self._slots.acquire(blocking=False):
+            raise PeerError(Reason.SESSION_LIMIT, f"{self._limits.sessions} sessions are running already")
+        try:
+            yield from _Stream(lambda put: self._work(peer, requests, context, put), context).frames()
+        finally:
+            self._slots.release()
+
+    def _work(
+        self,
+        peer: PeerCard,
+        requests: Iterator[pb.SessionRequest],
+        context: grpc.ServicerContext,
+        put: Callable[[pb.Frame], None],
+    ) -> None:
+        first = next(requests, None)
+        if first is None:
+            return
+        key = _session_key(first.frame)
+        journal = Journal(self._journal)
+        with contextlib.closing(journal), self._alone(key, context):
+            endpoint = self._endpoint(peer, journal)
+            for frame in self._begin(endpoint, journal, first.frame):
+                put(frame)
+            for request in requests:
+                for frame in endpoint.feed(request.frame):
+                    put(frame)
+                if endpoint.done:
+                    return
+
+    def _endpoint(self, peer: PeerCard, journal: Journal) -> Endpoint:
+        channel = Channel(peer.tls_digest, self._party.card.tls_digest)
+        budget = DisclosureBudget(journal.connection, peer.fingerprint, self._limits.disclosure)
+        policy = ProverPolicy(self._offer, channel, self._engine, journal, budget, self._engine_lock)
+        pins = {Role.VERIFIER: peer.fingerprint, Role.PROVER: self._party.card.fingerprint}
+        machine = Machine(journal, pins=pins, channel=channel)
+        return Endpoint(policy, self._party.session, journal, machine, secrets.token_bytes(32))
+
+    def _begin(self, endpoint: Endpoint, journal: Journal, frame: pb.Frame) -> Iterator[pb.Frame]:
+        """Begin a new session, or find the one that the first frame continues."""
+        kind = frame.WhichOneof("kind")
+        if kind == "envelope":
+            row = journal.find(hello=envelope_from_wire(frame.envelope).head())
+            if row is None:
+                yield from endpoint.feed(frame)
+                return
+            endpoint.load(row)
+            yield from endpoint.resend(1)
+        elif kind == "resume":
+            row = journal.find(session_id=frame.resume.session_id)
+            if row is None:
+                raise PeerError(Reason.WRONG_SESSION, "no such session is known here")
+            endpoint.load(row)
+            yield endpoint.resume()
+            yield from endpoint.feed(frame)
+        else:
+            raise PeerError(Reason.OUT_OF_ORDER, "expected a Hello or a Resume as the first frame")
+
+    @contextlib.contextmanager
+    def _alone(self, key: bytes, context: grpc.ServicerContext) -> Iterator[None]:
+        """One stream a session: a returning verifier takes over from its own broken stream."""
+        with self._busy_lock:
+            lock, older = self._busy.get(key, (threading.Lock(), None))
+            self._busy[key] = (lock, context)
+        if older is not None:
+            older.cancel()
+        if not lock.acquire(timeout=TAKEOVER_SECONDS):
+            raise PeerError(Reason.SESSION_LIMIT, "this session is still busy on another stream")
+        try:
+            yield
+        finally:
+            with self._busy_lock:
+                if self._busy.get(key, (None, None))[1] is context:
+                    del self._busy[key]
+            lock.release()
+
+
+def _session_key(frame: pb.Frame) -> bytes:
+    if frame.WhichOneof("kind") == "envelope":
+        return envelope_from_wire(frame.envelope).head()
+    return frame.resume.session_id
+
+
+class _Stream:
+    """Runs a session in a worker thread and pings while it thinks."""
+
+    def __init__(self, work: Callable[[Callable[[object], None]], None], context: grpc.ServicerContext) -> None:
+        self._work = work
+        self._context = context
+        self._queue: queue.Queue[object] = queue.Queue(maxsize=64)
+
+    def _put(self, item: object) -> None:
+        while self._context.is_active():
+            with contextlib.suppress(queue.Full):
+                self._queue.put(item, timeout=1.0)
+                return
+        raise LocalError(Reason.UNREACHABLE, "the verifier's stream is gone")
+
+    def _run(self) -> None:
+        try:
+            self._work(self._put)
+        except Exception as error:  # noqa: BLE001 - handed to the stream's own thread
+            outcome: object = error
+        else:
+            outcome = _DONE
+        with contextlib.suppress(LocalError):
+            self._put(outcome)
+
+    def frames(self) -> Iterator[pb.Frame]:
+        """The frames to send, with a ping wherever the worker is silent."""
+        worker = threading.Thread(target=self._run, name="parley-session", daemon=True)
+        worker.start()
+        while True:
+            try:
+                item = self._queue.get(timeout=PING_SECONDS)
+            except queue.Empty:
+                if not self._context.is_active():
+                    return
+                yield pb.Frame(ping=pb.Ping())
+                continue
+            if item is _DONE:
+                return
+            if isinstance(item, Exception):
+                raise item
+            assert isinstance(item, pb.Frame)
+            yield item
+
+
+def serve(service: ProverService, party: Party, peers: Sequence[PeerCard], address: str, sessions: int) -> tuple[grpc.Server, int]:
+    """Start a server at `address` (host:port) that admits the pinned peers alone.
+
+    Raises:
+        LocalError: UNREACHABLE, where the address cannot be bound.
+    """
+    server = grpc.server(
+        futures.ThreadPoolExecutor(max_workers=sessions + 4, thread_name_prefix="parley"),
+        options=transport.OPTIONS,
+        maximum_concurrent_rpcs=sessions + 4,
+    )
+    rpc.add_ProverServicer_to_server(service, server)
+    credentials = transport.server_credentials(party.card, party.tls_key, peers)
+    try:
+        port = server.add_secure_port(address, credentials)
+    except RuntimeError as error:
+        raise LocalError(Reason.UNREACHABLE, f"{address}: cannot listen there") from error
+    server.start()
+    return server, port

@@ -1,0 +1,210 @@
+"""Room: the verifier. The verifier's policy: which units come next, when to stop, what to open."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from parley_attestation.commitment import Field
+from parley_attestation.edge.endpoint import Draft, Secret, acknowledgement
+from parley_attestation.edge.journal import Also
+from parley_attestation.encoding import Digest, Salt
+from parley_attestation.errors import LocalError, Reason, Role
+from parley_attestation.frametest import FrameTest
+from parley_attestation.session import messages as m
+from parley_attestation.session.audit import Audit
+from parley_attestation.session.exercise import SUITE, VERSION, coin_commitment, most_units
+from parley_attestation.session.facts import Channel
+from parley_attestation.session.machine import Machine
+from parley_attestation.session.tables import State
+from parley_attestation.session.turns import stream_digest
+from parley_attestation.terms import Terms, exercise_id
+from parley_attestation.statement import parse
+from parley_attestation.envelope import from_json
+
+_PER_UNIT = 96  # bytes of a unit in an envelope besides its proof
+_ENVELOPE = 900_000  # bytes of units in one envelope; below the limit with room for header and digest
+
+
+class HiddenSet(Protocol):
+    """A registered test set with its secrets, read item by item."""
+
+    registration: bytes
+
+    def prompt(self, index: int) -> bytes:
+        """The prompt of an item."""
+
+    def reference(self, index: int) -> bytes:
+        """The reference of an item."""
+
+    def key(self, index: int, field: Field) -> Salt:
+        """The key that opens one field of an item."""
+
+    def commitment(self, index: int, field: Field) -> Digest:
+        """The commitment to one field of an item."""
+
+    def inclusion(self, index: int) -> tuple[Digest, ...]:
+        """The inclusion proof of an item."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How an exercise goes: units answered, the most there can be, and successes of the first claim."""
+
+    answered: int
+    budget: int
+    successes: int
+
+
+class VerifierPolicy:
+    """The verifier's side of one session.
+
+    Args:
+        history: The verifier's key history.
+        channel: The TLS certificates of the connection.
+        terms: The sealed terms to propose.
+        tests: The hidden test set.
+        progress: Called after every answered challenge.
+    """
+
+    role = Role.VERIFIER
+
+    def __init__(
+        self,
+        history: tuple[bytes, ...],
+        channel: Channel,
+        terms: bytes,
+        tests: HiddenSet,
+        progress: Callable[[Progress], None] = lambda _: None,
+    ) -> None:
+        self._history = history
+        self._channel = channel
+        self._terms = terms
+        self._exercise = exercise_id(parse(from_json(terms).payload))
+        self._tests = tests
+        self._progress = progress
+        self._graded = 0
+        self._running: tuple[FrameTest, ...] = ()
+
+    def propose(self, machine: Machine, secret: Secret) -> Draft:
+        """The verifier's next message."""
+        match machine.state:
+            case State.START:
+                return Draft(self._hello(machine, secret))
+            case State.READY:
+                return Draft(self._propose(secret))
+            case State.ACCEPTED:
+                return Draft(m.Coin(m.Nonce(secret.derive(b"coin")), secret.derive(b"coin-key")))
+            case State.SEEDED:
+                return self._challenge_or_stop(machine)
+            case State.STOPPED | State.OPENED if not self._audit(machine).complete:
+                return self._open(machine)
+            case State.OPENED | State.BOUND:
+                return acknowledgement(machine, secret)
+        raise LocalError(Reason.INTERNAL, f"the verifier has nothing to say in state {machine.state}")
+
+    def received(self, machine: Machine, body: m.Body) -> tuple[Also, ...]:
+        """Grade what came, for the own decision when to stop."""
+        if isinstance(body, m.Answers):
+            self._grade(machine)
+            budget = sum(f.budget for f in self._audit(machine).frames)
+            self._progress(Progress(self._graded, budget, self._running[0].successes))
+        return ()
+
+    def side_record(self, machine: Machine, sealed: bytes) -> None:
+        """Side records are kept; none changes what the verifier does."""
+
+    def _audit(self, machine: Machine) -> Audit:
+        assert machine.facts.audit is not None
+        return machine.facts.audit
+
+    def _agreed(self, machine: Machine) -> Terms:
+        assert machine.facts.terms is not None
+        return machine.facts.terms
+
+    def _hello(self, machine: Machine, secret: Secret) -> m.Hello:
+        return m.Hello(
+            (VERSION,),
+            (SUITE,),
+            (machine.mode,),
+            self._history,
+            m.Nonce(secret.derive(b"nonce")),
+            self._channel.verifier,
+            self._channel.prover,
+        )
+
+    def _propose(self, secret: Secret) -> m.Propose:
+        commitment = coin_commitment(
+            secret.derive(b"coin-key"), self._exercise, Role.VERIFIER, secret.derive(b"coin")
+        )
+        return m.Propose(self._terms, 1, (), commitment, self._tests.registration)
+
+    def _grade(self, machine: Machine) -> None:
+        """Bring the own frame tests up to date with every answered unit."""
+        audit = self._audit(machine)
+        if not self._running:
+            self._running = tuple(FrameTest(audit.plan(n)) for n in range(len(audit.claims)))
+        while self._graded < len(audit.units):
+            unit = audit.units[self._graded]
+            if unit.output is None:
+                return
+            blob = machine.contents.get(unit.output)
+            assert blob is not None
+            reference = self._tests.reference(unit.name[0])
+            for claim, test in zip(audit.claims, self._running, strict=True):
+                if audit.frame_of(claim) == unit.frame and test.decision is None:
+                    event = claim.events.counts(claim.grader.grade(blob[32:], reference))
+                    test.observe(event is not claim.at_most)
+            self._graded += 1
+
+    def _challenge_or_stop(self, machine: Machine) -> Draft:
+        self._grade(machine)
+        audit = self._audit(machine)
+        counts = []
+        for number in range(len(audit.frames)):
+            tests = [
+                test
+                for claim, test in zip(audit.claims, self._running, strict=True)
+                if audit.frame_of(claim) == number
+            ]
+            if any(test.decision is None for test in tests):
+                return self._challenge(machine, number)
+            counts.append(max(test.n for test in tests))
+        return Draft(m.Stop(tuple(counts)))
+
+    def _challenge(self, machine: Machine, number: int) -> Draft:
+        audit, terms = self._audit(machine), self._agreed(machine)
+        units: list[m.Unit] = []
+        blobs: list[bytes] = []
+        content = signed = 0
+        for item, sample in audit.next_units(number, most_units(terms)):
+            prompt, proof = self._tests.prompt(item), self._tests.inclusion(item)
+            content += 32 + len(prompt)
+            signed += _PER_UNIT + 34 * len(proof)
+            if units and (content > terms.caps.turn or signed > _ENVELOPE):
+                break
+            units.append(
+                m.Unit(
+                    item,
+                    sample,
+                    self._tests.commitment(item, Field.PROMPT),
+                    self._tests.commitment(item, Field.REFERENCE),
+                    proof,
+                    len(prompt),
+                )
+            )
+            blobs.append(self._tests.key(item, Field.PROMPT) + prompt)
+        return Draft(m.Challenge(tuple(units), stream_digest(blobs)), tuple(blobs))
+
+    def _open(self, machine: Machine) -> Draft:
+        audit, terms = self._audit(machine), self._agreed(machine)
+        sizes: list[int] = []
+        blobs: list[bytes] = []
+        content = 0
+        for unit in audit.units[audit.opened : audit.opened + m.MAX_UNITS_PER_TURN]:
+            reference = self._tests.reference(unit.name[0])
+            content += 32 + len(reference)
+            if blobs and content > terms.caps.turn:
+                break
+            sizes.append(len(reference))
+            blobs.append(self._tests.key(unit.name[0], Field.REFERENCE) + reference)
+        return Draft(m.Open(tuple(sizes), stream_digest(blobs)), tuple(blobs))

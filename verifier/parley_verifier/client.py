@@ -1,0 +1,172 @@
+"""Room: the verifier. The gRPC client: runs one exercise against a prover and writes its record."""
+
+import contextlib
+import queue
+import secrets
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import grpc
+
+from parley.v1 import session_pb2 as pb
+from parley.v1 import session_pb2_grpc as rpc
+from parley_attestation.edge import transport
+from parley_attestation.edge.endpoint import Endpoint
+from parley_attestation.edge.journal import Journal, SessionRow
+from parley_attestation.edge.party import Party, PeerCard
+from parley_attestation.edge.records import write_record
+from parley_attestation.encoding import Digest
+from parley_attestation.errors import LocalError, Reason, Role
+from parley_attestation.session.facts import Channel
+from parley_attestation.session.machine import Machine
+from parley_verifier.challenge import HiddenSet, Progress, VerifierPolicy
+
+_END = None
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What one exercise needs.
+
+    Attributes:
+        party: The verifier.
+        peer: The prover's pinned card.
+        terms: The sealed terms.
+        tests: The hidden test set.
+        journal: Where turns are kept.
+        silence: Seconds without a frame after which the prover counts as gone.
+        seconds: Seconds of one stream.
+    """
+
+    party: Party
+    peer: PeerCard
+    terms: bytes
+    tests: HiddenSet
+    journal: Path
+    silence: float = 120.0
+    seconds: float = 6 * 3600.0
+
+
+def run(job: Run, *, resume: SessionRow | None = None, progress: Callable[[Progress], None] = lambda _: None) -> Endpoint:
+    """Run an exercise to its end over one connection.
+
+    Raises:
+        PeerError: The prover broke the protocol, or refused with a reason.
+        LocalError: UNREACHABLE, where the connection failed: run again to resume. Others, ours.
+    """
+    with contextlib.closing(Journal(job.journal)) as journal, _channel(job) as channel:
+        endpoint = open_endpoint(job, journal, resume, progress)
+        if not endpoint.done:
+            _drive(job, endpoint, rpc.ProverStub(channel))
+        return endpoint
+
+
+def open_endpoint(
+    job: Run, journal: Journal, row: SessionRow | None, progress: Callable[[Progress], None] = lambda _: None
+) -> Endpoint:
+    """The verifier's end of a new session, or of the one in `row`."""
+    seen = Channel(job.party.card.tls_digest, job.peer.tls_digest)
+    policy = VerifierPolicy(job.party.history, seen, job.terms, job.tests, progress)
+    pins: dict[Role, Digest] = {
+        Role.VERIFIER: job.party.card.fingerprint,
+        Role.PROVER: job.peer.fingerprint,
+    }
+    machine = Machine(journal, pins=pins, channel=seen)
+    endpoint = Endpoint(policy, job.party.session, journal, machine, secrets.token_bytes(32))
+    if row is not None:
+        endpoint.load(row)
+    return endpoint
+
+
+@contextlib.contextmanager
+def _channel(job: Run) -> Iterator[grpc.Channel]:
+    channel = transport.open_channel(job.party.card, job.party.tls_key, job.peer)
+    try:
+        yield channel
+    finally:
+        channel.close()
+
+
+def _drive(job: Run, endpoint: Endpoint, stub: Any) -> None:
+    out: queue.Queue[pb.Frame | None] = queue.Queue(maxsize=64)
+    call = stub.Session(_requests(out), timeout=job.seconds)
+    watch = _Watch(call, job.silence)
+    send = _sender(out, call)
+    try:
+        _begin(endpoint, send)
+        for response in call:
+            watch.seen()
+            for frame in endpoint.feed(response.frame):
+                send(frame)
+            if endpoint.done:
+                return
+        raise LocalError(Reason.UNREACHABLE, "the prover ended the stream early", hint="run again to resume")
+    except grpc.RpcError as error:
+        raise transport.to_error(error) from None
+    finally:
+        watch.stop()
+        with contextlib.suppress(queue.Full):
+            out.put_nowait(_END)
+        if not endpoint.done:
+            call.cancel()
+
+
+def _begin(endpoint: Endpoint, send: Callable[[pb.Frame], None]) -> None:
+    if endpoint.machine.sequence >= 2:
+        send(endpoint.resume())
+        return
+    frames = endpoint.resend(0) if endpoint.machine.sequence else endpoint.pump()
+    for frame in frames:
+        send(frame)
+
+
+def _requests(out: "queue.Queue[pb.Frame | None]") -> Iterator[pb.SessionRequest]:
+    while (frame := out.get()) is not _END:
+        yield pb.SessionRequest(frame=frame)
+
+
+def _sender(out: "queue.Queue[pb.Frame | None]", call: Any) -> Callable[[pb.Frame], None]:
+    def send(frame: pb.Frame) -> None:
+        while True:
+            with contextlib.suppress(queue.Full):
+                out.put(frame, timeout=1.0)
+                return
+            if not call.is_active():
+                raise LocalError(Reason.UNREACHABLE, "the connection ended while sending", hint="run again to resume")
+
+    return send
+
+
+class _Watch:
+    """Cancels a call on which nothing came for too long; a prover that thinks sends pings."""
+
+    def __init__(self, call: Any, silence: float) -> None:
+        self._call = call
+        self._silence = silence
+        self._last = time.monotonic()
+        self._stop = threading.Event()
+        threading.Thread(target=self._loop, name="parley-watch", daemon=True).start()
+
+    def seen(self) -> None:
+        self._last = time.monotonic()
+
+    def stop(self) -> None:
+        self._stop.set()
+
+    def _loop(self) -> None:
+        while not self._stop.wait(1.0):
+            if time.monotonic() - self._last > self._silence:
+                self._call.cancel()
+                return
+
+
+def save_record(job: Run, row: SessionRow, path: Path) -> None:
+    """Write the record of a session from the journal, complete or as far as it went."""
+    with contextlib.closing(Journal(job.journal)) as journal:
+        write_record(journal, row, path)
+
+
