@@ -37,14 +37,15 @@ def _distance(level: str, totals: dict[int, float]) -> Callable[[int, int], floa
         return math.pow(between - (totals[a] + totals[b]) / 2, 2)
 
     def ratio(a: int, b: int) -> float:
-        return ((a - b) / (a + b)) ** 2 if a + b else 0.0
+        return math.pow((a - b) / (a + b), 2) if a + b else 0.0
 
-    return {
+    forms: dict[str, Callable[[int, int], float]] = {
         "nominal": lambda a, b: float(a != b),
         "ordinal": ordinal,
-        "interval": lambda a, b: float((a - b) ** 2),
+        "interval": lambda a, b: math.pow(a - b, 2),
         "ratio": ratio,
-    }[level]
+    }
+    return forms[level]
 
 
 def fleiss(table: Sequence[Sequence[int]]) -> float:

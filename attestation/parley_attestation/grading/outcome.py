@@ -1,9 +1,10 @@
-"""Room: grading. The four outcomes of a unit, and the map that says which of them count as a success."""
+"""Room: grading. The four outcomes of a unit, and the map that says which of them a claim counts."""
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
-from parley_attestation.canonical import Fields
+from parley_attestation.errors import PeerError, Reason
 
 
 class Outcome(StrEnum):
@@ -17,27 +18,35 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class OutcomeMap:
-    """Which outcomes a claim counts as successes. A map that takes all or none cannot fail or cannot pass."""
+    """The outcomes that a claim counts. A map of none or all of them says nothing about a unit."""
 
-    successes: frozenset[Outcome]
+    counted: frozenset[Outcome]
 
-    def success(self, outcome: Outcome) -> bool:
-        """Say whether `outcome` counts as a success."""
-        return outcome in self.successes
+    def counts(self, outcome: Outcome) -> bool:
+        """Say whether `outcome` is one of those that count."""
+        return outcome in self.counted
 
-    def document(self) -> dict[str, bool]:
-        """The map as it stands in the terms."""
-        return {outcome.value: outcome in self.successes for outcome in Outcome}
+    @property
+    def rewards_degradation(self) -> bool:
+        """Whether an output that a prover spoiled, refused or filtered on purpose would count."""
+        return self.counted != {Outcome.PASS}
+
+    def document(self) -> list[str]:
+        """The map as it stands in the terms: the names that count, in the order of `Outcome`."""
+        return [outcome.value for outcome in Outcome if outcome in self.counted]
 
 
-def read_outcome_map(fields: Fields) -> OutcomeMap:
-    """Read a map: each of the four outcomes with true or false.
+def read_outcome_map(value: Any) -> OutcomeMap:
+    """Read a map: a list of 1 to 3 outcome names, each once, in the order of `Outcome`.
 
     Raises:
-        PeerError: With the reason of `fields`, where a field is missing or unknown or all are equal.
+        PeerError: BAD_TERMS.
     """
-    found = OutcomeMap(frozenset(o for o in Outcome if fields.boolean(o.value)))
-    fields.end()
-    if len(found.successes) in (0, len(Outcome)):
-        fields.refuse("", "an outcome map under which a unit can both succeed and fail")
+    names = [outcome.value for outcome in Outcome]
+    known = value if isinstance(value, list) else []
+    found = OutcomeMap(frozenset(Outcome(name) for name in known if isinstance(name, str) and name in names))
+    if found.document() != value or not 1 <= len(found.counted) < len(names):
+        raise PeerError(
+            Reason.BAD_TERMS, f"events: expected 1..3 of {', '.join(names)}, each once and in this order"
+        )
     return found
