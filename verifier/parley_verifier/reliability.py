@@ -50,11 +50,11 @@ def _distance(level: str, totals: dict[int, float]) -> Callable[[int, int], floa
 
 def fleiss(table: Sequence[Sequence[int]]) -> float:
     """Fleiss' kappa; one row per unit, one column per category, counts of raters."""
-    raters = sum(table[0])
+    raters: float = sum(table[0])
     observed = sum(sum(c * (c - 1) for c in row) for row in table) / (len(table) * raters * (raters - 1))
     shares = [sum(column) / (len(table) * raters) for column in zip(*table, strict=True)]
     expected = sum(share * share for share in shares)
-    return (observed - expected) / (1 - expected)
+    return float((observed - expected) / (1 - expected))
 
 
 def cohen(table: Sequence[Sequence[int]]) -> float:
