@@ -5,6 +5,7 @@ the parties acknowledged is only compared. It validates the whole prefix and bla
 that breaks the protocol, and only where signed bytes prove the fault.
 """
 
+import contextlib
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from typing import BinaryIO
@@ -121,7 +122,10 @@ def _pins(judgement: Judgement, pins: Collection[Digest]) -> None:
     for role, history in histories.items():
         if history.owner not in pins:
             judgement.fault = judgement.fault or Fault(
-                Reason.UNKNOWN_PARTY, f"the {role}'s root {history.owner.hex()} is not one you pinned", None, 1
+                Reason.UNKNOWN_PARTY,
+                f"the {role}'s root {history.owner.hex()} is not one you pinned",
+                None,
+                1,
             )
     judgement.pinned = len(histories) == 2 and all(h.owner in pins for h in histories.values())
 
@@ -148,7 +152,9 @@ def _replay(machine: Machine, entry: Entry, entries: _Peekable) -> None:
     try:
         pending = machine.begin(envelope)
     except Duplicate:
-        raise PeerError(Reason.MALFORMED, f"entry {entry.number}: a message stands twice in the record") from None
+        raise PeerError(
+            Reason.MALFORMED, f"entry {entry.number}: a message stands twice in the record"
+        ) from None
     blobs: list[Blob] = []
     while len(blobs) < len(pending.sizes) and (one := entries.next()) is not None:
         if one.kind is Kind.BLOB:
@@ -162,10 +168,8 @@ def _replay(machine: Machine, entry: Entry, entries: _Peekable) -> None:
 
 
 def _evidence(machine: Machine, entry: Entry) -> None:
-    try:
+    with contextlib.suppress(Duplicate):
         machine.begin(decode_envelope(entry.body))
-    except Duplicate:
-        pass
     raise PeerError(Reason.MALFORMED, f"entry {entry.number}: what is kept as evidence shows no equivocation")
 
 

@@ -188,7 +188,10 @@ class Terms:
                 "threshold": self.witnesses.threshold,
                 "unreachable": self.witnesses.unreachable,
             },
-            "consequences": {"prover_default": self.consequences[0], "verifier_default": self.consequences[1]},
+            "consequences": {
+                "prover_default": self.consequences[0],
+                "verifier_default": self.consequences[1],
+            },
             "binding": {"kind": self.binding, "operators": [k.hex() for k in self.operators]},
             "qualifiers": [q.hex() for q in self.qualifiers],
             "scope": {"construct": construct, "sampling_frame": frame, "not_concluded": list(barred)},

@@ -55,7 +55,8 @@ def encode_envelope(envelope: Envelope) -> bytes:
 
 def decode_envelope(raw: bytes) -> Envelope:
     """Read an envelope back. Raises `PeerError` (MALFORMED) for anything but the one encoding."""
-    parts, at = [], 0
+    parts: list[bytes] = []
+    at = 0
     while at < len(raw):
         size = int.from_bytes(raw[at : at + 8], "big")
         if len(raw) - at < 8 + size or len(parts) > 20:
@@ -155,7 +156,9 @@ class RecordReader:
                 raise PeerError(Reason.MALFORMED, f"byte {offset}: the record ends without its trailer")
             code, size = _HEAD.unpack(head)
             if code not in Kind.__members__.values() or size > _LIMITS[Kind(code)]:
-                raise PeerError(Reason.MALFORMED, f"entry {number} at byte {offset}: not an entry of a record")
+                raise PeerError(
+                    Reason.MALFORMED, f"entry {number} at byte {offset}: not an entry of a record"
+                )
             kind = Kind(code)
             body, stated = source.read(size), source.read(32)
             running = _chain(running, head, body)

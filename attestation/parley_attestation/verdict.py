@@ -74,7 +74,9 @@ def overall(verdicts: list[str]) -> str:
 
 def _claim(claim: Claim, test: FrameTest | None, assurance: str) -> dict[str, Any]:
     if isinstance(claim, IdentityClaim):
-        because = ["the prover's word does not show which weights answered"] if assurance == "declared" else []
+        because = (
+            ["the prover's word does not show which weights answered"] if assurance == "declared" else []
+        )
         return {
             "id": claim.claim_id,
             "type": "identity",
@@ -111,7 +113,9 @@ def labelled(claim: MetricClaim, decision: Decision, assurance: str) -> tuple[De
         if claim.degradable and assurance == "declared":
             because.append("at declared assurance, refusing or degrading outputs would meet this claim")
         if ASSURANCE_ORDER.index(assurance) < ASSURANCE_ORDER.index(claim.min_assurance):
-            because.append(f"the claim asks for assurance {claim.min_assurance}, the exercise gives {assurance}")
+            because.append(
+                f"the claim asks for assurance {claim.min_assurance}, the exercise gives {assurance}"
+            )
     return (Decision.INCONCLUSIVE if because else decision), because
 
 
@@ -120,4 +124,3 @@ def decimal_above(value: Fraction) -> str:
     scaled = -(-value.numerator * 10**DIGITS // value.denominator)
     whole, rest = divmod(min(scaled, 10**DIGITS), 10**DIGITS)
     return f"{whole}.{rest:0{DIGITS}d}".rstrip("0").rstrip(".") if rest else str(whole)
-

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from parley_attestation.commitment import commit_output
 from parley_attestation.edge.endpoint import Draft, Secret, acknowledgement
 from parley_attestation.edge.journal import Also, Journal
-from parley_attestation.encoding import Digest, u64
+from parley_attestation.encoding import Digest, Nonce, u64
 from parley_attestation.errors import LocalError, PeerError, Reason, Role
 from parley_attestation.model.claim import read_claim
 from parley_attestation.session import messages as m
@@ -17,6 +17,7 @@ from parley_attestation.session.machine import Machine
 from parley_attestation.session.schedule import frames, sampling_seed
 from parley_attestation.session.tables import State
 from parley_attestation.session.turns import stream_digest
+
 from parley_prover.budget import DisclosureBudget
 from parley_prover.engines.base import Engine, Prompt
 
@@ -62,7 +63,7 @@ class ProverPolicy:
             case State.PROPOSED:
                 return self._decide(machine, secret)
             case State.COIN_SHOWN:
-                return Draft(m.Coin(m.Nonce(secret.derive(b"coin")), secret.derive(b"coin-key")))
+                return Draft(m.Coin(Nonce(secret.derive(b"coin")), secret.derive(b"coin-key")))
             case State.CHALLENGED:
                 return self._answer(machine, secret)
             case State.CONFIRMED:
@@ -87,7 +88,7 @@ class ProverPolicy:
             SUITE,
             machine.mode,
             self._offer.history,
-            m.Nonce(secret.derive(b"nonce")),
+            Nonce(secret.derive(b"nonce")),
             self._channel.verifier,
             self._channel.prover,
         )
@@ -108,7 +109,9 @@ class ProverPolicy:
                     Reason.OVER_CAP, f"turns of more than {self._offer.max_turn_bytes} bytes are not accepted"
                 )
             if answers > free:
-                raise PeerError(Reason.BUDGET_EXHAUSTED, f"the terms ask for {answers} answers, {max(free, 0)} are left")
+                raise PeerError(
+                    Reason.BUDGET_EXHAUSTED, f"the terms ask for {answers} answers, {max(free, 0)} are left"
+                )
             counts = self._declared(machine)
         except PeerError as error:
             return Draft(m.Decline(error.reason.value, error.message))
@@ -133,7 +136,9 @@ class ProverPolicy:
         for number, claim in enumerate(claims):
             rate = self._offer.declared_rates.get(claim.claim_id)
             plan = audit.plan(number)
-            found.append(0 if rate is None else min(max(round(rate * plan.frame), plan.threshold), plan.frame))
+            found.append(
+                0 if rate is None else min(max(round(rate * plan.frame), plan.threshold), plan.frame)
+            )
         return tuple(found)
 
     def _answer(self, machine: Machine, secret: Secret) -> Draft:
@@ -150,7 +155,9 @@ class ProverPolicy:
         with self._lock:
             outputs = self._engine.generate(prompts)
         if len(outputs) != len(prompts):
-            raise LocalError(Reason.ENGINE, f"expected {len(prompts)} outputs, the engine gave {len(outputs)}")
+            raise LocalError(
+                Reason.ENGINE, f"expected {len(prompts)} outputs, the engine gave {len(outputs)}"
+            )
         answers, blobs = [], []
         for unit, output in zip(units, outputs, strict=True):
             cut = output[: facts.terms.caps.output]

@@ -36,11 +36,15 @@ class DisclosureBudget:
 
     def left(self, db: sqlite3.Connection | None = None) -> tuple[int, int]:
         """Answers and bytes still free: neither given nor reserved by an open exercise."""
-        row = (db or self._db).execute(
-            "SELECT COALESCE(SUM(CASE closed WHEN 1 THEN answered ELSE MAX(reserved, answered) END), 0),"
-            " COALESCE(SUM(bytes), 0) FROM disclosure WHERE peer=?",
-            (self._peer,),
-        ).fetchone()
+        row = (
+            (db or self._db)
+            .execute(
+                "SELECT COALESCE(SUM(CASE closed WHEN 1 THEN answered ELSE MAX(reserved, answered) END), 0),"
+                " COALESCE(SUM(bytes), 0) FROM disclosure WHERE peer=?",
+                (self._peer,),
+            )
+            .fetchone()
+        )
         return self._limits.answers - row[0], self._limits.output_bytes - row[1]
 
     def reserve(self, db: sqlite3.Connection, exercise: bytes, answers: int) -> None:
@@ -48,7 +52,8 @@ class DisclosureBudget:
         free, free_bytes = self.left(db)
         if answers > free or free_bytes <= 0:
             raise PeerError(
-                Reason.BUDGET_EXHAUSTED, f"the terms ask for {answers} answers, {max(free, 0)} are left for this party"
+                Reason.BUDGET_EXHAUSTED,
+                f"the terms ask for {answers} answers, {max(free, 0)} are left for this party",
             )
         db.execute(
             "INSERT OR IGNORE INTO disclosure (peer, exercise, reserved) VALUES (?, ?, ?)",

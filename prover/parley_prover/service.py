@@ -6,24 +6,24 @@ import secrets
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent import futures
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import grpc
-
 from parley.v1 import session_pb2 as pb
 from parley.v1 import session_pb2_grpc as rpc
 from parley_attestation.edge import transport
 from parley_attestation.edge.endpoint import Endpoint
 from parley_attestation.edge.journal import Journal
 from parley_attestation.edge.party import Party, PeerCard
-from parley_attestation.encoding import MAX_ENVELOPE, Digest
+from parley_attestation.encoding import MAX_ENVELOPE
 from parley_attestation.errors import LocalError, PeerError, Reason, Role
 from parley_attestation.session.exercise import SUITE, VERSION
 from parley_attestation.session.facts import Channel
 from parley_attestation.session.machine import Machine
 from parley_attestation.session.tables import MODES
 from parley_attestation.session.turns import envelope_from_wire
+
 from parley_prover.answering import Offer, ProverPolicy
 from parley_prover.budget import DisclosureBudget, Limits
 from parley_prover.engines.base import Engine
@@ -39,7 +39,7 @@ class ServerLimits:
 
     sessions: int = 4
     stream_seconds: float = 6 * 3600
-    disclosure: Limits = Limits(100_000, 1 << 32)
+    disclosure: Limits = field(default_factory=lambda: Limits(100_000, 1 << 32))
 
 
 class ProverService(rpc.ProverServicer):
@@ -167,7 +167,7 @@ class ProverService(rpc.ProverServicer):
             lock, older = self._busy.get(key, (threading.Lock(), None))
             self._busy[key] = (lock, context)
         if older is not None:
-            older.cancel()
+            older.cancel()  # type: ignore[no-untyped-call]
         if not lock.acquire(timeout=TAKEOVER_SECONDS):
             raise PeerError(Reason.SESSION_LIMIT, "this session is still busy on another stream")
         try:
@@ -188,7 +188,9 @@ def _session_key(frame: pb.Frame) -> bytes:
 class _Stream:
     """Runs a session in a worker thread and pings while it thinks."""
 
-    def __init__(self, work: Callable[[Callable[[object], None]], None], context: grpc.ServicerContext) -> None:
+    def __init__(
+        self, work: Callable[[Callable[[object], None]], None], context: grpc.ServicerContext
+    ) -> None:
         self._work = work
         self._context = context
         self._queue: queue.Queue[object] = queue.Queue(maxsize=64)
@@ -230,7 +232,9 @@ class _Stream:
             yield item
 
 
-def serve(service: ProverService, party: Party, peers: Sequence[PeerCard], address: str, sessions: int) -> tuple[grpc.Server, int]:
+def serve(
+    service: ProverService, party: Party, peers: Sequence[PeerCard], address: str, sessions: int
+) -> tuple[grpc.Server, int]:
     """Start a server at `address` (host:port) that admits the pinned peers alone.
 
     Raises:
@@ -241,7 +245,7 @@ def serve(service: ProverService, party: Party, peers: Sequence[PeerCard], addre
         options=transport.OPTIONS,
         maximum_concurrent_rpcs=sessions + 4,
     )
-    rpc.add_ProverServicer_to_server(service, server)
+    rpc.add_ProverServicer_to_server(service, server)  # type: ignore[no-untyped-call]
     credentials = transport.server_credentials(party.card, party.tls_key, peers)
     try:
         port = server.add_secure_port(address, credentials)

@@ -7,7 +7,8 @@ from typing import Protocol
 from parley_attestation.commitment import Field
 from parley_attestation.edge.endpoint import Draft, Secret, acknowledgement
 from parley_attestation.edge.journal import Also
-from parley_attestation.encoding import Digest, Salt
+from parley_attestation.encoding import MAX_UNITS_PER_TURN, Digest, Nonce, Salt
+from parley_attestation.envelope import from_json
 from parley_attestation.errors import LocalError, Reason, Role
 from parley_attestation.frametest import FrameTest
 from parley_attestation.session import messages as m
@@ -17,9 +18,8 @@ from parley_attestation.session.facts import Channel
 from parley_attestation.session.machine import Machine
 from parley_attestation.session.tables import State
 from parley_attestation.session.turns import stream_digest
-from parley_attestation.terms import Terms, exercise_id
 from parley_attestation.statement import parse
-from parley_attestation.envelope import from_json
+from parley_attestation.terms import Terms, exercise_id
 
 _PER_UNIT = 96  # bytes of a unit in an envelope besides its proof
 _ENVELOPE = 900_000  # bytes of units in one envelope; below the limit with room for header and digest
@@ -93,7 +93,7 @@ class VerifierPolicy:
             case State.READY:
                 return Draft(self._propose(secret))
             case State.ACCEPTED:
-                return Draft(m.Coin(m.Nonce(secret.derive(b"coin")), secret.derive(b"coin-key")))
+                return Draft(m.Coin(Nonce(secret.derive(b"coin")), secret.derive(b"coin-key")))
             case State.SEEDED:
                 return self._challenge_or_stop(machine)
             case State.STOPPED | State.OPENED if not self._audit(machine).complete:
@@ -127,7 +127,7 @@ class VerifierPolicy:
             (SUITE,),
             (machine.mode,),
             self._history,
-            m.Nonce(secret.derive(b"nonce")),
+            Nonce(secret.derive(b"nonce")),
             self._channel.verifier,
             self._channel.prover,
         )
@@ -200,7 +200,7 @@ class VerifierPolicy:
         sizes: list[int] = []
         blobs: list[bytes] = []
         content = 0
-        for unit in audit.units[audit.opened : audit.opened + m.MAX_UNITS_PER_TURN]:
+        for unit in audit.units[audit.opened : audit.opened + MAX_UNITS_PER_TURN]:
             reference = self._tests.reference(unit.name[0])
             content += 32 + len(reference)
             if blobs and content > terms.caps.turn:

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import grpc
-
 from parley.v1 import session_pb2 as pb
 from parley.v1 import session_pb2_grpc as rpc
 from parley_attestation.edge import transport
@@ -23,6 +22,7 @@ from parley_attestation.encoding import Digest
 from parley_attestation.errors import LocalError, Reason, Role
 from parley_attestation.session.facts import Channel
 from parley_attestation.session.machine import Machine
+
 from parley_verifier.challenge import HiddenSet, Progress, VerifierPolicy
 
 _END = None
@@ -51,7 +51,9 @@ class Run:
     seconds: float = 6 * 3600.0
 
 
-def run(job: Run, *, resume: SessionRow | None = None, progress: Callable[[Progress], None] = lambda _: None) -> Endpoint:
+def run(
+    job: Run, *, resume: SessionRow | None = None, progress: Callable[[Progress], None] = lambda _: None
+) -> Endpoint:
     """Run an exercise to its end over one connection.
 
     Raises:
@@ -61,7 +63,7 @@ def run(job: Run, *, resume: SessionRow | None = None, progress: Callable[[Progr
     with contextlib.closing(Journal(job.journal)) as journal, _channel(job) as channel:
         endpoint = open_endpoint(job, journal, resume, progress)
         if not endpoint.done:
-            _drive(job, endpoint, rpc.ProverStub(channel))
+            _drive(job, endpoint, rpc.ProverStub(channel))  # type: ignore[no-untyped-call]
         return endpoint
 
 
@@ -136,7 +138,9 @@ def _sender(out: "queue.Queue[pb.Frame | None]", call: Any) -> Callable[[pb.Fram
                 out.put(frame, timeout=1.0)
                 return
             if not call.is_active():
-                raise LocalError(Reason.UNREACHABLE, "the connection ended while sending", hint="run again to resume")
+                raise LocalError(
+                    Reason.UNREACHABLE, "the connection ended while sending", hint="run again to resume"
+                )
 
     return send
 
@@ -168,5 +172,3 @@ def save_record(job: Run, row: SessionRow, path: Path) -> None:
     """Write the record of a session from the journal, complete or as far as it went."""
     with contextlib.closing(Journal(job.journal)) as journal:
         write_record(journal, row, path)
-
-

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from parley.v1 import session_pb2 as pb
+
 from parley_attestation.ed25519 import SigningKey
 from parley_attestation.edge.journal import Also, Journal, SessionRow
 from parley_attestation.encoding import Bytes32, Label, Salt, mac
@@ -232,7 +233,9 @@ class Endpoint:
         except PeerError as error:
             self._remember(error, turn)
             raise
-        self._keep(turn, self.policy.received(self.machine, body) if pending.sender is not self.policy.role else ())
+        self._keep(
+            turn, self.policy.received(self.machine, body) if pending.sender is not self.policy.role else ()
+        )
 
     def _keep(self, turn: Turn, also: Sequence[Also]) -> None:
         """Write the turn down. A session enters the prover's journal with its reply, not before."""

@@ -70,7 +70,9 @@ class Journal:
         try:
             yield
         except sqlite3.DatabaseError as error:
-            if isinstance(error, sqlite3.IntegrityError | sqlite3.OperationalError) and "malformed" not in str(error):
+            if isinstance(
+                error, sqlite3.IntegrityError | sqlite3.OperationalError
+            ) and "malformed" not in str(error):
                 raise
             raise LocalError(
                 Reason.CORRUPT,
@@ -110,11 +112,17 @@ class Journal:
                 one(db)
 
     @staticmethod
-    def _insert(db: sqlite3.Connection, session: int, sequence: int, turn: Turn, *, fault: bool = False) -> None:
-        db.execute("INSERT INTO turn VALUES (?, ?, ?, ?)", (session, sequence, encode_envelope(turn.envelope), fault))
+    def _insert(
+        db: sqlite3.Connection, session: int, sequence: int, turn: Turn, *, fault: bool = False
+    ) -> None:
+        db.execute(
+            "INSERT INTO turn VALUES (?, ?, ?, ?)", (session, sequence, encode_envelope(turn.envelope), fault)
+        )
         for position, blob in enumerate(turn.blobs):
             digest = blob_digest(blob)
-            db.execute("INSERT INTO turn_blob VALUES (?, ?, ?, ?, ?)", (session, sequence, fault, position, digest))
+            db.execute(
+                "INSERT INTO turn_blob VALUES (?, ?, ?, ?, ?)", (session, sequence, fault, position, digest)
+            )
             db.execute("INSERT OR IGNORE INTO blob VALUES (?, ?)", (digest, blob))
 
     def fault(self, row: SessionRow, sequence: int, turn: Turn) -> None:
@@ -151,7 +159,11 @@ class Journal:
                 f"SELECT id, role, secret, session_id, ended FROM session WHERE {column}=?",  # noqa: S608 - two fixed names
                 (value,),
             ).fetchone()
-        return None if found is None else SessionRow(found[0], Role(found[1]), found[2], found[3], bool(found[4]))
+        return (
+            None
+            if found is None
+            else SessionRow(found[0], Role(found[1]), found[2], found[3], bool(found[4]))
+        )
 
     def unfinished(self, role: Role) -> list[SessionRow]:
         """Sessions that have not ended, newest first."""
@@ -174,7 +186,10 @@ class Journal:
                 (row.id, after, fault),
             ).fetchall()
         for sequence, raw in heads:
-            yield sequence, Turn(self._envelope(raw, sequence), tuple(self._blobs(row, sequence, fault=fault)))
+            yield (
+                sequence,
+                Turn(self._envelope(raw, sequence), tuple(self._blobs(row, sequence, fault=fault))),
+            )
 
     def _envelope(self, raw: bytes, sequence: int) -> Envelope:
         try:
@@ -193,7 +208,9 @@ class Journal:
         for (digest,) in digests:
             blob = self.get(digest)
             if blob is None or blob_digest(blob) != digest:
-                raise LocalError(Reason.CORRUPT, f"{self.path}: content of turn {sequence} is missing or damaged")
+                raise LocalError(
+                    Reason.CORRUPT, f"{self.path}: content of turn {sequence} is missing or damaged"
+                )
             yield blob
 
     def get(self, digest: bytes) -> bytes | None:
@@ -205,7 +222,11 @@ class Journal:
     def extras(self, row: SessionRow) -> tuple[list[bytes], list[Envelope]]:
         """Side records and evidence of a session."""
         with self._guard():
-            sides = self.connection.execute("SELECT sealed FROM side WHERE session=? ORDER BY rowid", (row.id,))
+            sides = self.connection.execute(
+                "SELECT sealed FROM side WHERE session=? ORDER BY rowid", (row.id,)
+            )
             side = [r[0] for r in sides.fetchall()]
-            kept = self.connection.execute("SELECT envelope FROM evidence WHERE session=? ORDER BY rowid", (row.id,))
+            kept = self.connection.execute(
+                "SELECT envelope FROM evidence WHERE session=? ORDER BY rowid", (row.id,)
+            )
             return side, [self._envelope(r[0], 0) for r in kept.fetchall()]

@@ -4,7 +4,7 @@ The root key may live elsewhere: serving and running need the session key alone.
 private keys are sealed under a passphrase where one is given.
 """
 
-import datetime
+import datetime as dt
 import json
 import os
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from cryptography.x509.oid import NameOID
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from parley_attestation import keys
-from parley_attestation.ed25519 import SigningKey
+from parley_attestation.ed25519 import PublicKey, SigningKey
 from parley_attestation.encoding import Digest
 from parley_attestation.errors import LocalError, ParleyError, Reason, Role
 
@@ -63,9 +63,11 @@ def read_card(path: Path) -> PeerCard:
         card = PeerCard.model_validate_json(path.read_bytes())
     except (OSError, ValidationError) as error:
         raise LocalError(
-            Reason.CONFIG, f"{path}: not a peer card ({_first(error)})", hint="ask the other party for its card.json"
+            Reason.CONFIG,
+            f"{path}: not a peer card ({_first(error)})",
+            hint="ask the other party for its card.json",
         ) from error
-    if keys.fingerprint(keys.PublicKey(bytes.fromhex(card.root_key))).hex() != card.root:
+    if keys.fingerprint(PublicKey(bytes.fromhex(card.root_key))).hex() != card.root:
         raise LocalError(Reason.CONFIG, f"{path}: the fingerprint is not the root key's")
     card.tls_digest  # noqa: B018 - raises where the certificate is not one
     return card
@@ -163,9 +165,7 @@ def load(folder: Path) -> Party:
 def _read_key(path: Path) -> SigningKey:
     try:
         if path.stat().st_mode & 0o077:
-            raise LocalError(
-                Reason.CONFIG, f"{path}: others can read this key", hint=f"chmod 600 {path}"
-            )
+            raise LocalError(Reason.CONFIG, f"{path}: others can read this key", hint=f"chmod 600 {path}")
         return SigningKey(bytes.fromhex(path.read_text().strip()))
     except OSError as error:
         raise LocalError(Reason.CONFIG, f"{path}: {error.strerror}", hint="run parley keygen") from error
@@ -191,8 +191,8 @@ def _self_signed(name: str, start: int, end: int) -> tuple[bytes, bytes]:
         .issuer_name(subject)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(datetime.datetime.fromtimestamp(start - 300, datetime.UTC))
-        .not_valid_after(datetime.datetime.fromtimestamp(end, datetime.UTC))
+        .not_valid_before(dt.datetime.fromtimestamp(start - 300, dt.UTC))
+        .not_valid_after(dt.datetime.fromtimestamp(end, dt.UTC))
         .add_extension(x509.SubjectAlternativeName([x509.DNSName(SERVER_NAME)]), critical=False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .sign(key, hashes.SHA256())

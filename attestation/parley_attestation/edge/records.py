@@ -17,7 +17,9 @@ def write_record(journal: Journal, row: SessionRow, path: Path) -> None:
         LocalError: CONFIG, where the file exists already.
     """
     if path.exists():
-        raise LocalError(Reason.CONFIG, f"{path}: exists already", hint="choose another file; records are kept")
+        raise LocalError(
+            Reason.CONFIG, f"{path}: exists already", hint="choose another file; records are kept"
+        )
     part = path.with_name(path.name + ".part")
     with part.open("wb") as out:
         writer = RecordWriter(out)

@@ -55,7 +55,7 @@ def client_certificate(context: grpc.ServicerContext) -> Digest:
     found = context.auth_context().get("x509_pem_cert")
     if not found:
         raise PeerError(Reason.UNKNOWN_PARTY, "expected a client certificate")
-    return certificate_digest(found[0])
+    return certificate_digest(bytes(found[0]))
 
 
 _CODES = {
@@ -92,7 +92,9 @@ def describe(error: Exception) -> str:
     return str(error) if isinstance(error, ParleyError) else type(error).__name__
 
 
-def shielded(handler: Callable[[grpc.ServicerContext], Iterator[Any]], context: grpc.ServicerContext) -> Iterator[Any]:
+def shielded(
+    handler: Callable[[grpc.ServicerContext], Iterator[Any]], context: grpc.ServicerContext
+) -> Iterator[Any]:
     """Run a streaming handler so that no exception text ever reaches the peer."""
     try:
         yield from handler(context)
@@ -123,7 +125,6 @@ def to_error(error: grpc.RpcError) -> ParleyError:
 
 def _status(error: grpc.RpcError) -> Any:
     try:
-        return rpc_status.from_call(error)
+        return rpc_status.from_call(error)  # type: ignore[arg-type]
     except ValueError:
         return None
-

@@ -80,7 +80,9 @@ def _greet(at: Context, sender: Role, key: bytes, body: m.Hello | m.HelloReply) 
     channel = Channel(body.verifier_tls, body.prover_tls)
     for known in (at.channel, facts.channel):
         if known is not None and known != channel:
-            raise PeerError(Reason.CHANNEL_MISMATCH, f"the {sender} names other TLS certificates than the channel")
+            raise PeerError(
+                Reason.CHANNEL_MISMATCH, f"the {sender} names other TLS certificates than the channel"
+            )
 
     def record() -> None:
         if isinstance(body, m.Hello):
@@ -128,7 +130,8 @@ def _check_graders(terms: Terms, test_set: registration.TestSet) -> None:
     for claim in terms.metric_claims:
         if claim.grader.digest() not in known:
             raise PeerError(
-                Reason.BAD_TERMS, f"claim {claim.claim_id}: its grader is not one the test set was registered for"
+                Reason.BAD_TERMS,
+                f"claim {claim.claim_id}: its grader is not one the test set was registered for",
             )
 
 
@@ -264,7 +267,9 @@ def _stop(at: Context, _sender: Role, body: m.Stop) -> Expect:
         raise PeerError(Reason.WRONG_UNITS, f"expected {len(audit.frames)} counts, got {len(body.counts)}")
     for count, challenged in zip(body.counts, audit.pointers, strict=True):
         if count > challenged:
-            raise PeerError(Reason.STOP_TOO_EARLY, f"{count} units are said to count, {challenged} were challenged")
+            raise PeerError(
+                Reason.STOP_TOO_EARLY, f"{count} units are said to count, {challenged} were challenged"
+            )
         if count == 0:
             raise PeerError(Reason.STOP_TOO_EARLY, "no verdict follows from no unit")
 
@@ -286,7 +291,9 @@ def _open(at: Context, _sender: Role, body: m.Open) -> Expect:
     def finish(blobs: Sequence[Blob]) -> None:
         for unit, blob in zip(shown, blobs, strict=True):
             if isinstance(blob, bytes):
-                verify_item(blob[:32], name, unit.name[0], Field.REFERENCE, blob[32:], unit.reference_commitment)
+                verify_item(
+                    blob[:32], name, unit.name[0], Field.REFERENCE, blob[32:], unit.reference_commitment
+                )
         _grade(at, audit, shown, blobs)
         audit.opened += len(shown)
         if audit.complete and not audit.redacted:
@@ -326,14 +333,18 @@ def _acknowledge(at: Context, sender: Role, body: m.Acknowledge) -> Expect:
     lengths = [len(audit.claims_of(unit.frame)) for unit in audit.units]
     derived = facts.verdict
     if derived is not None and body.verdict_digest != derived.digest():
-        raise PeerError(Reason.WRONG_VERDICT, f"the {sender} acknowledges another verdict than the record gives")
+        raise PeerError(
+            Reason.WRONG_VERDICT, f"the {sender} acknowledges another verdict than the record gives"
+        )
 
     def finish(blobs: Sequence[Blob]) -> None:
         (blob,) = blobs
         if isinstance(blob, bytes):
             codes = _split(blob[32:], lengths)
             if derived is not None and codes != audit.outcome_bytes():
-                raise PeerError(Reason.WRONG_RESULT_BITS, f"the {sender}'s result bits are not the derived ones")
+                raise PeerError(
+                    Reason.WRONG_RESULT_BITS, f"the {sender}'s result bits are not the derived ones"
+                )
             if result_root(Bytes32(blob[:32]), _exercise(at), codes) != body.result_root:
                 raise PeerError(Reason.WRONG_RESULT_BITS, f"the {sender}'s result bits do not give its root")
             at.checks[Check.RESULT_BITS] += 1
@@ -354,7 +365,8 @@ def _split(codes: bytes, lengths: Sequence[int]) -> list[bytes]:
 def _all_open(audit: Audit) -> None:
     if not audit.complete:
         raise PeerError(
-            Reason.OUT_OF_ORDER, f"{len(audit.units) - audit.opened} challenged units have no reference shown yet"
+            Reason.OUT_OF_ORDER,
+            f"{len(audit.units) - audit.opened} challenged units have no reference shown yet",
         )
 
 

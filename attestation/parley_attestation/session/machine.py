@@ -20,6 +20,7 @@ from parley_attestation.session.messages import Body, Header
 from parley_attestation.session.tables import FINAL, MODES, State
 from parley_attestation.session.turns import Blob, Contents, Turn, blob_size, stream_digest
 
+
 @dataclass(frozen=True, slots=True)
 class Pending:
     """A checked envelope whose content is still on its way."""
@@ -70,6 +71,11 @@ class Machine:
     def mode(self) -> str:
         """The mode whose table applies."""
         return self._context.mode
+
+    @property
+    def contents(self) -> Contents:
+        """Blobs of earlier turns by digest."""
+        return self._context.contents
 
     @property
     def facts(self) -> Facts:
@@ -173,7 +179,9 @@ class Machine:
             error = PeerError(
                 Reason.EQUIVOCATION, f"a second, different message for slot {header.sequence} of this session"
             )
-            if self.authors[position] is sender and (position >= 2 or self.authors[position] is Role.VERIFIER):
+            if self.authors[position] is sender and (
+                position >= 2 or self.authors[position] is Role.VERIFIER
+            ):
                 error.blame(sender, to_json(envelope))
             raise error
         if header.session != expected.session:

@@ -59,7 +59,9 @@ def frames(terms: Terms, test_set: TestSet) -> tuple[Frame, ...]:
             raise PeerError(Reason.BAD_TERMS, f"the test set has no stratum {stratum!r}")
         one = Frame(stratum, _without(spans[stratum], ref.excluded), terms.plan.samples, budget)
         if not 1 <= budget <= one.size:
-            raise PeerError(Reason.BAD_TERMS, f"stratum {stratum!r}: expected a budget of 1..{one.size} units")
+            raise PeerError(
+                Reason.BAD_TERMS, f"stratum {stratum!r}: expected a budget of 1..{one.size} units"
+            )
         found.append(one)
     return tuple(found)
 

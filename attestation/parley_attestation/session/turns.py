@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from parley.v1 import session_pb2 as pb
+
 from parley_attestation.encoding import MAX_CHUNK, Digest, Label, digest, frame, u64
 from parley_attestation.envelope import Envelope, Signature
 from parley_attestation.errors import PeerError, Reason
@@ -110,7 +111,9 @@ class Assembler:
             raise PeerError(Reason.BLOB_MISMATCH, "a chunk came out of order")
         size = self._sizes[chunk.index]
         if not 1 <= len(chunk.data) <= MAX_CHUNK or len(self._open) + len(chunk.data) > size:
-            raise PeerError(Reason.BLOB_MISMATCH, f"expected a blob of {size} bytes in chunks of 1..{MAX_CHUNK}")
+            raise PeerError(
+                Reason.BLOB_MISMATCH, f"expected a blob of {size} bytes in chunks of 1..{MAX_CHUNK}"
+            )
         self._open += chunk.data
         if len(self._open) == size:
             self._blobs.append(bytes(self._open))

@@ -252,12 +252,12 @@ class Answers(_message.Message):
     def __init__(self, header: _Optional[_Union[Header, _Mapping]] = ..., answers: _Optional[_Iterable[_Union[Answer, _Mapping]]] = ..., stream_digest: _Optional[bytes] = ...) -> None: ...
 
 class Stop(_message.Message):
-    __slots__ = ("header", "count")
+    __slots__ = ("header", "counts")
     HEADER_FIELD_NUMBER: _ClassVar[int]
-    COUNT_FIELD_NUMBER: _ClassVar[int]
+    COUNTS_FIELD_NUMBER: _ClassVar[int]
     header: Header
-    count: int
-    def __init__(self, header: _Optional[_Union[Header, _Mapping]] = ..., count: _Optional[int] = ...) -> None: ...
+    counts: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, header: _Optional[_Union[Header, _Mapping]] = ..., counts: _Optional[_Iterable[int]] = ...) -> None: ...
 
 class Open(_message.Message):
     __slots__ = ("header", "sizes", "stream_digest")
