@@ -1,7 +1,9 @@
 """Room: the prover. The prover's policy: what it accepts, and how it answers a challenge."""
 
+import contextlib
 import threading
 from dataclasses import dataclass, field
+from typing import Any
 
 from parley_attestation.commitment import commit_output
 from parley_attestation.edge.endpoint import Draft, Secret, acknowledgement
@@ -44,7 +46,7 @@ class ProverPolicy:
         engine: Engine,
         journal: Journal,
         budget: DisclosureBudget,
-        lock: threading.Lock | None = None,
+        lock: contextlib.AbstractContextManager[Any] | None = None,
     ) -> None:
         """Take what the prover brings, and the engine that answers; `lock` guards a shared engine."""
         self._offer = offer

@@ -103,11 +103,8 @@ class VerifierPolicy:
         raise LocalError(Reason.INTERNAL, f"the verifier has nothing to say in state {machine.state}")
 
     def received(self, machine: Machine, body: m.Body) -> tuple[Also, ...]:
-        """Grade what came, for the own decision when to stop."""
-        if isinstance(body, m.Answers):
-            self._grade(machine)
-            budget = sum(f.budget for f in self._audit(machine).frames)
-            self._progress(Progress(self._graded, budget, self._running[0].successes))
+        """Nothing becomes true with the prover's messages but what the journal holds."""
+        del machine, body
         return ()
 
     def side_record(self, machine: Machine, sealed: bytes) -> None:
@@ -159,6 +156,9 @@ class VerifierPolicy:
     def _challenge_or_stop(self, machine: Machine) -> Draft:
         self._grade(machine)
         audit = self._audit(machine)
+        if self._graded:
+            budget = sum(population.budget for population in audit.frames)
+            self._progress(Progress(self._graded, budget, self._running[0].successes))
         counts = []
         for number in range(len(audit.frames)):
             tests = [
