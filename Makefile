@@ -24,6 +24,7 @@ check: install
 	$(RUN)/ruff check .
 	$(RUN)/ruff format --check .
 	$(RUN)/mypy
+	$(RUN)/lint-imports
 
 fmt: install
 	$(RUN)/ruff check --fix .

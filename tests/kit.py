@@ -1,6 +1,7 @@
 """A whole exercise in memory: two parties, a hidden set, terms, and a pipe between their endpoints."""
 
 import hashlib
+import tempfile
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -15,15 +16,16 @@ from parley_attestation.edge.endpoint import Endpoint
 from parley_attestation.edge.journal import Journal
 from parley_attestation.encoding import Bytes32, Digest, Nonce
 from parley_attestation.errors import Role
-from parley_attestation.grading import OutcomeMap, Outcome, read_grader
-from parley_attestation.model.claim import ClaimSecret, seal_claim
+from parley_attestation.grading import Outcome, OutcomeMap, read_grader
+from parley_attestation.model.claim import read_claim
 from parley_attestation.registration import Stratum, read_registration, seal_registration
 from parley_attestation.session.facts import Channel
 from parley_attestation.session.machine import Machine
-from parley_attestation.terms import Caps, IdentityClaim, MetricClaim, Plan, Terms, TestSetRef, Witnesses
+from parley_attestation.terms import Caps, MetricClaim, Plan, Terms, TestSetRef, Witnesses
 from parley_prover.answering import Offer, ProverPolicy
 from parley_prover.budget import DisclosureBudget, Limits
 from parley_prover.engines.base import EngineInfo
+from parley_prover.weights import register_model
 from parley_verifier.challenge import VerifierPolicy
 
 EXACT = read_grader(Fields({"kind": "exact", "trim": True, "ignore_case": False}))
@@ -97,10 +99,6 @@ class MemorySet:
 
 
 def model_claim(owner: Side, content: bytes = b"weights") -> bytes:
-    from parley_attestation.model.manifest import Keys, build
-    from parley_prover.weights import register_model
-    import tempfile
-
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "model.bin").write_bytes(content)
         return register_model(
@@ -124,8 +122,6 @@ def metric(claim_id="accuracy", threshold=Fraction(4, 5), **changes) -> MetricCl
 
 
 def make_terms(verifier: Side, prover: Side, tests: MemorySet, claim: bytes, **changes) -> Terms:
-    from parley_attestation.model.claim import read_claim
-
     size = tests.public.size
     terms = Terms(
         nonce=Nonce(seed("nonce")),

@@ -57,7 +57,7 @@ class CompactRange:
 class Tree:
     """A finished tree over leaf hashes, 64 bytes of memory a leaf; proves inclusion and consistency."""
 
-    def __init__(self, leaves: Iterable[bytes]) -> None:
+    def __init__(self, leaves: Iterable[bytes] | bytes | bytearray) -> None:
         """Build from leaf hashes of 32 bytes each, given one by one or as one joined buffer."""
         level = bytearray(leaves if isinstance(leaves, bytes | bytearray) else b"".join(leaves))
         if len(level) % 32:

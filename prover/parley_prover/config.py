@@ -1,12 +1,10 @@
 """Room: the prover. Its configuration file, read strictly; every path is relative to the file."""
 
-import tomllib
 from pathlib import Path
-from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from parley_attestation.edge.toml import read_model
+from pydantic import BaseModel, ConfigDict, Field
 
-from parley_attestation.errors import LocalError, Reason
 from parley_prover.engines.config import EngineConfig
 
 
@@ -41,26 +39,9 @@ class ProverConfig(BaseModel):
     engine: EngineConfig = Field(discriminator="kind", description="What answers.")
 
 
-def read_toml(path: Path, section: str) -> dict[str, Any]:
-    """One section of a TOML file. Raises `LocalError` (CONFIG), naming the line where there is one."""
-    try:
-        document = tomllib.loads(path.read_text())
-    except (OSError, ValueError) as error:
-        raise LocalError(Reason.CONFIG, f"{path}: {error}") from error
-    found = document.get(section)
-    if not isinstance(found, dict):
-        raise LocalError(Reason.CONFIG, f"{path}: expected a section [{section}]")
-    return found
-
-
 def read_config(path: Path) -> ProverConfig:
     """Read a prover's configuration. Raises `LocalError` (CONFIG), naming file and field."""
-    try:
-        config = ProverConfig.model_validate(read_toml(path, "prover"))
-    except ValidationError as error:
-        one = error.errors()[0]
-        where = ".".join(str(p) for p in one["loc"])
-        raise LocalError(Reason.CONFIG, f"{path}: prover.{where}: {one['msg']}") from error
+    config = read_model(path, ProverConfig, "prover")
     base = path.parent
     return config.model_copy(
         update={

@@ -172,3 +172,11 @@ def save_record(job: Run, row: SessionRow, path: Path) -> None:
     """Write the record of a session from the journal, complete or as far as it went."""
     with contextlib.closing(Journal(job.journal)) as journal:
         write_record(journal, row, path)
+
+
+def save_partial(job: Run, path: Path) -> None:
+    """After a failure, write the record of a session that a provable fault has ended; others can resume."""
+    with contextlib.closing(Journal(job.journal)) as journal:
+        row = journal.last(Role.VERIFIER)
+        if row is not None and row.ended and not path.exists():
+            write_record(journal, row, path)

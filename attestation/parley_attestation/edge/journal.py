@@ -159,11 +159,16 @@ class Journal:
                 f"SELECT id, role, secret, session_id, ended FROM session WHERE {column}=?",  # noqa: S608 - two fixed names
                 (value,),
             ).fetchone()
-        return (
-            None
-            if found is None
-            else SessionRow(found[0], Role(found[1]), found[2], found[3], bool(found[4]))
-        )
+        return None if found is None else _row(found)
+
+    def last(self, role: Role) -> SessionRow | None:
+        """The newest session."""
+        with self._guard():
+            found = self.connection.execute(
+                "SELECT id, role, secret, session_id, ended FROM session WHERE role=? ORDER BY id DESC LIMIT 1",
+                (role.value,),
+            ).fetchone()
+        return None if found is None else _row(found)
 
     def unfinished(self, role: Role) -> list[SessionRow]:
         """Sessions that have not ended, newest first."""
@@ -172,7 +177,7 @@ class Journal:
                 "SELECT id, role, secret, session_id, ended FROM session WHERE role=? AND ended=0 ORDER BY id DESC",
                 (role.value,),
             ).fetchall()
-        return [SessionRow(r[0], Role(r[1]), r[2], r[3], bool(r[4])) for r in rows]
+        return [_row(found) for found in rows]
 
     def turns(self, row: SessionRow, after: int = 0, *, fault: bool = False) -> Iterator[tuple[int, Turn]]:
         """The turns of a session after `after`, in order, with all their content.
@@ -230,3 +235,7 @@ class Journal:
                 "SELECT envelope FROM evidence WHERE session=? ORDER BY rowid", (row.id,)
             )
             return side, [self._envelope(r[0], 0) for r in kept.fetchall()]
+
+
+def _row(found: tuple[int, str, bytes, bytes | None, int]) -> SessionRow:
+    return SessionRow(found[0], Role(found[1]), found[2], found[3], bool(found[4]))

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from parley_attestation.errors import LocalError, Reason
+
 from parley_prover.engines.base import EngineInfo, Prompt
 from parley_prover.engines.config import OnnxConfig
 

@@ -1,0 +1,51 @@
+"""Room: the command line. `parley prover serve`."""
+
+import logging
+import signal
+import threading
+from pathlib import Path
+
+import click
+from parley_attestation.edge import party
+
+
+@click.group()
+def prover() -> None:
+    """Serve a model to verifiers."""
+
+
+@prover.command()
+@click.argument("config", type=click.Path(exists=True, path_type=Path))
+@click.option("-v", "--verbose", is_flag=True, help="Log what happens; never content.")
+def serve(config: Path, *, verbose: bool) -> None:
+    """Serve as CONFIG (TOML) says until interrupted; prints LISTENING and the port on stdout."""
+    from parley_prover.answering import Offer  # noqa: PLC0415
+    from parley_prover.budget import Limits  # noqa: PLC0415
+    from parley_prover.config import read_config  # noqa: PLC0415
+    from parley_prover.engines.config import open_engine  # noqa: PLC0415
+    from parley_prover.service import ProverService, ServerLimits, serve  # noqa: PLC0415
+
+    logging.basicConfig(level=logging.INFO if verbose else logging.WARNING, format="%(asctime)s %(message)s")
+    settings = read_config(config)
+    me = party.load(settings.party)
+    peers = [party.read_card(path) for path in settings.peers]
+    engine = open_engine(settings.engine)
+    limits = ServerLimits(
+        sessions=settings.sessions,
+        disclosure=Limits(settings.disclosure.answers, settings.disclosure.output_bytes),
+    )
+    offer = Offer(
+        me.history,
+        tuple(path.read_bytes() for path in settings.models),
+        settings.declared,
+        settings.max_turn_bytes,
+    )
+    service = ProverService(me, peers, engine, offer, settings.journal, limits)
+    server, port = serve(service, me, peers, settings.listen, settings.sessions)
+    click.echo(f"LISTENING {settings.listen.rpartition(':')[0]}:{port}")
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    stop.wait()
+    server.stop(grace=5).wait()
+    engine.close()

@@ -1,0 +1,150 @@
+"""Room: the command line. `parley check|show|redact`: what anyone does with a record, offline."""
+
+import json
+from pathlib import Path
+
+import click
+from parley_attestation.edge import party
+from parley_attestation.encoding import Digest
+from parley_attestation.errors import LocalError, PeerError, Reason, Role
+from parley_attestation.judge import Judgement, checks, ended, judge
+from parley_attestation.statement import Statement
+from parley_attestation.transcript import RecordReader, RecordWriter
+from parley_attestation.transcript import redact as redact_record
+
+
+def _pin(text: str) -> Digest:
+    """A fingerprint, given as 64 hexadecimal digits or as a peer card."""
+    path = Path(text)
+    if path.exists():
+        return party.read_card(path).fingerprint
+    try:
+        return Digest.of_hex(text)
+    except PeerError as error:
+        raise LocalError(Reason.CONFIG, f"--pin {text}: neither a peer card nor a fingerprint") from error
+
+
+@click.command()
+@click.argument("record", type=click.Path(exists=True, path_type=Path))
+@click.option("--pin", "pins", multiple=True, help="A party's card or root fingerprint; give both parties'.")
+def check(record: Path, pins: tuple[str, ...]) -> int:
+    """Judge RECORD offline: 0 valid, 1 not, whatever the verdict."""
+    with record.open("rb") as source:
+        try:
+            found = judge(source, [_pin(p) for p in pins])
+        except PeerError as error:
+            click.echo(f"INVALID: {error.message} [{error.reason}]")
+            return 1
+    click.echo(headline(found))
+    for one, times in checks(found):
+        click.echo(f"  {one.number:2}  {one.title:75} {f'{times} times' if times else 'not reached'}")
+    if found.fault is not None:
+        blamed = f"the {found.fault.blamed}, by its own signature" if found.fault.blamed else "nobody"
+        click.echo(f"fault: message {found.fault.sequence}: {found.fault.message} [{found.fault.reason}]")
+        click.echo(f"blame: {blamed}")
+        return 1
+    for role in (Role.PROVER, Role.VERIFIER):
+        if role in found.machine.facts.histories:
+            click.echo(f"{role}: {found.machine.facts.histories[role].owner.hex()}")
+    click.echo(
+        "redacted" if found.unseen else "full" + (": all content is in the record" if found.verdict else "")
+    )
+    if found.unseen:
+        click.echo(f"unseen items: {', '.join(str(n) for n in found.unseen)}")
+    click.echo("unwitnessed: two colluding parties could have made this record up")
+    click.echo(f"session: {ended(found)}")
+    _print_conclusion(found)
+    if not found.pinned:
+        click.echo("hint: name both parties with --pin CARD or --pin FINGERPRINT", err=True)
+        return 1
+    return 0
+
+
+def headline(found: Judgement) -> str:
+    """The first line: whether the record holds, and whether that says anything about who made it."""
+    if found.fault is not None:
+        return "INVALID"
+    if not found.pinned:
+        return "SELF-CONSISTENT, PARTIES UNKNOWN"
+    verdict = found.verdict
+    assurance = f", assurance {verdict.predicate['assurance']}" if verdict is not None else ""
+    return f"VALID{assurance}"
+
+
+def _print_conclusion(found: Judgement) -> None:
+    if found.verdict is not None:
+        print_verdict(found.verdict)
+    elif found.acknowledged:
+        click.echo("verdict as acknowledged, not recomputed:")
+        for role, digest in found.acknowledged.items():
+            click.echo(f"  {role}: {digest.hex()}")
+    else:
+        click.echo("verdict: none")
+
+
+def print_verdict(verdict: Statement) -> None:
+    """Print a verdict statement for people."""
+    said = verdict.predicate
+    click.echo(f"verdict: {said['overall']} at assurance {said['assurance']}; identity {said['identity']}")
+    for claim in said["claims"]:
+        click.echo(f"  {claim['id']}: {claim['verdict']}")
+        if claim["type"] == "metric":
+            click.echo(
+                f"    {claim['successes']} of {claim['counted']} counted units are successes; of the population of "
+                f"{claim['population']}, {claim['count_low']}..{claim['count_high']} (needed {claim['threshold_count']})"
+            )
+        for reason in claim["because"]:
+            click.echo(f"    because {reason}")
+    if not said["qualified"]:
+        click.echo("  unqualified test set: no third party vouches for its references")
+    for sentence in said["not_concluded"]:
+        click.echo(f"  not concluded: {sentence}")
+
+
+@click.command()
+@click.argument("record", type=click.Path(exists=True, path_type=Path))
+def show(record: Path) -> int:
+    """Print what RECORD says, as JSON: terms, verdict, course. Checks it, pins nobody."""
+    with record.open("rb") as source:
+        found = judge(source)
+    facts = found.machine.facts
+    click.echo(
+        json.dumps(
+            {
+                "valid": found.valid,
+                "fault": None if found.fault is None else found.fault.message,
+                "state": found.state.value,
+                "messages": found.machine.sequence,
+                "parties": {role.value: history.owner.hex() for role, history in facts.histories.items()},
+                "exercise": facts.exercise.hex() if facts.exercise else None,
+                "terms": facts.terms.document() if facts.terms else None,
+                "verdict": found.verdict.predicate if found.verdict else None,
+                "unseen": list(found.unseen),
+            },
+            indent=2,
+        )
+    )
+    return 0 if found.valid else 1
+
+
+@click.command()
+@click.argument("record", type=click.Path(exists=True, path_type=Path))
+@click.argument("out", type=click.Path(path_type=Path))
+@click.option("--item", "items", multiple=True, type=int, help="Withhold these items only; default: all.")
+def redact(record: Path, out: Path, items: tuple[int, ...]) -> int:
+    """Copy RECORD to OUT without prompts, outputs and references."""
+    with record.open("rb") as source:
+        found = judge(source)
+        if not found.valid:
+            assert found.fault is not None
+            raise PeerError(found.fault.reason, found.fault.message)
+        source.seek(0)
+        try:
+            with out.open("xb") as target:
+                count = redact_record(
+                    RecordReader(source), RecordWriter(target), set(items) if items else None
+                )
+        except FileExistsError as error:
+            raise LocalError(Reason.CONFIG, f"{out}: exists already") from error
+    click.echo(f"{count} pieces of content withheld in {out}")
+    return 0

@@ -1,0 +1,69 @@
+"""Room: the command line. `parley verifier run`."""
+
+import contextlib
+from pathlib import Path
+
+import click
+from parley_attestation.edge import party
+from parley_attestation.edge.journal import Journal
+from parley_attestation.errors import ParleyError, Role
+
+from parley_cli.output import Bar
+from parley_cli.testset import vault_key
+
+EXIT = {"COMPLIANT": 0, "VIOLATION": 1, "INCONCLUSIVE": 3}
+
+
+@click.group()
+def verifier() -> None:
+    """Run an exercise against a prover."""
+
+
+@verifier.command()
+@click.argument("config", type=click.Path(exists=True, path_type=Path))
+@click.option("--record", type=click.Path(path_type=Path), default=Path("record.parley"), show_default=True)
+@click.option("--fresh", is_flag=True, help="Begin a new session even where one is unfinished.")
+def run(config: Path, record: Path, *, fresh: bool) -> int:
+    """Run the exercise that CONFIG (TOML) describes, or resume it; write the record.
+
+    Exit code: 0 compliant, 1 violation, 3 inconclusive, 4 the prover broke the protocol, 5 our own fault.
+    """
+    from parley_verifier import client  # noqa: PLC0415
+    from parley_verifier.config import read_config  # noqa: PLC0415
+    from parley_verifier.testset import SealedTestSet  # noqa: PLC0415
+
+    from parley_cli.record import print_verdict  # noqa: PLC0415
+
+    settings = read_config(config)
+    tests = SealedTestSet(settings.test_set, vault_key(settings.key_file))
+    job = client.Run(
+        party=party.load(settings.party),
+        peer=party.read_card(settings.peer),
+        terms=settings.terms.read_bytes(),
+        tests=tests,
+        journal=settings.journal,
+        silence=settings.silence_seconds,
+    )
+    with contextlib.closing(Journal(job.journal)) as journal:
+        unfinished = [] if fresh else journal.unfinished(Role.VERIFIER)
+    with Bar() as bar:
+        try:
+            ended = client.run(
+                job,
+                resume=unfinished[0] if unfinished else None,
+                progress=lambda p: bar.phase("units answered", p.answered, p.budget),
+            )
+        except ParleyError:
+            client.save_partial(job, record)
+            raise
+    assert ended.row is not None
+    client.save_record(job, ended.row, record)
+    click.echo(f"record {record}", err=True)
+    verdict = ended.machine.facts.verdict
+    if verdict is None:
+        ending = ended.machine.facts.ending
+        assert ending is not None
+        click.echo(f"{ending.kind} by the {ending.role}: {ending.reason} {ending.detail}")
+        return 3
+    print_verdict(verdict)
+    return EXIT[verdict.predicate["overall"]]

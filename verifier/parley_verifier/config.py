@@ -1,0 +1,197 @@
+"""Room: the verifier. Its configuration and the terms file, read strictly; paths are relative to the file."""
+
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, Literal
+
+from parley_attestation.edge.toml import read_model
+from parley_attestation.encoding import Digest, Nonce
+from parley_attestation.errors import LocalError, PeerError, Reason
+from parley_attestation.registration import TestSet
+from parley_attestation.statement import Statement, Subject
+from parley_attestation.terms import TERMS, Terms, ratio, read_terms
+from pydantic import BaseModel, ConfigDict, Field
+
+Rate = str  # "p/q", a decimal such as "0.85", or a percentage such as "5 %"
+
+
+class VerifierConfig(BaseModel):
+    """A verifier that runs exercises."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    party: Path = Field(description="Party folder made by parley keygen.")
+    peer: Path = Field(description="Card of the prover.")
+    test_set: Path = Field(description="The sealed test set.")
+    key_file: Path | None = Field(
+        default=None, description="Key file of the test set; else a passphrase is asked."
+    )
+    terms: Path = Field(description="The sealed terms made by parley terms new.")
+    journal: Path = Field(default=Path("verifier.journal"), description="The journal of sessions.")
+    silence_seconds: float = Field(
+        default=120.0, gt=0, description="The prover counts as gone after this silence."
+    )
+
+
+class ClaimFile(BaseModel):
+    """One claim as a person writes it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    id: str = Field(min_length=1, max_length=64, description="Name of the claim.")
+    type: Literal["metric", "identity"] = Field(default="metric", description="metric or identity.")
+    stratum: str = Field(default="", description="Stratum; empty for the whole set.")
+    grader: dict[str, Any] = Field(default_factory=dict, description="The grader's document.")
+    events: list[str] = Field(default=["pass"], description="Outcomes that count.")
+    direction: Literal["at-least", "at-most"] = Field(
+        default="at-least", description="Side of the threshold."
+    )
+    threshold: Rate = Field(default="1/2", description="The rate.")
+    alpha_compliant: Rate = Field(default="1/20", description="Risk of a false COMPLIANT.")
+    alpha_violation: Rate = Field(default="1/100", description="Risk of a false VIOLATION.")
+    min_assurance: str = Field(default="declared", description="Least assurance the claim asks for.")
+
+
+class PlanFile(BaseModel):
+    """How much is asked."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    samples: int = Field(default=1, ge=1, description="Samples per item.")
+    batch: int = Field(default=64, ge=1, description="Units in one challenge at most.")
+    budget: int | None = Field(default=None, description="Units per frame at most; default: all.")
+
+
+class CapsFile(BaseModel):
+    """Bytes."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    prompt_bytes: int | None = Field(default=None, description="Longest prompt; default: the set's.")
+    reference_bytes: int | None = Field(default=None, description="Longest reference; default: the set's.")
+    output_bytes: int = Field(default=65_536, ge=1, description="Longest output.")
+    turn_bytes: int = Field(default=64 << 20, ge=64, description="Content of one turn.")
+
+
+class TermsFile(BaseModel):
+    """The treaty as a person writes it; `parley terms new` fills in what follows from the other files."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    title: str = Field(min_length=1, max_length=200, description="What the exercise is about.")
+    mode: Literal["open"] = Field(default="open", description="Mode of evaluation.")
+    system: dict[str, str] = Field(description="scaffold, runtime and decoding, in words or digests.")
+    claims: list[ClaimFile] = Field(min_length=1, description="What is claimed.")
+    plan: PlanFile = Field(default_factory=PlanFile)
+    caps: CapsFile = Field(default_factory=CapsFile)
+    answer_seconds: int = Field(default=600, description="Deadline of an answer.")
+    turn_seconds: int = Field(default=120, description="Deadline of any other message.")
+    excluded: list[tuple[int, int]] = Field(
+        default_factory=list, description="[start, count] runs seen before."
+    )
+    witnesses: list[str] = Field(default_factory=list, description="Public keys of witnesses.")
+    witness_threshold: int = Field(default=0, description="How many must cosign.")
+    unreachable: Literal["pause", "unwitnessed"] = Field(
+        default="unwitnessed", description="Without witnesses."
+    )
+    prover_default: str = Field(default="The exercise counts as not passed.", description="Consequence.")
+    verifier_default: str = Field(default="The exercise counts as withdrawn.", description="Consequence.")
+    qualifiers: list[str] = Field(default_factory=list, description="Roots that may qualify the test set.")
+    measures: str = Field(description="The construct: what the items are meant to measure.")
+    sampling_frame: str = Field(description="Where the items come from.")
+    not_concluded: list[str] = Field(min_length=1, description="What this exercise does not show.")
+
+
+def read_config(path: Path) -> VerifierConfig:
+    """Read a verifier's configuration. Raises `LocalError` (CONFIG), naming file and field."""
+    config = read_model(path, VerifierConfig, "verifier")
+    base = path.parent
+    paths = {name: base / value for name, value in config if isinstance(value, Path)}
+    return config.model_copy(update=paths)
+
+
+def parse_rate(text: str) -> Fraction:
+    """An exact rate from "p/q", a decimal or a percentage. Raises `LocalError` (CONFIG)."""
+    try:
+        if text.rstrip().endswith("%"):
+            return Fraction(text.rstrip()[:-1].strip()) / 100
+        return Fraction(text.replace(" ", ""))
+    except (ValueError, ZeroDivisionError) as error:
+        raise LocalError(Reason.CONFIG, f"expected a rate such as 4/5, 0.8 or 80 %, got {text!r}") from error
+
+
+def make_terms(
+    written: TermsFile, *, test_set: TestSet, prover: Digest, model_claim: Digest, nonce: Nonce
+) -> Terms:
+    """Terms from what a person wrote and from the artefacts that they name.
+
+    Raises:
+        LocalError: CONFIG, with what is wrong and where: nothing that no prover would sign is made.
+    """
+    names = list(dict.fromkeys(c.stratum for c in written.claims if c.type == "metric"))
+    spans = {s.name: s.count for s in test_set.strata} | {"": test_set.size}
+    lost = sum(count for _, count in written.excluded)
+    budgets = []
+    for name in names:
+        full = spans.get(name, 0) * written.plan.samples - (lost * written.plan.samples if name == "" else 0)
+        budgets.append({"stratum": name, "units": min(written.plan.budget or full, max(full, 1))})
+    document = {
+        "nonce": nonce.hex(),
+        "title": written.title,
+        "mode": written.mode,
+        "parties": {"prover": prover.hex(), "verifier": test_set.owner.hex()},
+        "test_set": {
+            "statement": test_set.statement.digest().hex(),
+            "root": test_set.root.hex(),
+            "size": test_set.size,
+            "excluded": [list(run) for run in written.excluded],
+        },
+        "model_claim": model_claim.hex(),
+        "system": written.system,
+        "claims": [_claim(c) for c in written.claims],
+        "plan": {"samples": written.plan.samples, "batch": written.plan.batch, "budgets": budgets},
+        "caps": {
+            "prompt_bytes": written.caps.prompt_bytes or test_set.prompt_bytes,
+            "reference_bytes": written.caps.reference_bytes or test_set.reference_bytes,
+            "output_bytes": written.caps.output_bytes,
+            "turn_bytes": written.caps.turn_bytes,
+        },
+        "deadlines": {"answer_seconds": written.answer_seconds, "turn_seconds": written.turn_seconds},
+        "witnesses": {
+            "keys": written.witnesses,
+            "threshold": written.witness_threshold,
+            "unreachable": written.unreachable,
+        },
+        "consequences": {
+            "prover_default": written.prover_default,
+            "verifier_default": written.verifier_default,
+        },
+        "binding": {"kind": "none", "operators": []},
+        "qualifiers": written.qualifiers,
+        "scope": {
+            "construct": written.measures,
+            "sampling_frame": written.sampling_frame,
+            "not_concluded": written.not_concluded,
+        },
+    }
+    try:
+        return read_terms(Statement(TERMS, (Subject("test-set", test_set.root),), document))
+    except PeerError as error:
+        raise LocalError(Reason.CONFIG, f"these terms cannot be signed: {error.message}") from error
+
+
+def _claim(written: ClaimFile) -> dict[str, Any]:
+    if written.type == "identity":
+        return {"type": "identity", "id": written.id, "min_assurance": written.min_assurance}
+    return {
+        "type": "metric",
+        "id": written.id,
+        "stratum": written.stratum,
+        "grader": written.grader,
+        "events": written.events,
+        "direction": written.direction,
+        "threshold": ratio(parse_rate(written.threshold)),
+        "alpha_compliant": ratio(parse_rate(written.alpha_compliant)),
+        "alpha_violation": ratio(parse_rate(written.alpha_violation)),
+        "min_assurance": written.min_assurance,
+    }
