@@ -1,0 +1,5 @@
+"""Room: the command line. `python -m parley_cli` is `parley`."""
+
+from parley_cli.main import main
+
+main()

@@ -1,0 +1,214 @@
+"""Room: the command line. `parley demo`: three short exercises between real processes on real data."""
+
+import re
+import secrets
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+from parley_attestation.edge import party
+from parley_attestation.encoding import Bytes32
+from parley_attestation.errors import LocalError, Reason, Role
+
+_TERMS = """\
+title = "Handwritten digits: at least 90 % right"
+measures = "recognition of single handwritten digits, 8 x 8 pixels"
+sampling_frame = "900 digits of the UCI set, held out with a fixed seed, never shown to the prover"
+not_concluded = ["It does not show how the model does on digits from other writers or scanners."]
+[system]
+scaffold = "none: one prompt of 64 pixel values, one answer"
+runtime = "onnxruntime, one thread"
+decoding = "argmax"
+[plan]
+batch = 32
+[[claims]]
+id = "accuracy"
+grader = { kind = "exact", trim = true, ignore_case = false }
+threshold = "9/10"
+alpha_compliant = "1/20"
+alpha_violation = "1/100"
+"""
+_PROVER = """\
+[prover]
+party = "prover"
+listen = "127.0.0.1:0"
+peers = ["verifier/card.json"]
+models = ["model.claim.json"]
+journal = "{name}.prover.journal"
+declared = {{ accuracy = 0.95 }}
+[prover.engine]
+kind = "onnx"
+model = "data/{model}.onnx"
+shape = [64]
+scale = 16.0
+"""
+_VERIFIER = """\
+[verifier]
+party = "verifier"
+peer = "{name}.peer.json"
+test_set = "hidden.sealed"
+key_file = "hidden.key"
+terms = "{name}.terms.json"
+journal = "{name}.verifier.journal"
+"""
+_EXERCISES = (
+    ("record", "good", "the prover answers with the model it registered", ""),
+    ("worse", "worse", "the prover answers with a worse model than it registered", ""),
+    (
+        "better",
+        "better",
+        "the prover answers with a better model than it registered",
+        (
+            "The score holds, so the claim about the score does too. But which weights answered rests on the "
+            "prover's word: at assurance `declared`, identity stays INCONCLUSIVE whatever the score. Only a check "
+            "where both secrets may be present (a chamber that re-executes the opened items, or sealed mode) notices."
+        ),
+    ),
+)
+
+
+@click.command()
+@click.option("--out", type=click.Path(path_type=Path), help="Folder to work in; default: a fresh one.")
+def demo(out: Path | None) -> int:
+    """Run three exercises: an honest prover, one that swaps in a worse model, and one a better model."""
+    folder = out or Path(tempfile.mkdtemp(prefix="parley-demo-"))
+    if folder.exists() and any(folder.iterdir()):
+        raise LocalError(Reason.CONFIG, f"{folder}: is not empty", hint="name a fresh folder with --out")
+    folder.mkdir(parents=True, exist_ok=True)
+    began = time.monotonic()
+    click.echo(f"Everything below happens in {folder}\n")
+    _prepare(folder)
+    for number, (name, model, what, why) in enumerate(_EXERCISES, 1):
+        click.echo(f"\n--- Exercise {number}: {what}")
+        _exercise(folder, name, model)
+        if why:
+            click.echo(f"    {why}")
+    click.echo(
+        "\n--- Judged offline by a third process that saw neither party, only the record and two cards:"
+    )
+    code = _parley(
+        folder,
+        "check",
+        "record.parley",
+        "--pin",
+        "prover/card.json",
+        "--pin",
+        "verifier/card.json",
+        show=True,
+    )
+    click.echo(f"\n{folder / 'record.parley'} is the record; change any byte of it and check again.")
+    click.echo(f"Took {time.monotonic() - began:.0f} s.")
+    return code
+
+
+def _prepare(folder: Path) -> None:
+    from parley_prover.weights import register_model  # noqa: PLC0415
+
+    from parley_cli import digits  # noqa: PLC0415
+
+    accuracy = digits.write(folder / "data")
+    rates = ", ".join(f"{name} {rate:.1%}" for name, rate in accuracy.items())
+    click.echo(f"Lab: trained three small classifiers on handwritten digits ({rates}).")
+    for name, role in (("prover", Role.PROVER), ("verifier", Role.VERIFIER)):
+        party.create(
+            folder / name,
+            name=f"demo {name}",
+            role=role,
+            entropy=secrets.token_bytes(64),
+            now=int(time.time()),
+        )
+    prover = party.load(folder / "prover")
+    claim = register_model(
+        str(folder / "data" / "good.onnx"),
+        root_key=prover.root,
+        name="digits classifier",
+        entropy=Bytes32(secrets.token_bytes(32)),
+    ).claim
+    (folder / "model.claim.json").write_bytes(claim.sealed)
+    click.echo("Lab: registered one of them under a keyed commitment; nobody learns which weights it has.")
+    _parley(
+        folder,
+        "testset",
+        "register",
+        "data/hidden.jsonl",
+        "--party",
+        "verifier",
+        "--out",
+        "hidden.sealed",
+        "--key-file",
+        "hidden.key",
+        "--grader",
+        '{"kind": "exact", "trim": true, "ignore_case": false}',
+        "--media-type",
+        "application/json",
+    )
+    click.echo("Inspector: shuffled and committed to 900 hidden digits; only the Merkle root is public.")
+    (folder / "terms.toml").write_text(_TERMS)
+
+
+def _exercise(folder: Path, name: str, model: str) -> None:
+    _parley(
+        folder,
+        "terms",
+        "new",
+        "terms.toml",
+        "--party",
+        "verifier",
+        "--registration",
+        "hidden.sealed.registration.json",
+        "--model",
+        "model.claim.json",
+        "--out",
+        f"{name}.terms.json",
+    )
+    (folder / f"{name}.prover.toml").write_text(_PROVER.format(name=name, model=model))
+    (folder / f"{name}.verifier.toml").write_text(_VERIFIER.format(name=name))
+    with _server(folder, name) as endpoint:
+        card = party.read_card(folder / "prover" / party.CARD).model_copy(update={"endpoint": endpoint})
+        (folder / f"{name}.peer.json").write_text(card.model_dump_json())
+        click.echo(
+            f"    a real prover serves at {endpoint} over mutually pinned TLS; a real verifier connects"
+        )
+        _parley(folder, "verifier", "run", f"{name}.verifier.toml", "--record", f"{name}.parley", show=True)
+
+
+@contextmanager
+def _server(folder: Path, name: str) -> Iterator[str]:
+    command = [sys.executable, "-m", "parley_cli", "prover", "serve", f"{name}.prover.toml"]
+    with subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, text=True) as server:
+        try:
+            assert server.stdout is not None
+            found = re.fullmatch(r"LISTENING (\S+)\n", server.stdout.readline())
+            if found is None:
+                raise LocalError(Reason.INTERNAL, "the prover did not start; see above")
+            yield found[1]
+        finally:
+            server.terminate()
+
+
+def _parley(folder: Path, *arguments: str, show: bool = False) -> int:
+    """Run a parley command in a process of its own; its exit code, where it is not our own fault."""
+    done = subprocess.run(
+        [sys.executable, "-m", "parley_cli", *arguments],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode in {2, 4, 5} or "Traceback" in done.stderr:
+        raise LocalError(
+            Reason.INTERNAL, f"parley {arguments[0]} {arguments[1]} failed: {done.stderr[-500:]}"
+        )
+    if show:
+        lines = [
+            line
+            for line in done.stdout.splitlines()
+            if "not concluded:" not in line or arguments[0] == "check"
+        ]
+        click.echo("".join(f"    {line}\n" for line in lines), nl=False)
+    return done.returncode
