@@ -134,8 +134,12 @@ def test_a_file_that_is_no_ledger_is_refused(tmp_path):
 
 
 def test_a_write_that_fails_leaves_nothing_behind(ledger):
-    with pytest.raises(ZeroDivisionError), ledger._transaction():
-        ledger._db.execute("UPDATE sets SET retired = 'half done'")
-        1 / 0  # noqa: B018 - any failure between two writes
+    def half_done():
+        with ledger._transaction():
+            ledger._db.execute("UPDATE sets SET retired = 'half done'")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        half_done()
     assert ledger.status(ROOT).retired is None
     ledger.enter(ROOT, exercise(1), FIVE)
