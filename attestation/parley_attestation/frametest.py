@@ -357,6 +357,22 @@ def earliest(plan: FramePlan) -> Earliest:
     )
 
 
+def require_decidable(plan: FramePlan) -> Earliest:
+    """How soon a plan can decide, where it can decide at all; both parties check it before they sign.
+
+    Raises:
+        PeerError: BAD_TERMS, where no results within the budget lead to a verdict.
+    """
+    found = earliest(plan)
+    if found.compliant is None and found.violation is None:
+        raise PeerError(
+            Reason.BAD_TERMS,
+            f"a budget of {plan.budget} of {plan.frame} units cannot lead to any verdict at these risks",
+            hint="raise the budget or the risks",
+        )
+    return found
+
+
 def _first(test: OneSided, alpha: Fraction, budget: int) -> int | None:
     for n in range(1, budget + 1):
         test.push(success=True)

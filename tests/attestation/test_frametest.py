@@ -14,6 +14,7 @@ from parley_attestation.frametest import (
     OneSided,
     count_low,
     earliest,
+    require_decidable,
     threshold_count,
 )
 
@@ -288,6 +289,15 @@ def test_the_earliest_verdicts_of_a_plan_are_found():
     assert soon.violation == run(plan(1000, 800, 1000), [False] * 1000).n
     never = earliest(plan(1000, 800, 1000, alpha_c=ONE, alpha_v=ONE, budget=2))
     assert (never.compliant, never.violation) == (None, None)
+
+
+def test_a_plan_that_cannot_reach_any_verdict_is_refused():
+    with pytest.raises(PeerError) as caught:
+        require_decidable(plan(1000, 800, 1000, alpha_c=ONE, alpha_v=ONE, budget=2))
+    assert caught.value.reason is Reason.BAD_TERMS
+    one_way = require_decidable(plan(1000, 800, 1000, alpha_c=ONE, alpha_v=ONE, budget=10))
+    assert one_way.compliant is None
+    assert one_way.violation is not None
 
 
 def test_a_long_path_keeps_every_division_exact():

@@ -9,10 +9,12 @@ from parley_attestation.grading.outcome import Outcome
 from parley_attestation.grading.pattern import Pattern
 from parley_attestation.grading.text import WORD, bad_reference, fold, trim
 
+MAX_SOUGHT = 1024  # bytes of the trimmed reference; bounds the search for whole words
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contains(Grader):
-    """Occurrence of the trimmed reference in the output; invalid only with an empty reference.
+    """Occurrence of the trimmed reference in the output; invalid only with a reference it refuses.
 
     Attributes:
         ignore_case: ASCII capitals and small letters are the same.
@@ -36,7 +38,7 @@ class Contains(Grader):
     def compare(self, output: bytes, reference: bytes) -> Outcome:
         """Pass where the reference occurs."""
         sought = trim(reference)
-        if not sought:
+        if not 1 <= len(sought) <= MAX_SOUGHT:
             return Outcome.INVALID
         if self.ignore_case:
             output, sought = fold(output), fold(sought)
@@ -46,9 +48,9 @@ class Contains(Grader):
         return outcome_of(at >= 0)
 
     def accept_reference(self, reference: bytes) -> None:
-        """Refuse a reference that every output contains."""
-        if not trim(reference):
-            raise bad_reference("more than white space")
+        """Refuse a reference that every output contains, or one too long to seek."""
+        if not 1 <= len(trim(reference)) <= MAX_SOUGHT:
+            raise bad_reference(f"1..{MAX_SOUGHT} bytes besides white space at the ends")
 
 
 def _whole(text: bytes, start: int, end: int) -> bool:

@@ -6,14 +6,16 @@ threes. It has at most 100 digits and an exponent within +-400, so that exact co
 """
 
 import re
+from collections import deque
 from fractions import Fraction
+from itertools import islice
 
 MAX_DIGITS = 100
 MAX_EXPONENT = 400
-_NUMBER = rb"([+-]?)(%s|(?=\.))(?:\.([0-9]+))?(?:[eE]([+-]?)([0-9]+))?"
+_ALONE = rb"(?<![A-Za-z0-9_.\x80-\xff])"
+_NUMBER = _ALONE + rb"([+-]?)(%s|(?=\.[0-9]))(?:\.([0-9]+))?(?:[eE]([+-]?)([0-9]+))?"
 _PLAIN = re.compile(_NUMBER % rb"[0-9]+")
 _GROUPED = re.compile(_NUMBER % rb"[0-9]{1,3}(?:,[0-9]{3})+(?![0-9])|[0-9]+")
-_BEFORE = re.compile(rb"[A-Za-z0-9_.\x80-\xff]")
 
 
 def parse(text: bytes, *, thousands: bool = False) -> Fraction | None:
@@ -30,18 +32,9 @@ def find(text: bytes, *, last: bool, thousands: bool = False) -> Fraction | None
     starts none. So `H2O` holds no number and `3-5` holds 3 and 5. None where there is none, or where the
     one asked for is out of bounds.
     """
-    chosen = None
-    at = 0
-    pattern = _GROUPED if thousands else _PLAIN
-    while found := pattern.search(text, at):
-        if _BEFORE.match(text, found.start() - 1 if found.start() else len(text)):
-            at = found.start() + 1
-            continue
-        chosen = found
-        if not last:
-            break
-        at = found.end()
-    return _value(chosen) if chosen else None
+    standing = (_GROUPED if thousands else _PLAIN).finditer(text)
+    chosen = deque(standing if last else islice(standing, 1), maxlen=1)
+    return _value(chosen[0]) if chosen else None
 
 
 def _value(found: re.Match[bytes]) -> Fraction | None:

@@ -109,6 +109,23 @@ def test_an_output_or_reference_above_the_bound_is_invalid(document):
     assert caught.value.reason is Reason.BAD_REGISTRATION
 
 
+@pytest.mark.parametrize(
+    ("document", "output", "reference", "expected"),
+    [
+        (NUMERIC, b"a" + b"1" * (MAX_OUTPUT - 1), b"1", "invalid"),
+        (NUMERIC, b"1,111" * (MAX_OUTPUT // 5), b"111", "pass"),
+        (NUMERIC, b"." * MAX_OUTPUT, b"1", "invalid"),
+        (NUMERIC, b"1e" * (MAX_OUTPUT // 2), b"1", "fail"),
+        (CONTAINS, b"a" * MAX_OUTPUT, b"a" * 1024, "fail"),
+        (CHOICE, b"A1" * (MAX_OUTPUT // 2), b"A", "invalid"),
+        (REGEX, b"ab" * (MAX_OUTPUT // 2), b"(?:a|b)*a(?:a|b){100}c", "fail"),
+        (JSON, b"[" + b'"a",' * (MAX_OUTPUT // 4 - 1) + b"1]", b"1", "invalid"),
+    ],
+)
+def test_the_longest_outputs_are_graded_in_linear_time(document, output, reference, expected):
+    assert outcome(document, output, reference) == expected  # quadratic work would not end here
+
+
 def test_an_output_at_the_bound_is_read():
     assert outcome(CONTAINS, b" " * (MAX_OUTPUT - 1) + b"x", "x") == "pass"
 
@@ -214,6 +231,14 @@ def test_multiple_choice(output, reference, change, expected):
         (".5", "0.5", {}, "pass"),
         ("5.", "5", {}, "pass"),
         ("1.2.3", "1.2", {}, "pass"),
+        ("Dots . and 5 .", "5", {}, "pass"),
+        ("+. -.5 .", "-0.5", {"pick": "first"}, "pass"),
+        ("...", "1", {}, "invalid"),
+        ("+", "1", {"pick": "only"}, "invalid"),
+        (".", "1", {"pick": "only"}, "invalid"),
+        ("1,234,5678", "5678", {}, "pass"),
+        ("1,234,567", "1234567", {}, "pass"),
+        ("1,234,5678", "1234", {"pick": "first"}, "pass"),
         ("nothing", "1", {}, "invalid"),
         ("1e401", "1", {}, "invalid"),
         ("1" * 101, "1", {}, "invalid"),
@@ -298,6 +323,7 @@ def test_json_field(output, reference, change, expected):
     ("document", "good", "bad"),
     [
         (CONTAINS, b"x", b" \n"),
+        (CONTAINS, b" " + b"x" * 1024, b"x" * 1025),
         (REGEX, b"a+", b"a)"),
         (REGEX, "é".encode(), b"\xff"),
         (NUMERIC, b" -1.5\n", b"1,000"),

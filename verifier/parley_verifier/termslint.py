@@ -1,0 +1,154 @@
+"""Room: planning. What terms will cost and what they cannot say, before anyone signs; `parley terms` calls it.
+
+Nothing here is part of the protocol: it explains. What the protocol refuses, `read_terms`, the frame
+plan and `require_decidable` refuse.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+from parley_attestation.frametest import FramePlan, require_decidable, threshold_count
+from parley_attestation.terms import ASSURANCE_ORDER, IdentityClaim, MetricClaim, Terms
+
+from parley_verifier.inspection import deterred_ratio, leakage
+from parley_verifier.planning import PlanCost, plan_cost
+
+USES = (1, 3, 10, 30)  # verdicts on one set for which leakage is shown
+_OFTEN_INCONCLUSIVE = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimCost:
+    """One metric claim: its plan, what it costs, and the true count that was assumed."""
+
+    claim_id: str
+    plan: FramePlan
+    assumed: int
+    cost: PlanCost
+    deterred: Fraction
+
+
+@dataclass(frozen=True, slots=True)
+class Lint:
+    """Everything `parley terms lint` prints.
+
+    Attributes:
+        costs: One entry per metric claim.
+        leakage: Verdicts on the set, and how far they may let its score drift.
+        notes: What the terms cannot say or will surprise with, one sentence each.
+    """
+
+    costs: tuple[ClaimCost, ...]
+    leakage: tuple[tuple[int, float], ...]
+    notes: tuple[str, ...]
+
+
+def lint(terms: Terms, populations: Mapping[str, int], margin: Fraction) -> Lint:
+    """Explain terms.
+
+    Args:
+        terms: The terms, read.
+        populations: Units in the population of each stratum ("" for the whole set), less exclusions.
+        margin: How far beyond its threshold each claim is assumed to hold and to be declared, as a share.
+
+    Raises:
+        PeerError: BAD_TERMS, where a plan means nothing or cannot lead to any verdict.
+    """
+    budgets = dict(terms.plan.budgets)
+    notes, costs = _notes(terms), []
+    for claim in terms.metric_claims:
+        size, budget = populations[claim.stratum], budgets[claim.stratum]
+        rate = claim.threshold.as_integer_ratio()
+        least = threshold_count(*rate, size, at_most=claim.at_most)
+        assumed = min(size, least + margin.numerator * size // margin.denominator)
+        plan = FramePlan(size, least, assumed, claim.alpha_compliant, claim.alpha_violation, budget)
+        soonest = require_decidable(plan)
+        cost = plan_cost(plan, assumed)
+        costs.append(ClaimCost(claim.claim_id, plan, assumed, cost, deterred_ratio(claim.alpha_compliant)))
+        if soonest.compliant is None:
+            notes.append(f"{claim.claim_id}: COMPLIANT is out of reach within {budget} units")
+        if soonest.violation is None:
+            notes.append(f"{claim.claim_id}: VIOLATION is out of reach within {budget} units")
+        if cost.inconclusive > _OFTEN_INCONCLUSIVE:
+            notes.append(
+                f"{claim.claim_id}: INCONCLUSIVE with probability {cost.inconclusive:.0%} even if the claim"
+                f" holds with {assumed} of {size}; raise the budget of {budget} units"
+            )
+    drift = tuple((uses, leakage(terms.test_set.size, uses)) for uses in USES)
+    return Lint(tuple(costs), drift, tuple(notes))
+
+
+def _notes(terms: Terms) -> list[str]:
+    """The honest-label rules that will bite."""
+    notes: list[str] = []
+    reachable = "declared" if terms.binding == "none" and terms.mode == "open" else ASSURANCE_ORDER[-1]
+    for claim in terms.claims:
+        if reachable == "declared":
+            notes += _at_declared(claim)
+    if terms.binding == "none" and terms.mode == "open":
+        notes.append(
+            "without a chamber the counts mean units that the prover's side answered by any means"
+            " without the references"
+        )
+    if not terms.witnesses.keys:
+        notes.append("without witnesses nobody is blamed for silence, and the verdict prints unwitnessed")
+    elif terms.witnesses.unreachable == "unwitnessed":
+        notes.append("where the witnesses cannot be reached, the verdict prints unwitnessed")
+    if not terms.qualifiers:
+        notes.append("without a qualifier a VIOLATION prints unqualified test set")
+    return notes
+
+
+def _at_declared(claim: MetricClaim | IdentityClaim) -> list[str]:
+    if isinstance(claim, IdentityClaim):
+        return [f"{claim.claim_id}: identity stays INCONCLUSIVE at assurance declared"]
+    notes = []
+    if claim.degradable:
+        notes.append(
+            f"{claim.claim_id}: cannot become COMPLIANT at assurance declared,"
+            " since refusing or degrading outputs would meet it"
+        )
+    if claim.min_assurance != "declared":
+        notes.append(
+            f"{claim.claim_id}: asks for assurance {claim.min_assurance}, which these terms cannot give,"
+            " so it cannot become COMPLIANT"
+        )
+    return notes
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One place where two versions of terms differ; None where a version has nothing there."""
+
+    path: str
+    before: Any
+    after: Any
+
+
+def diff(before: Any, after: Any, path: str = "") -> tuple[Change, ...]:
+    """Compare two JSON documents, such as two versions of terms in a negotiation.
+
+    Objects are compared field by field and lists of claims by their `id`; other lists as a whole.
+    """
+    if before == after:
+        return ()
+    if isinstance(before, dict) and isinstance(after, dict):
+        return tuple(
+            change
+            for name in sorted(before.keys() | after.keys())
+            for change in diff(before.get(name), after.get(name), f"{path}.{name}".lstrip("."))
+        )
+    if _named(before) and _named(after):
+        ours, theirs = ({entry["id"]: entry for entry in entries} for entries in (before, after))
+        return tuple(
+            change
+            for name in sorted(ours.keys() | theirs.keys())
+            for change in diff(ours.get(name), theirs.get(name), f"{path}[{name}]")
+        )
+    return (Change(path, before, after),)
+
+
+def _named(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(entry, dict) and "id" in entry for entry in value)
