@@ -13,7 +13,7 @@ from parley_attestation.encoding import Digest
 from parley_attestation.errors import PeerError, printable
 from parley_attestation.evidence import azure, dcap, nitro, nvidia, simulated, snp, tpm2
 from parley_attestation.evidence.binder import Binder64, Exercise, GpuNonce, binders
-from parley_attestation.evidence.findings import Check, Finding, Ledger, refuse
+from parley_attestation.evidence.findings import Finding, Ledger, refuse
 from parley_attestation.evidence.model import (
     MAX_CERTIFICATES,
     MAX_EVIDENCE,

@@ -39,6 +39,7 @@ class _Found:
     crls: list[bytes] = field(default_factory=list)
     collateral: dict[str, bytes] = field(default_factory=dict)
     azure: dict[str, Any] = field(default_factory=dict)
+    azure_whole: tuple[bytes, dict[str, Any]] | None = None
 
 
 def assemble(kind: str, files: Sequence[bytes]) -> EvidenceItem:
@@ -57,8 +58,11 @@ def assemble(kind: str, files: Sequence[bytes]) -> EvidenceItem:
         if len(content) > MAX_FILE:
             refuse(Finding.SIZE, f"expected files of at most {MAX_FILE} bytes")
         _sort(kind, content, found)
-    if found.azure:
-        found.raw.append(json.dumps(found.azure).encode())
+    if found.azure_whole and not found.azure:
+        found.raw.append(found.azure_whole[0])
+    elif found.azure:
+        whole = found.azure_whole[1] if found.azure_whole else {}
+        found.raw.append(json.dumps({**whole, **found.azure}).encode())
     if not found.raw:
         refuse(Finding.MALFORMED, "expected a file with raw evidence")
     return EvidenceItem(
@@ -113,8 +117,8 @@ def _sort_json(kind: str, content: bytes, found: _Found) -> None:
         found.collateral["qe_identity_signature"] = octets(value.get("signature"), "signature", 64)
     elif kind in {Kind.AZURE_SNP, Kind.AZURE_TDX} and "message" in value:
         found.azure["tpm_quote"] = value
-    elif kind in {Kind.AZURE_SNP, Kind.AZURE_TDX} and found.azure:
-        found.azure = {**value, **found.azure}
+    elif kind in {Kind.AZURE_SNP, Kind.AZURE_TDX}:
+        found.azure_whole = (content, value)
     else:
         found.raw.append(content)
 

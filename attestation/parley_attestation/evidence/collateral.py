@@ -8,7 +8,7 @@ import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from datetime import UTC, datetime
+from datetime import datetime
 
 from parley_attestation.canonical import Fields
 from parley_attestation.evidence import crypto, pem, revocation, strictjson
@@ -105,7 +105,7 @@ def evaluate(
     )
 
 
-def _signed(  # noqa: PLR0913 - one document, its signature and its chain
+def _signed(
     document: bytes, signature: bytes, chain: bytes, what: str, at: int, ledger: Ledger
 ) -> Certificate:
     path = [parse_certificate(raw) for raw in pem.chain(chain, 4)]
@@ -151,11 +151,10 @@ def _dates(document: Fields, what: str, at: int, ledger: Ledger) -> int:
 def seconds(text: str) -> int:
     """Unix seconds of an Intel timestamp. Raises `EvidenceError` (BAD_ENDORSEMENT)."""
     try:
-        if _TIME.fullmatch(text):
-            return int(datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC).timestamp())
+        moment = datetime.fromisoformat(text if _TIME.fullmatch(text) else "")
     except ValueError:
-        pass
-    refuse(Finding.BAD_ENDORSEMENT, "expected a time as YYYY-MM-DDTHH:MM:SSZ in collateral")
+        refuse(Finding.BAD_ENDORSEMENT, "expected a time as YYYY-MM-DDTHH:MM:SSZ in collateral")
+    return int(moment.timestamp())
 
 
 def _about(info: Fields, platform: Platform, expected: str, ledger: Ledger) -> None:

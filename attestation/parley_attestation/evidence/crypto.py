@@ -53,12 +53,12 @@ def load_key(spki: bytes) -> PublicKey:
     if isinstance(key, ec.EllipticCurvePublicKey) and isinstance(key.curve, ec.SECP256R1 | ec.SECP384R1):
         return key
     if (
-        isinstance(key, rsa.RSAPublicKey)
-        and 2048 <= key.key_size <= 8192
-        and key.public_numbers().e <= 0xFFFFFFFF
+        not isinstance(key, rsa.RSAPublicKey)
+        or not 2048 <= key.key_size <= 8192
+        or key.public_numbers().e > 0xFFFFFFFF
     ):
-        return key
-    refuse(Finding.UNSUPPORTED_ALGORITHM, "expected a key on P-256 or P-384, or RSA of 2048..8192 bits")
+        refuse(Finding.UNSUPPORTED_ALGORITHM, "expected a key on P-256 or P-384, or RSA of 2048..8192 bits")
+    return key
 
 
 def point_key(point: bytes, algorithm: Algorithm) -> PublicKey:
@@ -96,15 +96,29 @@ def verify(
     Raises:
         EvidenceError: `finding`.
     """
+    if algorithm in _CURVES:
+        size = _CURVES[algorithm][2]
+        if len(signature) != 2 * size:
+            refuse(finding, f"expected a signature of {2 * size} bytes, got {len(signature)}")
+        r, s = (int.from_bytes(signature[at : at + size], "big") for at in (0, size))
+        signature = encode_dss_signature(r, s)
+    verify_der(key, algorithm, message, signature, finding)
+
+
+def verify_der(
+    key: PublicKey,
+    algorithm: Algorithm,
+    message: bytes,
+    signature: bytes,
+    finding: Finding = Finding.SIGNATURE_INVALID,
+) -> None:
+    """Check a signature as X.509 carries it; ECDSA signatures are DER. Raises `EvidenceError` (`finding`)."""
     try:
         if algorithm in _CURVES:
-            curve, digest, size = _CURVES[algorithm]
+            curve, digest, _ = _CURVES[algorithm]
             if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, curve):
                 refuse(finding, f"expected a key for {algorithm}")
-            if len(signature) != 2 * size:
-                refuse(finding, f"expected a signature of {2 * size} bytes, got {len(signature)}")
-            r, s = (int.from_bytes(signature[at : at + size], "big") for at in (0, size))
-            key.verify(encode_dss_signature(r, s), message, ec.ECDSA(digest))
+            key.verify(signature, message, ec.ECDSA(digest))
         else:
             pad, digest = _RSA[algorithm]
             if not isinstance(key, rsa.RSAPublicKey):
@@ -114,7 +128,7 @@ def verify(
         refuse(finding, f"the {algorithm} signature does not verify under the stated key")
 
 
-def raw_ecdsa(der_numbers: tuple[int, int], algorithm: Algorithm) -> bytes:
-    """r || s of the curve's size from two numbers; numbers out of range become zero, which never verifies."""
+def raw_ecdsa(numbers: tuple[int, int], algorithm: Algorithm) -> bytes:
+    """Two numbers as r || s of the curve's size; numbers out of range become 0, which never verifies."""
     size = _CURVES[algorithm][2]
-    return b"".join((n if n < 1 << (8 * size) else 0).to_bytes(size, "big") for n in der_numbers)
+    return b"".join((n if n < 1 << (8 * size) else 0).to_bytes(size, "big") for n in numbers)

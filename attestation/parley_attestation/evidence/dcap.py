@@ -74,9 +74,10 @@ def verify_quote(quote: Quote, endorsed: Endorsements, at: int, ledger: Ledger) 
     )
     ledger.note(
         Finding.ATTESTATION_KEY_NOT_VOUCHED,
-        quote.qe_report.report_data
+        ledger.checks[-1].ok
+        and quote.qe_report.report_data
         == collateral.attestation_key_hash(quote.attestation_key, quote.auth_data),
-        "the quoting enclave's report names the attestation key by its hash",
+        "a quoting enclave's report that this PCK signed names the attestation key by its hash",
     )
     try:
         key = crypto.point_key(quote.attestation_key, Algorithm.ECDSA_P256_SHA256)
@@ -128,7 +129,7 @@ def claims(kind: Kind, facts: Facts) -> Claims:
             "quote-version": facts.quote.version,
             "fmspc": facts.platform.fmspc.hex(),
             "pce-svn": facts.platform.pce_svn,
-            "padding": facts.quote.padding,
+            "padding": len(facts.quote.padding),
             "tcb-status": facts.state.worst if facts.state else "unknown: no collateral",
         },
     )
@@ -161,6 +162,11 @@ def judge(found: Claims, rules: Rules, at: int, ledger: Ledger) -> None:
     """Policy checks of this format: collateral, TCB statuses, advisories, guest attributes."""
     facts: Facts = found.facts
     state, dcap = facts.state, rules.dcap
+    ledger.note(
+        Finding.TRAILING_BYTES,
+        not any(facts.quote.padding),
+        f"{len(facts.quote.padding)} bytes after the quote, zeros only",
+    )
     ledger.note(
         Finding.COLLATERAL_MISSING,
         state is not None,

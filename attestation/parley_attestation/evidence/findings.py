@@ -269,21 +269,21 @@ class Ledger:
         """Record one check and stop here if it failed. Raises `EvidenceError`."""
         self.note(finding, ok, detail)
         if not ok:
-            raise _Recorded(finding, detail)
+            raise _RecordedError(finding, detail)
 
     def settle(self) -> None:
         """Stop here if any check so far failed. Raises `EvidenceError`."""
         failed = next((c for c in self._checks if not c.ok), None)
         if failed is not None:
-            raise _Recorded(failed.finding, failed.detail)
+            raise _RecordedError(failed.finding, failed.detail)
 
     def record(self, error: PeerError) -> None:
         """Record the refusal of a parser, unless `demand` or `settle` recorded it already."""
-        if isinstance(error, _Recorded):
+        if isinstance(error, _RecordedError):
             return
         finding = error.finding if isinstance(error, EvidenceError) else Finding.MALFORMED
         self.note(finding, False, error.message)
 
 
-class _Recorded(EvidenceError):
+class _RecordedError(EvidenceError):
     """A refusal that stands in the ledger already."""

@@ -63,6 +63,8 @@ _SWITCH_ONLY = ("floorswept_ports", "position_id", "lock_switch_status")
 class Report:
     """One report; nothing in it is trusted before its signature held."""
 
+    request: bytes
+    response: bytes
     nonce: bytes
     slot: int
     measurements: Mapping[int, bytes]
@@ -84,18 +86,14 @@ def parse(raw: bytes) -> Report:
     """Parse one report: request, response, signature, and zero padding at most.
 
     Raises:
-        EvidenceError: SIZE, MALFORMED, UNSUPPORTED_VERSION, TRAILING_BYTES.
+        EvidenceError: SIZE, MALFORMED, DUPLICATE_KEY, TRAILING_BYTES.
     """
     if len(raw) > MAX_REPORT:
         refuse(Finding.SIZE, f"GPU report: expected at most {MAX_REPORT} bytes")
     reader = Reader(raw, "GPU report")
-    if reader.take(2) != _GET_MEASUREMENTS or reader.take(2) != _SIGNED_ALL:
-        refuse(
-            Finding.UNSUPPORTED_VERSION, "GPU report: expected an SPDM 1.1 request for signed measurements"
-        )
+    request = reader.take(4)
     nonce, slot = reader.take(32), reader.little(1)
-    if reader.take(2) != _MEASUREMENTS:
-        refuse(Finding.UNSUPPORTED_VERSION, "GPU report: expected an SPDM 1.1 measurements response")
+    response = reader.take(2)
     reader.take(2)
     count = reader.little(1)
     measurements = _measurements(reader.part(reader.little(3), "GPU measurements"), count)
@@ -106,7 +104,7 @@ def parse(raw: bytes) -> Report:
     if reader.left > MAX_PADDING:
         refuse(Finding.TRAILING_BYTES, f"GPU report: expected at most {MAX_PADDING} bytes of padding")
     reader.zeros()
-    return Report(nonce, slot, measurements, opaque, signed, signature)
+    return Report(request, response, nonce, slot, measurements, opaque, signed, signature)
 
 
 def _measurements(reader: Reader, count: int) -> Mapping[int, bytes]:
@@ -162,7 +160,12 @@ def authenticate(item: EvidenceItem, at: int, ledger: Ledger) -> Claims:
     known = revocation.check_ocsp(full, item.endorsements.ocsp, at, ledger)
     # (3) the firmware that the device's certificate names is the firmware that reports.
     _firmware(report, leaf, ledger)
-    # (4) the signature over request and response.
+    # (4) the signature over request and response, and that they are what SPDM calls a measurement.
+    ledger.note(
+        Finding.UNSUPPORTED_VERSION,
+        report.request == _GET_MEASUREMENTS + _SIGNED_ALL and report.response == _MEASUREMENTS,
+        "an SPDM 1.1 request for all measurements, signed, and its response",
+    )
     crypto.verify(crypto.load_key(leaf.spki), Algorithm.ECDSA_P384_SHA384, report.signed, report.signature)
     ledger.note(Finding.SIGNATURE_INVALID, True, f"{leaf.common_name!r} signed request and response")
     ledger.settle()

@@ -8,7 +8,9 @@ from parley_attestation.evidence.findings import Finding, refuse
 
 MAX_CHAIN = 64 << 10  # bytes of one PEM chain
 _BLOCK = re.compile(
-    rb"-----BEGIN CERTIFICATE-----\r?\n((?:[A-Za-z0-9+/]{4,76}={0,2}\r?\n){1,200})-----END CERTIFICATE-----(?:\r?\n|$)"
+    rb"-----BEGIN CERTIFICATE-----\r?\n"
+    rb"((?:[A-Za-z0-9+/]{4,76}={0,2}\r?\n){1,200})"
+    rb"-----END CERTIFICATE-----(?:\r?\n|$)"
 )
 _BEGIN = re.compile(rb"-----BEGIN ")
 

@@ -31,7 +31,7 @@ _HASHES: dict[str, type[hashes.SHA1 | hashes.SHA256 | hashes.SHA384]] = {
     "sha1": hashes.SHA1,
     "sha256": hashes.SHA256,
     "sha384": hashes.SHA384,
-}  # noqa: S303 - a name, not a proof
+}
 _SIGNATURES = {
     "1.2.840.10045.4.3.2": crypto.Algorithm.ECDSA_P256_SHA256,
     "1.2.840.10045.4.3.3": crypto.Algorithm.ECDSA_P384_SHA384,
@@ -155,7 +155,7 @@ def _verify(answer: ocsp.OCSPResponse, issuer: Certificate, at: int) -> None:
         if found.raw != issuer.raw and found.not_before <= at <= found.not_after:
             verify_issued(found, issuer)
             responder = found
-    crypto.verify(crypto.load_key(responder.spki), algorithm, message, signature, finding)
+    crypto.verify_der(crypto.load_key(responder.spki), algorithm, message, signature, finding)
 
 
 def _may_sign(certificate: pyca.Certificate) -> bool:

@@ -1,7 +1,8 @@
 """Room: evidence. Intel quotes: SGX v3, SGX and TDX v4, v5 with TD 1.0 and TD 1.5 bodies; see `dcap`.
 
 Source: Intel TDX DCAP Quoting Library API, appendix A; Intel SGX ECDSA Quote Library API, appendix A.
-Parsing accounts for every byte: zeros may follow a quote, as vendors' drivers leave them, nothing else.
+Parsing accounts for every byte. Zeros may follow a quote, as drivers leave them; anything else there is
+kept apart and refused by the appraisal, since no signature covers it.
 """
 
 from dataclasses import dataclass
@@ -63,7 +64,7 @@ class Quote:
         attestation_key: x || y of the P-256 key that signed.
         qe_report_raw: The quoting enclave's report, which the PCK signs.
         chain: DER certificates from the quote, PCK first.
-        padding: Zero bytes after the quote.
+        padding: The bytes after the quote: zeros as drivers leave them, or a fault that `dcap` reports.
     """
 
     version: int
@@ -77,7 +78,7 @@ class Quote:
     qe_signature: bytes
     auth_data: bytes
     chain: tuple[bytes, ...]
-    padding: int
+    padding: bytes
 
 
 def parse(raw: bytes) -> Quote:
@@ -100,7 +101,7 @@ def parse(raw: bytes) -> Quote:
     body = _body(reader, version, tee_type)
     signed = raw[: reader.at]
     data = reader.part(reader.little(4), "quote signature data")
-    padding = reader.zeros()
+    padding = reader.take(reader.left)
     signature, key = data.take(64), data.take(64)
     if version > 3:
         data = _typed(data, _QE_REPORT, "QE certification data")

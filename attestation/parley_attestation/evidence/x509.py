@@ -232,7 +232,7 @@ def verify_issued(child: Certificate, issuer: Certificate) -> None:
         )
     if not issuer.is_ca or (issuer.key_usage is not None and not issuer.key_usage & _KEY_CERT_SIGN):
         refuse(Finding.CHAIN_BROKEN, f"{issuer.common_name!r} is no certification authority")
-    crypto.verify(
+    crypto.verify_der(
         crypto.load_key(issuer.spki), child.algorithm, child.tbs, child.signature, Finding.CHAIN_BROKEN
     )
 
@@ -298,7 +298,7 @@ def verify_crl(crl: RevocationList, issuer: Certificate) -> None:
     """Check that `issuer` signed `crl`. Raises `EvidenceError` (COLLATERAL_SIGNATURE_INVALID)."""
     if crl.issuer != issuer.subject or (issuer.key_usage is not None and not issuer.key_usage & _CRL_SIGN):
         refuse(Finding.COLLATERAL_MISMATCH, f"the CRL is not of {issuer.common_name!r}")
-    crypto.verify(
+    crypto.verify_der(
         crypto.load_key(issuer.spki),
         crl.algorithm,
         crl.tbs,
