@@ -66,30 +66,31 @@ def appraise(
         at: The time of appraisal, Unix seconds.
     """
     name = "gpu0" if item.kind == Kind.NVIDIA else "cpu0"
-    return _combine((_one(name, item, policy, binder, at),), policy, at)
+    return appraise_all({name: item}, policy, binder, at)
 
 
 def appraise_all(
-    items: Mapping[str, EvidenceItem], policy: Policy, exercise: Exercise | None, at: int
+    items: Mapping[str, EvidenceItem],
+    policy: Policy,
+    binding: Exercise | Binder64 | GpuNonce | None,
+    at: int,
 ) -> AttestationResult:
     """Appraise all evidence of one collection: GPUs over `gpu32`, the rest over `bind64`.
 
     Args:
         items: Evidence by name (cpu0, gpu0, ...); the GPU reports in the order of collection.
         policy: What the appraising party demands.
-        exercise: What the binders are made from; None is a refusal in production.
+        binding: What the binders are made from, or one binder for all; None is a refusal in production.
         at: The time of appraisal, Unix seconds.
     """
-    gpus = [item.raw for item in items.values() if item.kind == Kind.NVIDIA]
-    expected = None if exercise is None else binders(exercise, gpus)
+    gpu32: bytes | None
+    bind64: bytes | None
+    gpu32 = bind64 = None if isinstance(binding, Exercise) else binding
+    if isinstance(binding, Exercise):
+        both = binders(binding, [item.raw for item in items.values() if item.kind == Kind.NVIDIA])
+        gpu32, bind64 = both.gpu32, both.bind64
     submods = tuple(
-        _one(
-            name,
-            item,
-            policy,
-            None if expected is None else expected.gpu32 if item.kind == Kind.NVIDIA else expected.bind64,
-            at,
-        )
+        _one(name, item, policy, gpu32 if item.kind == Kind.NVIDIA else bind64, at)
         for name, item in items.items()
     )
     return _combine(submods, policy, at)
