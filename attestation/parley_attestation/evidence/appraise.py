@@ -22,7 +22,14 @@ from parley_attestation.evidence.model import (
     EvidenceItem,
     Kind,
 )
-from parley_attestation.evidence.policy import LaboratoryPolicy, Policy, ProductionPolicy, Reference, Rules
+from parley_attestation.evidence.policy import (
+    Composite,
+    LaboratoryPolicy,
+    Policy,
+    ProductionPolicy,
+    Reference,
+    Rules,
+)
 from parley_attestation.evidence.result import Appraisal, AttestationResult
 
 Authenticate = Callable[[EvidenceItem, int, Ledger], Claims]
@@ -199,20 +206,25 @@ def _reference(claims: Claims, rules: Rules, ledger: Ledger) -> Reference | None
 
 def _combine(submods: tuple[Appraisal, ...], policy: Policy, at: int) -> AttestationResult:
     rules = policy.rules
-    need = rules.composite
     ledger = Ledger()
     ledger.note(Finding.POLICY_EXPIRED, at <= rules.not_after, f"policy valid until {rules.not_after}")
-    gpus = sum(one.is_gpu and one.authentic for one in submods)
-    cpus = sum(not one.is_gpu and one.authentic for one in submods)
+    # Where one part is not genuine its own findings say why; counting roots would only hide that.
+    if all(one.authentic for one in submods):
+        _composite(submods, rules.composite, ledger)
+    return AttestationResult(
+        at, policy.digest(), isinstance(policy, ProductionPolicy), submods, ledger.checks
+    )
+
+
+def _composite(submods: tuple[Appraisal, ...], need: Composite, ledger: Ledger) -> None:
+    gpus = sum(one.is_gpu for one in submods)
+    cpus = len(submods) - gpus
     ledger.note(
         Finding.COMPOSITE_INCOMPLETE,
         cpus >= need.cpus and gpus >= need.gpus and bool(submods),
         f"{cpus} of {need.cpus} CPU environments, {gpus} of {need.gpus} GPUs",
     )
-    devices = [(one.vendor, one.instance) for one in submods if one.authentic]
-    ledger.note(Finding.DEVICE_REPEATED, len(set(devices)) == len(devices), f"{len(set(devices))} devices")
-    vendors = {one.vendor for one in submods if one.authentic}
-    ledger.note(Finding.ROOT_PLURALITY, len(vendors) >= need.roots, f"{len(vendors)} of {need.roots} roots")
-    return AttestationResult(
-        at, policy.digest(), isinstance(policy, ProductionPolicy), submods, ledger.checks
-    )
+    devices = {(one.vendor, one.instance) for one in submods}
+    ledger.note(Finding.DEVICE_REPEATED, len(devices) == len(submods), f"{len(devices)} devices")
+    roots = {one.vendor for one in submods}
+    ledger.note(Finding.ROOT_PLURALITY, len(roots) >= need.roots, f"{len(roots)} of {need.roots} roots")

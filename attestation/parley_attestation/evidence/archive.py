@@ -1,4 +1,4 @@
-"""Room: evidence. The archive: everything that one appraisal read, as one file that reads the same for decades.
+"""Room: evidence. The archive: all that one appraisal read, in one file that reads the same for decades.
 
 It holds raw evidence, endorsements, collateral, binder, policy, the time and its proof. Re-appraising uses
 nothing else: no clock, no network, no vendor that still answers.

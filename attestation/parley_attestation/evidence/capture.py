@@ -103,8 +103,8 @@ def _sort_json(kind: str, content: bytes, found: _Found) -> None:
     if isinstance(value, list) and value and isinstance(value[0], dict):
         value = value[0]  # NVIDIA's SDK writes a list of devices
     if not isinstance(value, dict):
-        refuse(Finding.MALFORMED, "expected a JSON object")
-    if kind == Kind.NVIDIA and {"evidence", "certificate"} <= set(value):
+        found.raw.append(content)
+    elif kind == Kind.NVIDIA and {"evidence", "certificate"} <= set(value):
         found.raw.append(octets(value["evidence"], "evidence"))
         found.certificates += pem.chain(octets(value["certificate"], "certificate").strip() + b"\n")
     elif "tcb_info" in value:

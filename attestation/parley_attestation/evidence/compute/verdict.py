@@ -91,17 +91,18 @@ def judge_claim(
     if faults:
         reasons = tuple(f"record {one.sequence}: {one.problem} ({one.detail})" for one in faults[:20])
         return ComputeVerdict(Outcome.INCONCLUSIVE, ("the records contradict themselves", *reasons), flop)
-    gaps = _gaps(records, backing) + (
-        ["no complete chip-time inventory in the terms"] if inventory is None else []
-    )
-    gaps += _uncovered(records, inventory) if inventory is not None else []
+    word = _gaps(records, backing)
+    if inventory is None:
+        gaps = [*word, "no complete chip-time inventory in the terms"]
+    else:
+        gaps = [*word, *_uncovered(records, inventory)]
     judge = {
         ClaimKind.AT_MOST: _at_most,
         ClaimKind.AT_LEAST: _at_least,
         ClaimKind.EXCLUSIVE: _exclusive,
         ClaimKind.DEVICES: _devices,
     }[claim.kind]
-    outcome, reasons = judge(records, claim, flop, gaps, _gaps(records, backing))
+    outcome, reasons = judge(records, claim, flop, gaps, word)
     return ComputeVerdict(outcome, reasons, flop)
 
 
