@@ -77,8 +77,8 @@ def assemble(kind: str, files: Sequence[bytes]) -> EvidenceItem:
 
 
 def _sort(kind: str, content: bytes, found: _Found) -> None:
-    if content.lstrip().startswith(b"-----BEGIN CERTIFICATE"):
-        found.certificates += pem.chain(content.strip() + b"\n")
+    if b"-----BEGIN CERTIFICATE" in content and content[:1] not in {b"{", b"["} and content.isascii():
+        found.certificates += pem.chain(pem.anywhere(content))
     elif content.lstrip()[:1] in {b"{", b"["}:
         _sort_json(kind, content, found)
     elif content.startswith(b"HCLA"):
@@ -106,7 +106,7 @@ def _sort_json(kind: str, content: bytes, found: _Found) -> None:
         found.raw.append(content)
     elif kind == Kind.NVIDIA and {"evidence", "certificate"} <= set(value):
         found.raw.append(octets(value["evidence"], "evidence"))
-        found.certificates += pem.chain(octets(value["certificate"], "certificate").strip() + b"\n")
+        found.certificates += pem.chain(pem.anywhere(octets(value["certificate"], "certificate")))
     elif "tcb_info" in value:
         _merge_collateral(value, found)
     elif "tcbInfo" in value:

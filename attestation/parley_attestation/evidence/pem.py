@@ -9,10 +9,11 @@ from parley_attestation.evidence.findings import Finding, refuse
 MAX_CHAIN = 64 << 10  # bytes of one PEM chain
 _BLOCK = re.compile(
     rb"-----BEGIN CERTIFICATE-----\r?\n"
-    rb"((?:[A-Za-z0-9+/]{4,76}={0,2}\r?\n){1,200})"
+    rb"((?:[A-Za-z0-9+/]{1,4096}={0,2}\r?\n){1,200})"
     rb"-----END CERTIFICATE-----(?:\r?\n|$)"
 )
 _BEGIN = re.compile(rb"-----BEGIN ")
+_LOOSE = re.compile(rb"-----BEGIN CERTIFICATE-----[^-]{1,16384}-----END CERTIFICATE-----")
 
 
 def chain(raw: bytes, limit: int = 8) -> tuple[bytes, ...]:
@@ -40,6 +41,12 @@ def chain(raw: bytes, limit: int = 8) -> tuple[bytes, ...]:
     if not found:
         refuse(Finding.BAD_CERTIFICATE, "expected at least one PEM certificate")
     return tuple(found)
+
+
+def anywhere(raw: bytes) -> bytes:
+    """The PEM certificates in a text file that may hold other lines too, as one strict chain."""
+    lines = (line.strip() for block in _LOOSE.findall(raw) for line in block.splitlines())
+    return b"".join(line + b"\n" for line in lines if line)
 
 
 def _decode(body: bytes) -> bytes:
