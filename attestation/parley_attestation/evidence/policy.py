@@ -201,6 +201,8 @@ def read_policy(fields: Fields) -> Policy:
     kind = fields.choice("type", {"production": "production", "laboratory": "laboratory"})
     rules = _rules(fields)
     if kind == "production":
+        if Kind.SIMULATED in rules.kinds:
+            fields.refuse("kinds", "hardware only in a production policy")
         fields.end()
         return ProductionPolicy(rules)
     root = fields.text("simulated_root", 64, empty=True)
