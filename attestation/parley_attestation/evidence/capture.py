@@ -65,13 +65,14 @@ def assemble(kind: str, files: Sequence[bytes]) -> EvidenceItem:
         found.raw.append(json.dumps({**whole, **found.azure}).encode())
     if not found.raw:
         refuse(Finding.MALFORMED, "expected a file with raw evidence")
+    is_intel = kind in {Kind.TDX, Kind.SGX, Kind.AZURE_TDX}
     return EvidenceItem(
         kind,
         found.raw[-1],
         Endorsements(
             certificates=tuple(_leaf_first(found.certificates)),
-            crls=tuple(found.crls),
-            collateral=_collateral(found) if kind in {Kind.TDX, Kind.SGX, Kind.AZURE_TDX} else None,
+            crls=() if is_intel else tuple(found.crls),
+            collateral=_collateral(found) if is_intel else None,
         ),
     )
 

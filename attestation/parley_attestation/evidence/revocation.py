@@ -21,6 +21,7 @@ from parley_attestation.evidence.x509 import (
     RevocationList,
     parse_certificate,
     parse_crl,
+    revoked_serials,
     verify_crl,
     verify_issued,
 )
@@ -77,10 +78,11 @@ def check_crls(path: Sequence[Certificate], raw: Sequence[bytes], at: int, ledge
 
 def note_revoked(crl: RevocationList, issued: Iterable[Certificate], ledger: Ledger) -> None:
     """Note for each certificate whether `crl` lists its serial number."""
+    revoked = revoked_serials(crl)
     for one in issued:
         ledger.note(
             Finding.CERTIFICATE_REVOKED,
-            one.serial not in crl.revoked,
+            one.serial not in revoked,
             f"{one.common_name!r}, serial {one.serial:x}",
         )
 

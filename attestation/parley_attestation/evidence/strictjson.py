@@ -1,14 +1,13 @@
 """Room: evidence. Vendors' JSON: not canonical, but read without duplicates, floats, depth or surprise."""
 
 import json
-import re
 from typing import Any, NoReturn
 
 from parley_attestation.canonical import Fields
 from parley_attestation.errors import Reason
 from parley_attestation.evidence.findings import EvidenceError, Finding, refuse
 
-_STRUCTURE = re.compile(rb"[\[{,:]")
+_STRUCTURE = (b"[", b"{", b",", b":")
 _MAX_DEPTH = 12
 
 
@@ -20,7 +19,7 @@ def load(raw: bytes, limit: int, what: str, elements: int = 20_000) -> Any:
     """
     if len(raw) > limit:
         refuse(Finding.SIZE, f"{what}: expected at most {limit} bytes of JSON, got {len(raw)}")
-    if sum(1 for _ in _STRUCTURE.finditer(raw)) > elements:
+    if sum(map(raw.count, _STRUCTURE)) > elements:
         refuse(Finding.MALFORMED, f"{what}: expected fewer elements")
     try:
         value = json.loads(

@@ -53,13 +53,13 @@ class Certificate:
 
 @dataclass(frozen=True, slots=True)
 class RevocationList:
-    """A CRL as it was read; trusted only after `verify_crl`."""
+    """A CRL as it was read; trusted only after `verify_crl`, and its entries are read only then."""
 
     tbs: bytes
     issuer: bytes
     this_update: int
     next_update: int
-    revoked: frozenset[int]
+    entries: bytes
     algorithm: Algorithm
     signature: bytes
 
@@ -188,9 +188,9 @@ def parse_crl(raw: bytes, limit: int) -> RevocationList:
     rest = fields[4:]
     if inner.raw != outer.raw or not rest or rest[0].tag not in {der.UTC_TIME, der.GENERALIZED_TIME}:
         refuse(Finding.BAD_ENDORSEMENT, "expected one signature algorithm and the time of the next update")
-    revoked: frozenset[int] = frozenset()
+    entries = b""
     if len(rest) > 1 and rest[1].tag == der.SEQUENCE:
-        revoked = frozenset(_revoked(rest[1]))
+        entries = rest[1].raw
         rest = rest[1:]
     if len(rest) > 1 and (len(rest) > 2 or rest[1].tag != 0xA0 or _has_critical(rest[1])):
         refuse(Finding.BAD_ENDORSEMENT, "expected no critical extension in a CRL")
@@ -199,18 +199,18 @@ def parse_crl(raw: bytes, limit: int) -> RevocationList:
         issuer=der.expect(issuer, der.SEQUENCE).raw,
         this_update=der.time(since),
         next_update=der.time(fields[4]),
-        revoked=revoked,
+        entries=entries,
         algorithm=algorithm_of(outer),
         signature=der.bits(signature),
     )
 
 
-def _revoked(node: Node) -> "set[int]":
+def revoked_serials(crl: RevocationList) -> frozenset[int]:
+    """The serial numbers that a verified CRL lists. Raises `EvidenceError` (BAD_CERTIFICATE)."""
     found: set[int] = set()
-    for entry in der.each(node):
-        parts = der.children(der.expect(entry, der.SEQUENCE), 2, 3)
-        found.add(der.integer(parts[0]))
-    return found
+    for entry in der.each(der.parse(crl.entries)) if crl.entries else ():
+        found.add(der.integer(der.children(der.expect(entry, der.SEQUENCE), 2, 3)[0]))
+    return frozenset(found)
 
 
 def _has_critical(node: Node) -> bool:

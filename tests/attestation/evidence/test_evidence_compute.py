@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from parley_attestation.ed25519 import SigningKey
 from parley_attestation.encoding import Bytes32, Digest, Nonce
 from parley_attestation.errors import PeerError
-from parley_attestation.evidence import Exercise, appraise_all, binders
+from parley_attestation.evidence import Assurance, Exercise, appraise_all, binders
 from parley_attestation.evidence.compute import (
     Backing,
     Claim,
@@ -272,8 +272,6 @@ def test_no_upper_bound_or_exclusivity_is_ever_compliant_without_an_inventory(bo
 
 class _FakeResult:
     """An attested result, as strong as one can be."""
-
-    from parley_attestation.evidence import Assurance  # noqa: PLC0415 - a class attribute
 
     assurance = Assurance.ATTESTED
 
