@@ -13,7 +13,7 @@ from parley_attestation.encoding import Digest
 from parley_attestation.errors import PeerError, printable
 from parley_attestation.evidence import azure, dcap, nitro, nvidia, simulated, snp, tpm2
 from parley_attestation.evidence.binder import Binder64, Exercise, GpuNonce, binders
-from parley_attestation.evidence.findings import Finding, Ledger, refuse
+from parley_attestation.evidence.findings import MAX_DETAIL, Finding, Ledger, refuse
 from parley_attestation.evidence.model import (
     MAX_CERTIFICATES,
     MAX_EVIDENCE,
@@ -137,7 +137,7 @@ def _one(name: str, item: EvidenceItem, policy: Policy, binder: bytes | None, at
         authentic=claims is not None,
         vendor=claims.vendor.value if claims else "",
         product=claims.product if claims else "",
-        instance=printable(claims.instance) if claims else "",
+        instance=printable(claims.instance)[:MAX_DETAIL] if claims else "",
         signed_body=claims.signed_body.hex() if claims else "",
         holds_key=reference is not None and reference.holds_key,
         checks=ledger.checks,

@@ -4,8 +4,8 @@ Files come in no order; each is recognised by its content. Nothing here is a che
 wrongly is refused by the appraisal.
 """
 
-import binascii
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -24,6 +24,7 @@ _COLLATERAL_TEXT = (
     "qe_identity_chain",
     "pck_crl_chain",
 )
+_BASE64 = re.compile(rb"[A-Za-z0-9+/_-]+={0,2}")
 _ALIASES = {
     "tcb_info_chain": "tcb_info_issuer_chain",
     "qe_identity_chain": "qe_identity_issuer_chain",
@@ -37,6 +38,7 @@ class _Found:
     raw: list[bytes] = field(default_factory=list)
     certificates: list[bytes] = field(default_factory=list)
     crls: list[bytes] = field(default_factory=list)
+    ocsp: list[bytes] = field(default_factory=list)
     collateral: dict[str, bytes] = field(default_factory=dict)
     azure: dict[str, Any] = field(default_factory=dict)
     azure_whole: tuple[bytes, dict[str, Any]] | None = None
@@ -72,6 +74,7 @@ def assemble(kind: str, files: Sequence[bytes]) -> EvidenceItem:
         Endorsements(
             certificates=tuple(_leaf_first(found.certificates)),
             crls=() if is_intel else tuple(found.crls),
+            ocsp=tuple(found.ocsp),
             collateral=_collateral(found) if is_intel else None,
         ),
     )
@@ -88,14 +91,19 @@ def _sort(kind: str, content: bytes, found: _Found) -> None:
         found.certificates.append(content)
     elif _is_crl(content):
         found.crls.append(content)
+    elif _is_ocsp(content):
+        found.ocsp.append(content)
     else:
         found.raw.append(_bytes(content))
 
 
 def _bytes(content: bytes) -> bytes:
-    text = content.strip()
-    if len(text) % 2 == 0 and len(text) > 64 and not text.strip(b"0123456789abcdefABCDEF"):
-        return binascii.unhexlify(text)
+    """Raw evidence from a file of bytes, of hexadecimal digits or of base64."""
+    text = b"".join(content.split()) if content.isascii() else b""
+    if len(text) > 64 and not text.lower().strip(b"0123456789abcdef"):
+        return octets(text.lower().decode(), "file", MAX_FILE)
+    if len(text) > 64 and _BASE64.fullmatch(text):
+        return octets(text.decode(), "file", MAX_FILE)
     return content
 
 
@@ -108,6 +116,8 @@ def _sort_json(kind: str, content: bytes, found: _Found) -> None:
     elif kind == Kind.NVIDIA and {"evidence", "certificate"} <= set(value):
         found.raw.append(octets(value["evidence"], "evidence"))
         found.certificates += pem.chain(pem.anywhere(octets(value["certificate"], "certificate")))
+    elif kind in {Kind.TDX, Kind.SGX} and "quote" in value:
+        found.raw.append(octets(value["quote"], "quote"))
     elif "tcb_info" in value:
         _merge_collateral(value, found)
     elif "tcbInfo" in value:
@@ -169,6 +179,13 @@ def _is_crl(content: bytes) -> bool:
     except EvidenceError:
         return False
     return True
+
+
+def _is_ocsp(content: bytes) -> bool:
+    try:
+        return der.children(der.parse(content), 1, 2)[0].tag == der.ENUMERATED
+    except EvidenceError:
+        return False
 
 
 def _leaf_first(raw: list[bytes]) -> list[bytes]:

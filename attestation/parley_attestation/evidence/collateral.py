@@ -203,7 +203,8 @@ def _module(info: Fields, body: TdReport, ledger: Ledger) -> tuple[str, tuple[st
     identity: Fields | None = None
     if version:
         wanted = f"TDX_{version:02x}"
-        for one in info.items("tdxModuleIdentities", lambda entry: entry, 64):
+        known = info.has("tdxModuleIdentities")
+        for one in info.items("tdxModuleIdentities", lambda entry: entry, 64) if known else ():
             if one.text("id", 16).lower() == wanted.lower():
                 identity = one
                 levels = one.items("tcbLevels", lambda level: level, 64, 1)

@@ -10,6 +10,8 @@ from typing import NoReturn
 
 from parley_attestation.errors import PeerError, Reason, printable
 
+MAX_DETAIL = 400  # characters of what one check saw
+
 
 class ReasonClass(StrEnum):
     """Why evidence is refused, in one word."""
@@ -263,7 +265,7 @@ class Ledger:
 
     def note(self, finding: Finding, ok: bool, detail: str) -> None:  # noqa: FBT001 - the outcome itself
         """Record one check and go on, so that a person sees every reason at once."""
-        self._checks.append(Check(finding, ok, printable(detail, 300)))
+        self._checks.append(Check(finding, ok, printable(detail, 300)[:MAX_DETAIL]))
 
     def demand(self, finding: Finding, ok: bool, detail: str) -> None:  # noqa: FBT001 - the outcome itself
         """Record one check and stop here if it failed. Raises `EvidenceError`."""

@@ -12,7 +12,7 @@ from typing import Any
 from parley_attestation.canonical import Fields
 from parley_attestation.encoding import Digest
 from parley_attestation.errors import PeerError, Reason
-from parley_attestation.evidence.findings import Check, Finding, ReasonClass, TrustClaim
+from parley_attestation.evidence.findings import MAX_DETAIL, Check, Finding, ReasonClass, TrustClaim
 from parley_attestation.evidence.model import Kind
 from parley_attestation.evidence.roots import Vendor
 from parley_attestation.keys import MAX_TIME
@@ -265,7 +265,7 @@ def _read_check(fields: Fields) -> Check:
     found = Check(
         fields.choice("finding", {f.value: f for f in Finding}),
         fields.boolean("ok"),
-        fields.text("detail", 400, empty=True),
+        fields.text("detail", MAX_DETAIL, empty=True),
     )
     fields.end()
     return found
@@ -280,12 +280,12 @@ def _read_submod(fields: Fields) -> Appraisal:
             fields.refuse("shown", "texts and integers only")
     found = Appraisal(
         name=fields.text("name", 64),
-        kind=fields.text("kind", 64),
+        kind=fields.text("kind", MAX_DETAIL),
         evidence=fields.digest("evidence"),
         authentic=fields.boolean("authentic"),
         vendor=fields.choice("vendor", {"": "", **{v.value: v.value for v in Vendor}}),
         product=fields.text("product", 64, empty=True),
-        instance=fields.text("instance", 400, empty=True),
+        instance=fields.text("instance", MAX_DETAIL, empty=True),
         signed_body=fields.text("signed_body", 64, empty=True),
         holds_key=fields.boolean("holds_key"),
         checks=fields.items("checks", _read_check, MAX_CHECKS),

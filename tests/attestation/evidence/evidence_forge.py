@@ -360,6 +360,8 @@ class Intel:
                     "tcbLevels": [{"tcb": {"isvsvn": 4}, "tcbDate": stamp(since), "tcbStatus": module}],
                 }
             ]
+            if not changes.get("modules", True):
+                del info["tdxModuleIdentities"]
         info["tcbLevels"] = levels
         identity = {
             "id": changes.get("identity_id", "TD_QE" if tdx else "QE"),

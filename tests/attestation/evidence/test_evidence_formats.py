@@ -204,6 +204,11 @@ def test_the_modules_own_version_is_judged_by_its_identity_not_by_the_platform_l
     assert failures(item) == set()
 
 
+def test_collateral_without_module_identities_recognises_no_versioned_module(intel):
+    item = quote(intel, None, {"modules": False})
+    assert failures(item) == {F.TCB_UNRECOGNISED}
+
+
 def test_a_revoked_pck_is_refused(intel):
     raw = intel.quote()
     revoked = intel.collateral(revoked=[intel.pck.cert.serial_number])

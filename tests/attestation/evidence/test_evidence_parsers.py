@@ -411,3 +411,23 @@ def test_the_two_tcb_layouts_differ():
     version = bytes(range(8))
     assert snp.tcb(version, "genoa") == {"bl": 0, "tee": 1, "snp": 6, "ucode": 7}
     assert snp.tcb(version, "turin") == {"fmc": 0, "bl": 1, "tee": 2, "snp": 3, "ucode": 7}
+
+
+@pytest.mark.parametrize(
+    "spell", [bytes.hex, lambda b: b.hex().upper(), lambda b: base64.b64encode(b).decode()]
+)
+def test_evidence_in_text_files_is_read_in_every_spelling(spell):
+    case = cases.case("nv-hopper-nvtrust")
+    raw = case.item().raw
+    chain = cases.read("nvidia/nvtrust/hopperCertChain.txt")
+    assert capture.assemble("nvidia", [spell(raw).encode() + b"\n", chain]).raw == raw
+
+
+def test_ocsp_answers_and_quotes_in_json_are_recognised(gpus, intel):
+    item = gpus.item()
+    answers = gpus.ocsp()
+    files = [item.raw, *item.endorsements.certificates, *answers]
+    assert capture.assemble("nvidia", files).endorsements.ocsp == answers
+    quote = intel.quote()
+    wrapped = json.dumps({"quote": base64.b64encode(quote).decode()}).encode()
+    assert capture.assemble("tdx", [wrapped]).raw == quote

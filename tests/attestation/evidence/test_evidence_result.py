@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 
 import evidence_cases as cases
+import evidence_forge as forge
 import pytest
 from evidence_forge import NOW
 from hypothesis import given, settings
@@ -48,6 +49,20 @@ def test_every_result_reads_back_from_its_signed_statement():
     for result in everything():
         sealed = statement.seal(result.statement(), key)
         assert read_result(statement.open_sealed(sealed, key.public)) == result
+
+
+def test_hostile_names_are_escaped_and_read_back(aws):
+    odd = forge.issue("\x1b[31m" + "\u202e\x00" * 14, forge.p384())
+    items = [
+        EvidenceItem("\x1b[2J" * 30, b"x"),
+        EvidenceItem("nitro", aws.sign(forge.cbor2.dumps(aws.payload(cabundle=[odd.der, aws.zone.der])))),
+        aws.item(module_id="\x07\u200b" * 60),
+    ]
+    for item in items:
+        said = appraise(item, cases.make_policy(cases.rules()), None, NOW).statement()
+        assert said.payload().isascii() or "\x1b" not in said.payload().decode()
+        assert b"\\u001b" not in said.payload()
+        assert read_result(statement.parse(said.payload())).statement().payload() == said.payload()
 
 
 @pytest.mark.parametrize(
