@@ -54,6 +54,8 @@ class Label(StrEnum):
     SEAL = "parley/v1/seal"
     WITNESS = "parley/v1/witness"
     COMPUTE = "parley/v1/compute"
+    EVIDENCE_POLICY = "parley/v1/evidence-policy"
+    EVIDENCE_SIMULATED = "parley/v1/evidence-simulated"
 
 
 class Bytes32(bytes):

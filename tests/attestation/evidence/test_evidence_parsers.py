@@ -1,0 +1,433 @@
+"""The strict helpers: DER, certificates, PEM, JSON, COSE, pinned roots, captures."""
+
+import base64
+import hashlib
+import json
+import warnings
+from datetime import UTC, datetime
+from importlib import resources
+
+import evidence_cases as cases
+import evidence_forge as forge
+import pytest
+from cryptography import x509 as pyca
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from parley_attestation.errors import LocalError, PeerError
+from parley_attestation.evidence import (
+    EvidenceError,
+    Finding,
+    appraise,
+    azure,
+    capture,
+    der,
+    pem,
+    roots,
+    snp,
+    strictjson,
+    tpm2,
+    x509,
+)
+from parley_attestation.evidence.findings import MEANINGS, Ledger
+from parley_attestation.evidence.roots import pinned
+
+VCEK = cases.read("snp/trustee/test-vcek.der")
+
+
+# Serial number zero ---------------------------------------------------------------------------------
+
+
+def test_a_vcek_with_serial_zero_is_read_without_a_warning():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert x509.parse_certificate(VCEK).serial == 0
+
+
+def test_an_snp_report_is_verified_where_cryptography_refuses_its_certificate(monkeypatch):
+    """cryptography announces that serial number 0 will be an error; here it is one already."""
+
+    def refuse(*_):
+        raise ValueError("serial number")
+
+    monkeypatch.setattr(pyca, "load_der_x509_certificate", refuse)
+    monkeypatch.setattr(pyca, "load_pem_x509_certificate", refuse)
+    case = cases.case("snp-milan-trustee")
+    assert appraise(case.item(), cases.make_policy(cases.rules()), None, case.at).authentic
+
+
+# Certificates ---------------------------------------------------------------------------------------
+
+
+def every_certificate() -> list[bytes]:
+    """Every certificate of the test data and of the package, but those with serial zero."""
+    found = [pinned(name).raw for name in roots.PINS]
+    for case in cases.captures():
+        if case.passes:
+            found += case.item().endorsements.certificates
+    return [raw for raw in dict.fromkeys(found) if x509.parse_certificate(raw).serial]
+
+
+def test_certificates_are_read_as_cryptography_reads_them():
+    found = every_certificate()
+    assert len(found) > 15
+    for raw in found:
+        ours, theirs = x509.parse_certificate(raw), pyca.load_der_x509_certificate(raw)
+        assert ours.serial == theirs.serial_number
+        assert ours.tbs == theirs.tbs_certificate_bytes
+        assert ours.signature == theirs.signature
+        assert ours.subject == theirs.subject.public_bytes()
+        assert ours.issuer == theirs.issuer.public_bytes()
+        assert datetime.fromtimestamp(ours.not_before, UTC) == theirs.not_valid_before_utc
+        assert datetime.fromtimestamp(ours.not_after, UTC) == theirs.not_valid_after_utc
+        assert set(ours.extensions) == {der.oid(e.oid.dotted_string) for e in theirs.extensions}
+
+
+def test_crls_are_read_as_cryptography_reads_them():
+    raw = cases.read("tdx/go-tdx-guest/pckcrl")
+    ours, theirs = x509.parse_crl(raw, 1 << 20), pyca.load_der_x509_crl(raw)
+    assert x509.revoked_serials(ours) == {one.serial_number for one in theirs}
+    assert len(x509.revoked_serials(ours)) > 10
+    assert datetime.fromtimestamp(ours.next_update, UTC) == theirs.next_update_utc
+
+
+def link(issuer, **changes):
+    return forge.issue("leaf", forge.p256(), issuer, ca=False, **changes)
+
+
+def path_findings(path, root):
+    ledger = Ledger()
+    try:
+        x509.verify_path([c.parsed() for c in path], [root.parsed()], forge.NOW, ledger)
+    except EvidenceError as error:
+        ledger.record(error)
+    return {c.finding for c in ledger.checks if not c.ok}
+
+
+def test_paths_are_exact():
+    root = forge.issue("root", forge.p256())
+    middle = forge.issue("middle", forge.p256(), root)
+    leaf = link(middle)
+    plain = forge.issue("middle", forge.p256(), root, ca=False)
+    imposter = forge.issue("root", forge.p256())
+    assert path_findings([leaf, middle, root], root) == set()
+    assert path_findings([leaf, middle], root) == set()
+    assert path_findings([leaf, root], root) == {Finding.CHAIN_BROKEN}
+    assert path_findings([middle, leaf, root], root) == {Finding.CHAIN_BROKEN}
+    assert path_findings([leaf, middle, imposter], root) == {Finding.ROOT_NOT_PINNED}
+    assert path_findings([leaf, middle, imposter, root], root) == {Finding.CHAIN_BROKEN}
+    assert path_findings([link(plain), plain, root], root) == {Finding.CHAIN_BROKEN}
+    assert path_findings([link(imposter)], root) == {Finding.CHAIN_BROKEN}
+    assert path_findings([leaf] * 9, root) == {Finding.CHAIN_BROKEN}
+    assert path_findings([], root) == {Finding.CHAIN_BROKEN}
+
+
+def test_a_critical_extension_that_nobody_understands_is_refused():
+    root = forge.issue("root", forge.p256())
+    odd = link(root, extensions=[("1.2.3.4", b"\x05\x00")], critical=True)
+    with pytest.raises(EvidenceError):
+        odd.parsed()
+    assert link(root, extensions=[("1.2.3.4", b"\x05\x00")]).parsed().common_name == "leaf"
+
+
+def test_a_signature_by_another_hash_than_the_curves_is_refused():
+    root = forge.issue("root", forge.p384())
+    with pytest.raises(EvidenceError):
+        x509.verify_issued(link(root, digest=forge.hashes.SHA256()).parsed(), root.parsed())
+
+
+@pytest.mark.parametrize("name", sorted(roots.PINS))
+def test_every_root_is_the_one_whose_digest_stands_in_the_code(name):
+    assert hashlib.sha256(pinned(name).raw).hexdigest() == roots.PINS[name]
+    assert pinned(name).is_ca
+
+
+def test_a_root_file_that_was_exchanged_is_our_own_fault(monkeypatch):
+    monkeypatch.setitem(roots.PINS, "intel_sgx_root_ca", "00" * 32)
+    pinned.cache_clear()
+    with pytest.raises(LocalError):
+        pinned("intel_sgx_root_ca")
+    monkeypatch.undo()
+    pinned.cache_clear()
+
+
+def test_no_certificate_lies_in_the_package_that_is_not_pinned():
+    files = {f.name.removesuffix(".pem") for f in resources.files(roots).iterdir() if f.name.endswith(".pem")}
+    assert files == set(roots.PINS)
+
+
+# DER ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        "",
+        "30",
+        "3001",
+        "3080",
+        "308000",
+        "308100",
+        "30817f" + "00" * 127,
+        "3082000100",
+        "3085000000000100",
+        "1f8100",
+        "300000",
+        "020100",
+        "3003020180ff",
+    ],
+)
+def test_der_that_is_not_minimal_definite_and_exact_is_refused(raw):
+    with pytest.raises(EvidenceError):
+        der.parse(bytes.fromhex(raw))
+
+
+@pytest.mark.parametrize("body", ["", "80", "0000", "0001", "00" + "80" * 64])
+def test_integers_that_are_negative_or_padded_are_refused(body):
+    raw = bytes.fromhex(body)
+    with pytest.raises(EvidenceError):
+        der.integer(der.parse(bytes((2, len(raw))) + raw, der.INTEGER))
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.integers(0, 1 << 500))
+def test_integers_read_back(value):
+    assert der.integer(der.parse(forge.number(value), der.INTEGER)) == value
+
+
+@pytest.mark.parametrize(
+    ("text", "tag", "seconds"),
+    [
+        ("700101000000Z", 0x17, 0),
+        ("491231235959Z", 0x17, 2_524_607_999),
+        ("99991231235959Z", 0x18, 253_402_300_799),
+        ("7001010000Z", 0x17, None),
+        ("700101000000+0000", 0x17, None),
+        ("701301000000Z", 0x17, None),
+        ("19700101000000.5Z", 0x18, None),
+        ("1970010100000０Z", 0x18, None),
+    ],
+)
+def test_times_are_read_in_one_form_only(text, tag, seconds):
+    raw = text.encode()
+    node = der.parse(bytes((tag, len(raw))) + raw, tag)
+    if seconds is None:
+        with pytest.raises(EvidenceError):
+            der.time(node)
+    else:
+        assert der.time(node) == seconds
+
+
+# PEM and JSON ---------------------------------------------------------------------------------------
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.binary(min_size=1, max_size=200), min_size=1, max_size=4), st.sampled_from(["\n", "\r\n"]))
+def test_pem_reads_what_any_tool_writes(certificates, end):
+    text = ""
+    for raw in certificates:
+        body = base64.b64encode(raw).decode()
+        lines = [body[n : n + 64] for n in range(0, len(body), 64)]
+        text += end.join(["-----BEGIN CERTIFICATE-----", *lines, "-----END CERTIFICATE-----", ""])
+    assert pem.chain(text.encode() + b"\0") == tuple(certificates)
+    noisy = b"subject=/CN=x\n" + text.encode() + b"\nbag attributes\n"
+    assert pem.chain(pem.anywhere(noisy)) == tuple(certificates)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda t: t + b"x",
+        lambda t: b"x" + t,
+        lambda t: t.replace(b"MII", b"M!I"),
+        lambda t: t.replace(b"=\n", b"\n"),
+        lambda t: t[:-30],
+        lambda t: t * 9,
+        lambda t: t[:0],
+        lambda t: t.replace(b"\n-----END", b"\x0b-----END"),
+    ],
+)
+def test_pem_with_anything_else_in_it_is_refused(change):
+    text = resources.files(roots).joinpath("intel_sgx_root_ca.pem").read_bytes()
+    assert pem.chain(text)
+    with pytest.raises(EvidenceError):
+        pem.chain(change(text))
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b'{"a":1,"a":2}',
+        b'{"a":1.5}',
+        b'{"a":NaN}',
+        b'{"a":1e9}',
+        b"[" * 14 + b"]" * 14,
+        b"[" * 100_000,
+        b'{"a":' + b"9" * 5000 + b"}",
+        b"{} {}",
+        b"\xff",
+        b"",
+    ],
+)
+def test_json_with_duplicates_floats_depth_or_rests_is_refused(raw):
+    with pytest.raises(EvidenceError):
+        strictjson.load(raw, 1 << 20, "x")
+
+
+@pytest.mark.parametrize("value", ["00ff", "AP8=", "AP8", "AP_=".replace("_", "8"), [0, 255]])
+def test_bytes_are_read_in_every_spelling_of_evidence_files(value):
+    assert tpm2.octets(value, "x") == b"\x00\xff"
+
+
+@pytest.mark.parametrize("value", [None, 5, "!", "é", [256], [True], {"a": 1}, "0"])
+def test_bytes_in_another_spelling_are_refused(value):
+    with pytest.raises(EvidenceError):
+        tpm2.octets(value, "x")
+
+
+# TPM ------------------------------------------------------------------------------------------------
+
+
+def quote_of(case_name="az-snp-v1"):
+    return json.loads(cases.case(case_name).item().raw)["tpm_quote"]
+
+
+def test_a_bare_tpm_quote_proves_nothing_until_a_registry_names_its_key():
+    case = cases.case("az-snp-v1")
+    whole = json.loads(case.item().raw)
+    runtime = strictjson.load(azure.parse_hcl(tpm2.octets(whole["hcl_report"], "x")).runtime, 1 << 20, "x")
+    n, e = (int.from_bytes(tpm2.octets(runtime["keys"][0][k], "x"), "big") for k in ("n", "e"))
+    spki = (
+        forge.rsa.RSAPublicNumbers(e, n)
+        .public_key()
+        .public_bytes(forge.serialization.Encoding.DER, forge.serialization.PublicFormat.SubjectPublicKeyInfo)
+    )
+    raw = json.dumps({"ak_public": base64.b64encode(spki).decode(), "tpm_quote": quote_of()}).encode()
+    item = capture.assemble("tpm2", [raw])
+    document = cases.laboratory(cases.rules(references=[cases.own_reference(item, 0)]))
+    bare = appraise(item, cases.make_policy(document), None, 0)
+    assert bare.authentic
+    assert {c.finding for c in bare.failures} == {Finding.ATTESTATION_KEY_NOT_VOUCHED}
+    document["machines"] = {"rule": "registered", "ids": [hashlib.sha256(spki).hexdigest()]}
+    assert appraise(item, cases.make_policy(document), None, 0).affirming
+    edited = raw.replace(b'"pcrs": ["', b'"pcrs": ["00', 1)
+    assert not appraise(capture.assemble("tpm2", [edited]), cases.make_policy(document), None, 0).authentic
+
+
+def test_tpm_signatures_are_read_in_the_tpms_own_form_too():
+    bare = bytes.fromhex(quote_of()["signature"])
+    wrapped = b"\x00\x14\x00\x0b" + len(bare).to_bytes(2, "big") + bare
+    assert tpm2.parse_signature(bare) == tpm2.parse_signature(wrapped)
+    for broken in (wrapped + b"\0", wrapped[:-1], b"\x00\x14\x00\x04" + wrapped[4:], b"", b"\x00\x18"):
+        with pytest.raises(EvidenceError):
+            tpm2.parse_signature(broken)
+
+
+def test_a_quote_from_another_session_or_vm_is_refused():
+    case = cases.case("az-snp-v1")
+    whole = json.loads(case.item().raw)
+    whole["tpm_quote"] = quote_of() | {"pcrs": quote_of()["pcrs"][:-1]}
+    item = capture.assemble("az-snp-vtpm", [json.dumps(whole).encode()])
+    assert not appraise(item, cases.make_policy(cases.rules()), None, case.at).authentic
+    other = capture.assemble(
+        "az-snp-vtpm",
+        [cases.read("az-snp-vtpm/evidence-v2.json"), cases.read("az-snp-vtpm/tpm-quote-v1.json")],
+    )
+    result = appraise(other, cases.make_policy(cases.rules()), None, case.at)
+    assert {c.finding for c in result.failures} == {Finding.SIGNATURE_INVALID}
+
+
+def test_a_runtime_with_another_key_is_not_what_the_hardware_committed_to():
+    case = cases.case("az-snp-v1")
+    whole = json.loads(case.item().raw)
+    hcl = bytearray(tpm2.octets(whole["hcl_report"], "x"))
+    hcl[1300] ^= 1
+    whole["hcl_report"] = bytes(hcl).hex()
+    item = capture.assemble("az-snp-vtpm", [json.dumps(whole).encode()])
+    result = appraise(item, cases.make_policy(cases.rules()), None, case.at)
+    assert {c.finding for c in result.failures} == {Finding.ATTESTATION_KEY_NOT_VOUCHED}
+
+
+def test_azure_tdx_evidence_is_a_td_quote_that_vouches_for_the_vtpm(intel):
+    case = cases.case("az-snp-v1")
+    whole = json.loads(case.item().raw)
+    hcl = bytearray(tpm2.octets(whole["hcl_report"], "x"))
+    runtime = azure.parse_hcl(bytes(hcl)).runtime
+    hcl[1216 + 8] = 4  # the report type: TDX
+    quote = intel.quote(bound=hashlib.sha256(runtime).digest() + bytes(32))
+    evidence = {
+        "version": 1,
+        "hcl_report": base64.urlsafe_b64encode(bytes(hcl)).decode(),
+        "td_quote": base64.urlsafe_b64encode(quote).decode(),
+        "tpm_quote": whole["tpm_quote"],
+    }
+    item = capture.assemble("az-tdx-vtpm", [json.dumps(evidence).encode()])
+    result = appraise(item, cases.make_policy(cases.rules()), None, forge.NOW)
+    assert result.authentic
+    assert {c.finding for c in result.failures} == {
+        Finding.BINDER_NOT_GIVEN,
+        Finding.COLLATERAL_MISSING,
+        Finding.NOT_IN_REFERENCES,
+    }
+    evidence["td_quote"] = base64.urlsafe_b64encode(intel.quote()).decode()
+    item = capture.assemble("az-tdx-vtpm", [json.dumps(evidence).encode()])
+    result = appraise(item, cases.make_policy(cases.rules()), None, forge.NOW)
+    assert {c.finding for c in result.failures} == {Finding.ATTESTATION_KEY_NOT_VOUCHED}
+
+
+# Findings and captures ------------------------------------------------------------------------------
+
+
+def test_every_finding_has_a_meaning_and_a_remedy():
+    assert set(MEANINGS) == set(Finding)
+    assert all(one.remedy and 0 <= one.value <= 99 for one in MEANINGS.values())
+
+
+def test_files_are_recognised_in_any_order():
+    case = cases.case("tdx-v4-gotdx")
+    files = [cases.read(name) for name in case.files]
+    assert capture.assemble("tdx", files) == capture.assemble("tdx", files[::-1])
+    case = cases.case("snp-milan-gosev")
+    files = [cases.read(name) for name in case.files]
+    assert capture.assemble("snp", files) == capture.assemble("snp", files[::-1])
+
+
+def test_certificates_from_separate_files_are_put_in_order():
+    der_files = [pinned(name).raw for name in ("amd_milan_ark", "amd_milan_ask")]
+    report = cases.read("snp/trustee/test-report.bin")
+    item = capture.assemble("snp", [*der_files, VCEK, report])
+    assert [hashlib.sha256(c).hexdigest() for c in item.endorsements.certificates] == [
+        hashlib.sha256(VCEK).hexdigest(),
+        roots.PINS["amd_milan_ask"],
+        roots.PINS["amd_milan_ark"],
+    ]
+
+
+def test_files_without_evidence_are_refused():
+    with pytest.raises(PeerError):
+        capture.assemble("snp", [VCEK])
+
+
+def test_the_two_tcb_layouts_differ():
+    version = bytes(range(8))
+    assert snp.tcb(version, "genoa") == {"bl": 0, "tee": 1, "snp": 6, "ucode": 7}
+    assert snp.tcb(version, "turin") == {"fmc": 0, "bl": 1, "tee": 2, "snp": 3, "ucode": 7}
+
+
+@pytest.mark.parametrize(
+    "spell", [bytes.hex, lambda b: b.hex().upper(), lambda b: base64.b64encode(b).decode()]
+)
+def test_evidence_in_text_files_is_read_in_every_spelling(spell):
+    case = cases.case("nv-hopper-nvtrust")
+    raw = case.item().raw
+    chain = cases.read("nvidia/nvtrust/hopperCertChain.txt")
+    assert capture.assemble("nvidia", [spell(raw).encode() + b"\n", chain]).raw == raw
+
+
+def test_ocsp_answers_and_quotes_in_json_are_recognised(gpus, intel):
+    item = gpus.item()
+    answers = gpus.ocsp()
+    files = [item.raw, *item.endorsements.certificates, *answers]
+    assert capture.assemble("nvidia", files).endorsements.ocsp == answers
+    quote = intel.quote()
+    wrapped = json.dumps({"quote": base64.b64encode(quote).decode()}).encode()
+    assert capture.assemble("tdx", [wrapped]).raw == quote
