@@ -39,6 +39,9 @@ class Reason(StrEnum):
     SESSION_LIMIT = "SESSION_LIMIT"
     ABORTED = "ABORTED"
     TIMEOUT = "TIMEOUT"
+    # Witnesses.
+    CLAIM_VOID = "CLAIM_VOID"
+    CLAIM_EARLY = "CLAIM_EARLY"
     # Commitments, proofs, content.
     BAD_PROOF = "BAD_PROOF"
     BAD_OPENING = "BAD_OPENING"
@@ -74,6 +77,7 @@ class Reason(StrEnum):
     MISSING_EXTRA = "MISSING_EXTRA"
     ENGINE = "ENGINE"
     UNREACHABLE = "UNREACHABLE"
+    CLOCK = "CLOCK"
     INTERNAL = "INTERNAL"
 
 

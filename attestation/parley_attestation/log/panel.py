@@ -1,0 +1,299 @@
+"""Room: log. What k of n witnesses establish together; session, judge and registration call it.
+
+Time is the k-th smallest of the times given: fewer than k lying witnesses can make it neither earlier
+than the first honest one's nor exist at all. A witness that contradicts itself counts for nothing.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Generic, TypeVar
+
+from parley_attestation import statement
+from parley_attestation.encoding import Digest
+from parley_attestation.errors import ParleyError, PeerError, Reason, Role
+from parley_attestation.log.witness import (
+    COSIGNATURE,
+    RECEIPT,
+    Cosignature,
+    Event,
+    Position,
+    Receipt,
+    cosignature_of,
+    read_cosignature,
+    read_receipt,
+    receipt_of,
+)
+
+MAX_PANEL = 32  # witnesses named in one set of terms
+MAX_SHOWN = 256  # signed statements weighed in one call
+S = TypeVar("S", Cosignature, Receipt)
+
+
+@dataclass(frozen=True, slots=True)
+class Contradiction:
+    """Two statements signed by one witness that no honest witness signs: proof against it."""
+
+    key: bytes
+    why: str
+    first: bytes
+    second: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Witnessed:
+    """At least `threshold` of the named witnesses signed the same.
+
+    Attributes:
+        keys: The witnesses that did, in the order of the terms.
+        of: How many the terms name.
+        time: Unix seconds by which `threshold` of them had signed.
+        faulty: Witnesses that contradict themselves; they count for nothing.
+    """
+
+    keys: tuple[bytes, ...]
+    of: int
+    threshold: int
+    time: int
+    faulty: tuple[Contradiction, ...] = ()
+
+    def __str__(self) -> str:
+        return f"witnessed by {len(self.keys)} of {self.of}"
+
+
+def k_of_n(
+    cosignatures: Sequence[bytes],
+    witnesses: Sequence[bytes],
+    threshold: int,
+    *,
+    position: Position,
+    event: Event,
+) -> Witnessed:
+    """Check that at least `threshold` of the named witnesses cosigned `position` for `event`.
+
+    Signatures of others, broken ones and cosignatures of other positions count for nothing.
+
+    Args:
+        cosignatures: Sealed cosignatures, in any order.
+        witnesses: Public keys that the terms name.
+        threshold: How many must have signed, at least 1.
+        position: What they must have seen.
+        event: Why.
+
+    Raises:
+        PeerError: BAD_COSIGNATURE, where too few did; it blames the witness where one that contradicts
+            itself is missing.
+    """
+    panel = _weigh(cosignatures, witnesses, threshold, read_cosignature)
+    times = {
+        key: said.time
+        for key, all_said in panel.said.items()
+        for said in all_said
+        if said.position == position and said.event is event
+    }
+    return _count(times, witnesses, threshold, panel.faulty)
+
+
+def registered(
+    receipts: Sequence[bytes], witnesses: Sequence[bytes], threshold: int, *, digest: Digest
+) -> Witnessed:
+    """Check that at least `threshold` of the named witnesses gave a receipt for a statement's digest.
+
+    The time in the answer is the one at which the statement is judged: its own dates prove nothing.
+
+    Raises:
+        PeerError: BAD_COSIGNATURE, as `k_of_n`.
+    """
+    panel = _weigh(receipts, witnesses, threshold, read_receipt)
+    times = {
+        key: said.time for key, all_said in panel.said.items() for said in all_said if said.digest == digest
+    }
+    return _count(times, witnesses, threshold, panel.faulty)
+
+
+def check_before(witnessed: Witnessed, later: int, what: str) -> None:
+    """Refuse a statement that was registered only after the time `later` (Unix seconds).
+
+    A statement's own date may be any number; only the witnessed time says whether it was back-dated.
+
+    Raises:
+        PeerError: BAD_REGISTRATION. It names nobody: who registers late only loses the registration.
+    """
+    if witnessed.time > later:
+        raise PeerError(
+            Reason.BAD_REGISTRATION,
+            f"{what} was registered at {witnessed.time}, after the time {later} by which it had to be",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Panel(Generic[S]):
+    """What the named witnesses said, each verified, and those that contradict themselves set aside."""
+
+    said: dict[bytes, list[S]]
+    faulty: tuple[Contradiction, ...]
+
+
+def _weigh(
+    sealed: Sequence[bytes],
+    witnesses: Sequence[bytes],
+    threshold: int,
+    read: Callable[[bytes, bytes], S],
+) -> _Panel[S]:
+    if not 1 <= threshold <= len(witnesses) <= MAX_PANEL or len(set(witnesses)) != len(witnesses):
+        raise PeerError(Reason.BAD_COSIGNATURE, f"expected 1 <= threshold <= witnesses <= {MAX_PANEL}")
+    if len(sealed) > MAX_SHOWN:
+        raise PeerError(Reason.TOO_LARGE, f"expected at most {MAX_SHOWN} signed statements")
+    found: dict[bytes, list[tuple[bytes, S]]] = {}
+    faulty: dict[bytes, Contradiction] = {}
+    for one in dict.fromkeys(sealed):
+        try:
+            key = bytes(statement.signer(one))
+            if key not in witnesses:
+                continue
+            said = read(one, key)
+        except ParleyError:
+            continue  # not a named witness's word, so it counts for nothing
+        earlier = found.setdefault(key, [])
+        for raw, before in earlier:
+            if why := _contradiction(before, said):
+                faulty.setdefault(key, Contradiction(key, why, raw, one))
+        earlier.append((one, said))
+    return _Panel(
+        {key: [s for _, s in all_said] for key, all_said in found.items() if key not in faulty},
+        tuple(faulty.values()),
+    )
+
+
+def _count(
+    times: dict[bytes, int], witnesses: Sequence[bytes], threshold: int, faulty: tuple[Contradiction, ...]
+) -> Witnessed:
+    if len(times) < threshold:
+        error = PeerError(
+            Reason.BAD_COSIGNATURE,
+            f"expected {threshold} of {len(witnesses)} witnesses, got {len(times)}",
+        )
+        raise error.blame(Role.WITNESS, faulty[0].first, faulty[0].second) if faulty else error
+    keys = tuple(bytes(k) for k in witnesses if k in times)
+    return Witnessed(keys, len(witnesses), threshold, sorted(times.values())[threshold - 1], faulty)
+
+
+def check_consistent(witness_key: bytes, first: bytes, second: bytes) -> None:
+    """Check that two statements that one witness signed can both be an honest witness's.
+
+    An honest one gives a number once, in the order of time; has one head for a slot, one session for an
+    attempt and one time for a digest; and takes no claim once the awaited record was shown. A witness
+    whose database was put back to a backup breaks one of these as soon as it signs anything new.
+
+    Raises:
+        PeerError: EQUIVOCATION, blaming the witness, with both statements as evidence.
+    """
+    one, two = (_either(s, witness_key) for s in (first, second))
+    if why := _contradiction(one, two):
+        error = PeerError(Reason.EQUIVOCATION, f"the witness {witness_key.hex()[:16]}… {why}")
+        raise error.blame(Role.WITNESS, first, second)
+
+
+def _contradiction(one: Cosignature | Receipt, two: Cosignature | Receipt) -> str:
+    if one == two:
+        return ""
+    if one.number == two.number:
+        return "gave one number twice"
+    if one.time != two.time and (one.number < two.number) != (one.time < two.time):
+        return "gave numbers that run against its times"
+    if isinstance(one, Receipt) and isinstance(two, Receipt):
+        return "registered one digest twice" if one.digest == two.digest else ""
+    if isinstance(one, Cosignature) and isinstance(two, Cosignature):
+        return _contradicts(one, two) or _contradicts(two, one)
+    return ""
+
+
+def _either(sealed: bytes, key: bytes) -> Cosignature | Receipt:
+    said = statement.open_sealed(sealed, key)
+    if said.predicate_type == RECEIPT:
+        return receipt_of(said)
+    return cosignature_of(said.expect(COSIGNATURE))
+
+
+def _contradicts(one: Cosignature, two: Cosignature) -> str:
+    if one.position.slot() == two.position.slot() and one.position.head != two.position.head:
+        return "cosigned two heads for one slot"
+    if one.position.slot()[:2] == two.position.slot()[:2] and one.position.session != two.position.session:
+        return "cosigned two sessions for one attempt"
+    same = one.position == two.position and one.event is two.event
+    if same and (one.event is not Event.DEFAULT or one.requester is two.requester):
+        return "cosigned one event twice"
+    if one.event is Event.DEFAULT and two.position.follows(one.position):
+        if two.event is Event.POSTED and two.requester is not one.requester:
+            return "took a claim and the awaited record, and called neither late"
+        if two.event is Event.LATE and two.number < one.number:
+            return "called a record late that came before the claim"
+    return ""
+
+
+class DefaultVerdict(StrEnum):
+    """Who is held to have fallen silent; spec section "Verdicts"."""
+
+    PROVER = "PROVER-DEFAULT"
+    VERIFIER = "VERIFIER-DEFAULT"
+
+
+@dataclass(frozen=True, slots=True)
+class Default:
+    """A timeout claim that stands: its consequence is in the terms."""
+
+    verdict: DefaultVerdict
+    position: Position
+    witnessed: Witnessed
+
+
+def default_stands(
+    cosignatures: Sequence[bytes],
+    witnesses: Sequence[bytes],
+    threshold: int,
+    *,
+    position: Position,
+    claimant: Role,
+    deadline: int,
+) -> Default:
+    """Decide whether a timeout claim stands against the other party.
+
+    A witness counts for the claim if it cosigned the head itself and the claim at least `deadline`
+    seconds later. One named witness that was shown the awaited record before the claim voids it: where
+    witnesses disagree, nobody is blamed. The caller knows from the session's table that it was the
+    other party's turn; this function does not.
+
+    Args:
+        cosignatures: All sealed cosignatures that were shown.
+        witnesses: Public keys that the terms name.
+        threshold: How many must agree, at least 1.
+        position: The record that nothing followed, as the claim names it.
+        claimant: The role that claims.
+        deadline: Seconds that the terms allow for the answer.
+
+    Raises:
+        PeerError: CLAIM_VOID, CLAIM_EARLY, BAD_COSIGNATURE where too few witnesses cosigned it.
+    """
+    panel = _weigh(cosignatures, witnesses, threshold, read_cosignature)
+    claims: dict[bytes, int] = {}
+    early = 0
+    for key, said in panel.said.items():
+        claim = next((s for s in said if _is_claim(s, position, claimant)), None)
+        for s in said:
+            if s.event is Event.POSTED and s.requester is not claimant and s.position.follows(position):
+                raise PeerError(Reason.CLAIM_VOID, "a witness was shown the awaited record in time")
+        if claim is None:
+            continue
+        shown = [s.time for s in said if s.position == position and s.event is not Event.DEFAULT]
+        if shown and claim.time >= min(shown) + deadline:
+            claims[key] = claim.time
+        else:
+            early += 1
+    if len(claims) < threshold <= len(claims) + early:
+        raise PeerError(Reason.CLAIM_EARLY, "the deadline had not passed since the head was witnessed")
+    verdict = DefaultVerdict.PROVER if claimant is Role.VERIFIER else DefaultVerdict.VERIFIER
+    return Default(verdict, position, _count(claims, witnesses, threshold, panel.faulty))
+
+
+def _is_claim(said: Cosignature, position: Position, claimant: Role) -> bool:
+    return said.event is Event.DEFAULT and said.position == position and said.requester is claimant

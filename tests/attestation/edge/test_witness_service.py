@@ -1,0 +1,235 @@
+import hashlib
+
+import grpc
+import pytest
+from parley.v1 import witness_pb2, witness_pb2_grpc
+from parley_attestation.ed25519 import SigningKey
+from parley_attestation.edge.witness_client import Address, WitnessPanel
+from parley_attestation.edge.witness_service import serve
+from parley_attestation.edge.witness_store import WitnessStore
+from parley_attestation.encoding import Digest
+from parley_attestation.envelope import Envelope, Signature, pae
+from parley_attestation.errors import LocalError, PeerError, Reason, Role
+from parley_attestation.log.panel import DefaultVerdict, default_stands, k_of_n, registered
+from parley_attestation.log.witness import Event, Position, read_cosignature
+from witness_kit import EXERCISE, PROVER, SESSION, T0, VERIFIER, Party, head, position, request
+
+
+class Running:
+    def __init__(self, path, seed):
+        self.key, self.now = SigningKey(bytes([seed]) * 32), T0
+        self.store = WitnessStore(path / f"{seed}.sqlite", f"w{seed}", self.key)
+        self.server, self.port = serve(self.store, "127.0.0.1:0", clock=lambda: self.now)
+        self.address = Address(f"127.0.0.1:{self.port}", self.key.public)
+
+    def stop(self):
+        self.server.stop(None).wait()
+
+
+@pytest.fixture
+def three(tmp_path):
+    running = [Running(tmp_path, seed) for seed in (1, 2, 3)]
+    yield running
+    for one in running:
+        one.stop()
+        one.store.close()
+
+
+@pytest.fixture
+def panel(three):
+    with WitnessPanel([w.address for w in three], timeout=5) as one:
+        yield one
+
+
+def keys(three):
+    return [w.key.public for w in three]
+
+
+def cosign(panel, party, event, at):
+    return panel.cosign(request(party, event, at), party.key, party.history)
+
+
+def record(party, sequence, payload=b"a signed record"):
+    kind = "application/vnd.parley.challenge.v1"
+    one = Envelope(kind, payload, (Signature(party.key.public, party.key.sign(pae(kind, payload))),))
+    return one, Position(EXERCISE, 1, SESSION, sequence, one.head())
+
+
+def post(panel, party, sequence, payload=b"a signed record"):
+    one, at = record(party, sequence, payload)
+    return panel.post(request(party, Event.POSTED, at), party.key, party.history, one), at
+
+
+def claim(panel, party, at, deadline=60):
+    return panel.claim(request(party, Event.DEFAULT, at, deadline), party.key, party.history)
+
+
+def test_three_witnesses_cosign_an_acceptance(three, panel):
+    found = cosign(panel, PROVER, Event.ACCEPTED, position(4))
+    assert found.refusals == {}
+    counted = k_of_n(found.sealed, keys(three), 3, position=position(4), event=Event.ACCEPTED)
+    assert str(counted) == "witnessed by 3 of 3"
+
+
+def test_a_witness_that_is_gone_is_listed_and_the_others_carry_the_exercise(three, panel):
+    three[0].stop()
+    found = cosign(panel, PROVER, Event.ACCEPTED, position(4))
+    assert len(found.sealed) == 2
+    (error,) = found.refusals.values()
+    assert isinstance(error, LocalError)
+    assert error.reason is Reason.UNREACHABLE
+
+
+def test_a_refusal_crosses_with_its_code_and_both_signed_requests(panel):
+    cosign(panel, PROVER, Event.ACCEPTED, position(4))
+    found = cosign(panel, PROVER, Event.ACCEPTED, position(4, of=head(99)))
+    assert found.sealed == ()
+    for error in found.refusals.values():
+        assert isinstance(error, PeerError)
+        assert error.reason is Reason.EQUIVOCATION
+        assert error.blamed is None
+        assert len(error.evidence) == 2
+
+
+def test_a_posted_record_is_kept_for_the_other_party(three, panel):
+    cosign(panel, PROVER, Event.ACCEPTED, position(4))
+    _, at = post(panel, VERIFIER, 7)
+    found = panel.lookup(three[0].key.public, EXERCISE, attempt=1, sequence=7)
+    assert found.record == record(VERIFIER, 7)[0]
+    assert [read_cosignature(s, three[0].key.public).position for s in found.sealed] == [position(4), at]
+    assert panel.lookup(three[0].key.public, EXERCISE, attempt=1, sequence=8).record is None
+
+
+def test_silence_after_a_posted_record_ends_in_a_default_that_anyone_can_check(three, panel):
+    cosign(panel, PROVER, Event.ACCEPTED, position(4))
+    posted, at = post(panel, VERIFIER, 7)
+    for w in three:
+        w.now += 60
+    claimed = claim(panel, VERIFIER, at)
+    late, _ = post(panel, PROVER, 8, b"too late")
+    shown = posted.sealed + claimed.sealed + late.sealed
+    found = default_stands(shown, keys(three), 2, position=at, claimant=Role.VERIFIER, deadline=60)
+    assert found.verdict is DefaultVerdict.PROVER
+    assert {read_cosignature(s, k).event for s, k in zip(late.sealed, keys(three), strict=True)} == {
+        Event.LATE
+    }
+
+
+def test_an_answer_posted_in_time_voids_the_claim(three, panel):
+    cosign(panel, PROVER, Event.ACCEPTED, position(4))
+    _, at = post(panel, VERIFIER, 7)
+    post(panel, PROVER, 8)
+    for w in three:
+        w.now += 60
+    assert {e.reason for e in claim(panel, VERIFIER, at).refusals.values()} == {Reason.CLAIM_VOID}
+
+
+def test_a_claim_before_the_deadline_is_refused(panel):
+    cosign(panel, PROVER, Event.ACCEPTED, position(4))
+    _, at = post(panel, VERIFIER, 7)
+    assert {e.reason for e in claim(panel, VERIFIER, at).refusals.values()} == {Reason.CLAIM_EARLY}
+
+
+def test_a_record_of_another_head_or_another_signer_is_refused(panel):
+    cosign(panel, PROVER, Event.ACCEPTED, position(4))
+    one, at = record(VERIFIER, 7)
+    other, _ = record(VERIFIER, 7, b"another record")
+    foreign = Envelope(one.payload_type, one.payload, record(PROVER, 7)[0].signatures)
+    broken = Envelope(one.payload_type, one.payload, (Signature(VERIFIER.key.public, bytes(64)),))
+    for wrong, reason in (
+        (other, Reason.HEAD_MISMATCH),
+        (foreign, Reason.HEAD_MISMATCH),
+        (broken, Reason.BAD_SIGNATURE),
+    ):
+        found = panel.post(request(VERIFIER, Event.POSTED, at), VERIFIER.key, VERIFIER.history, wrong)
+        assert {e.reason for e in found.refusals.values()} == {reason}
+
+
+def test_registrations_keep_their_first_time_at_every_witness(three, panel):
+    panel.register(head(1))
+    for w in three:
+        w.now += 100
+    found = registered(panel.register(head(1)).sealed, keys(three), 3, digest=head(1))
+    assert found.time == T0
+
+
+def test_a_cosign_call_takes_no_claim_and_a_claim_call_no_end(panel):
+    found = cosign(panel, VERIFIER, Event.DEFAULT, position(7))
+    assert {e.reason for e in found.refusals.values()} == {Reason.BAD_STATEMENT}
+    found = panel.claim(request(VERIFIER, Event.END, position(7)), VERIFIER.key, VERIFIER.history)
+    assert {e.reason for e in found.refusals.values()} == {Reason.BAD_STATEMENT}
+
+
+def test_a_key_that_has_expired_by_the_witnesss_clock_is_refused(panel):
+    late = Party(Role.PROVER, 10, not_after=T0 - 1)
+    found = cosign(panel, late, Event.ACCEPTED, position(4))
+    assert {e.reason for e in found.refusals.values()} == {Reason.KEY_NOT_CERTIFIED}
+
+
+def test_a_witness_that_answers_with_another_head_is_refused_by_the_client(three, panel, monkeypatch):
+    cosign(panel, PROVER, Event.ACCEPTED, position(4))
+    other = request(PROVER, Event.ACCEPTED, position(4, of=head(9)))
+    monkeypatch.setattr(WitnessStore, "cosign", lambda s, *_: s.exercise(EXERCISE)[0][0])
+    found = panel.cosign(other, PROVER.key, PROVER.history)
+    assert {e.reason for e in found.refusals.values()} == {Reason.BAD_COSIGNATURE}
+
+
+def test_the_text_of_an_exception_never_leaves_the_witness(three, panel, monkeypatch, caplog):
+    def fail(*_):
+        raise RuntimeError("/home/operator/secret-path")
+
+    monkeypatch.setattr(WitnessStore, "cosign", fail)
+    with grpc.insecure_channel(three[0].address.target) as channel:
+        stub = witness_pb2_grpc.WitnessStub(channel)
+        asked = request(PROVER, Event.ACCEPTED, position(4))
+        message = witness_pb2.CosignRequest(
+            request=witness_pb2.SignedRequest(sealed=asked.sealed(PROVER.key), key_history=PROVER.history)
+        )
+        with pytest.raises(grpc.RpcError) as caught:
+            stub.Cosign(message, timeout=5)
+    assert caught.value.code() is grpc.StatusCode.INTERNAL
+    assert "secret" not in caught.value.debug_error_string()
+    reference = caught.value.details().removeprefix("reference ")
+    assert len(reference) == 16
+    assert reference in caplog.text
+
+
+def test_our_own_failure_crosses_without_its_text(three, panel, monkeypatch):
+    def fail(*_):
+        raise LocalError(Reason.CORRUPT, "/home/operator/secret-path")
+
+    monkeypatch.setattr(WitnessStore, "register", fail)
+    with grpc.insecure_channel(three[0].address.target) as channel:
+        stub = witness_pb2_grpc.WitnessStub(channel)
+        with pytest.raises(grpc.RpcError) as caught:
+            stub.Register(witness_pb2.RegisterRequest(digest=bytes(32)), timeout=5)
+    assert "secret" not in caught.value.debug_error_string()
+    found = panel.register(head(1))
+    assert {type(e) for e in found.refusals.values()} == {LocalError}
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        witness_pb2.CosignRequest(),
+        witness_pb2.CosignRequest(request=witness_pb2.SignedRequest(sealed=b"x" * 3000)),
+        witness_pb2.CosignRequest(request=witness_pb2.SignedRequest(sealed=b"x", key_history=[b"x"] * 65)),
+    ],
+)
+def test_garbage_is_refused_and_typed(three, message):
+    with grpc.insecure_channel(three[0].address.target) as channel, pytest.raises(grpc.RpcError) as caught:
+        witness_pb2_grpc.WitnessStub(channel).Cosign(message, timeout=5)
+    assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+
+
+def test_a_look_up_of_garbage_is_refused_and_of_the_unknown_is_empty(three, panel):
+    with grpc.insecure_channel(three[0].address.target) as channel:
+        stub = witness_pb2_grpc.WitnessStub(channel)
+        with pytest.raises(grpc.RpcError) as caught:
+            stub.Lookup(witness_pb2.LookupRequest(exercise=b"short"), timeout=5)
+        assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+        huge = witness_pb2.LookupRequest(exercise=bytes(32), first_number=2**64 - 1, sequence=2**64 - 1)
+        assert list(stub.Lookup(huge, timeout=5).sealed) == []
+        panel.register(head(1))
+        assert len(stub.Lookup(witness_pb2.LookupRequest(digest=head(1)), timeout=5).sealed) == 1
+    assert panel.lookup(three[0].key.public, Digest(hashlib.sha256(b"").digest())).sealed == ()
