@@ -4,12 +4,11 @@ import base64
 import http.server
 import json
 import os
+import re
 import shutil
-import socket
 import struct
 import subprocess
 import threading
-import time
 import urllib.request
 from pathlib import Path
 
@@ -66,28 +65,21 @@ class Driver:
 
 
 @pytest.fixture(scope="module")
-def driver(tmp_path_factory):
+def driver():
     program = shutil.which("chromedriver")
     if program is None or not (shutil.which("chromium") or shutil.which("google-chrome")):
         pytest.fail(HELP)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    log = (tmp_path_factory.mktemp("driver") / "log").open("wb")
-    process = subprocess.Popen([program, f"--port={port}"], stdout=log, stderr=log)
+    process = subprocess.Popen(
+        [program, "--port=0"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    )
     try:
-        for _ in range(300):  # until the driver listens
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", port)) == 0:
-                    break
-            time.sleep(0.1)
-        one = Driver(port)
+        started = (re.search(r"started successfully on port (\d+)", line) for line in process.stdout)
+        one = Driver(next(int(found[1]) for found in started if found))
         yield one
         one.call("", method="DELETE")
     finally:
         process.terminate()
-        process.wait(30)
-        log.close()
+        process.communicate(timeout=30)
 
 
 @pytest.fixture
