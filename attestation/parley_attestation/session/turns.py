@@ -81,45 +81,54 @@ def envelope_from_wire(message: pb.Envelope) -> Envelope:
 
 
 def to_frames(turn: Turn) -> Iterator[pb.Frame]:
-    """The frames that carry a turn: the envelope, then every blob in chunks."""
+    """The frames that carry a turn: the envelope, then its blobs as one run of chunks."""
     yield pb.Frame(envelope=envelope_to_wire(turn.envelope))
-    for index, blob in enumerate(turn.blobs):
+    offset, held = 0, bytearray()
+    for blob in turn.blobs:
         assert isinstance(blob, bytes), "a withheld blob cannot be sent"
-        for offset in range(0, max(len(blob), 1), MAX_CHUNK):
-            yield pb.Frame(
-                chunk=pb.BlobChunk(index=index, offset=offset, data=blob[offset : offset + MAX_CHUNK])
-            )
+        at = 0
+        while at < len(blob):
+            part = blob[at : at + MAX_CHUNK - len(held)]
+            held += part
+            at += len(part)
+            if len(held) == MAX_CHUNK:
+                yield pb.Frame(chunk=pb.BlobChunk(offset=offset, data=bytes(held)))
+                offset += len(held)
+                held.clear()
+    if held:
+        yield pb.Frame(chunk=pb.BlobChunk(offset=offset, data=bytes(held)))
 
 
 class Assembler:
-    """Collects the blobs of one turn, whose sizes the signed payload fixed before the first byte came."""
+    """Collects the content of one turn, whose sizes the signed payload fixed before the first byte came."""
 
     def __init__(self, sizes: Sequence[int]) -> None:
         """Expect blobs of exactly `sizes` bytes, in order."""
         self._sizes = tuple(sizes)
-        self._blobs: list[bytes] = []
-        self._open = bytearray()
+        self._total = sum(sizes)
+        self._content = bytearray()
 
     @property
     def complete(self) -> bool:
         """Whether every byte has come."""
-        return len(self._blobs) == len(self._sizes)
+        return len(self._content) == self._total
 
     def add(self, chunk: pb.BlobChunk) -> None:
         """Take the next chunk. Raises `PeerError` (BLOB_MISMATCH), which blames nobody."""
-        if self.complete or chunk.index != len(self._blobs) or chunk.offset != len(self._open):
+        if self.complete or chunk.offset != len(self._content):
             raise PeerError(Reason.BLOB_MISMATCH, "a chunk came out of order")
-        size = self._sizes[chunk.index]
-        if not 1 <= len(chunk.data) <= MAX_CHUNK or len(self._open) + len(chunk.data) > size:
+        if not 1 <= len(chunk.data) <= MAX_CHUNK or len(self._content) + len(chunk.data) > self._total:
             raise PeerError(
-                Reason.BLOB_MISMATCH, f"expected a blob of {size} bytes in chunks of 1..{MAX_CHUNK}"
+                Reason.BLOB_MISMATCH, f"expected {self._total} bytes of content in chunks of 1..{MAX_CHUNK}"
             )
-        self._open += chunk.data
-        if len(self._open) == size:
-            self._blobs.append(bytes(self._open))
-            self._open = bytearray()
+        self._content += chunk.data
 
     def blobs(self) -> tuple[bytes, ...]:
         """The blobs, once all have come."""
         assert self.complete
-        return tuple(self._blobs)
+        found, at = [], 0
+        with memoryview(self._content) as content:
+            for size in self._sizes:
+                found.append(bytes(content[at : at + size]))
+                at += size
+        return tuple(found)
