@@ -15,7 +15,6 @@ from concurrent import futures
 from pathlib import Path
 
 import grpc
-
 from parley.v1 import session_pb2 as pb
 from parley.v1 import session_pb2_grpc as rpc
 from parley_attestation import statement
@@ -30,7 +29,7 @@ from parley_prover.service import ProverService, ServerLimits, serve
 from parley_verifier import client
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
-import kit  # noqa: E402 - the exercise in memory that the tests use
+import kit
 
 BATCH = 64
 
@@ -86,10 +85,16 @@ def table(folder: Path, items: int) -> None:
     print(f"whole exercise, wall                 {whole:8.3f} s   (process CPU, both parties {used:.3f} s)")
     print(f"same engine called directly          {direct:8.3f} s")
     print(f"protocol cost per item               {cost * 1e3:8.3f} ms  (goal: under 1 ms)")
-    print(f"frames                               {len(frames)}, {size / 1e6:.2f} MB, {len(frames) / whole:.0f} frames/s")
+    print(
+        f"frames                               {len(frames)}, {size / 1e6:.2f} MB, {len(frames) / whole:.0f} frames/s"
+    )
     print(f"plain grpcio, same bytes, same TLS   {peer_time:8.3f} s   ratio {whole / peer_time:.1f}")
-    print(f"record written / judged              {writing:8.3f} s / {judging:.3f} s ({judging / answered * 1e3:.3f} ms an item)")
-    print(f"peak memory, both parties            {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:8.0f} MiB")
+    print(
+        f"record written / judged              {writing:8.3f} s / {judging:.3f} s ({judging / answered * 1e3:.3f} ms an item)"
+    )
+    print(
+        f"peak memory, both parties            {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:8.0f} MiB"
+    )
     if "--profile" in sys.argv:
         pstats.Stats(profile).sort_stats("cumulative").print_stats(30)
 
@@ -101,7 +106,9 @@ def kit_prompt(content: bytes):
 
 
 def make(folder: Path, role: Role):
-    return party.create(folder, name=role.value, role=role, entropy=secrets.token_bytes(64), now=int(time.time()))
+    return party.create(
+        folder, name=role.value, role=role, entropy=secrets.token_bytes(64), now=int(time.time())
+    )
 
 
 def journal_frames(journal: Journal, row) -> list[pb.Frame]:

@@ -17,7 +17,13 @@ def test_regenerating_the_protobuf_code_gives_no_difference(tmp_path):
     sources = sorted(str(p.relative_to(ROOT)) for p in (ROOT / "proto/parley/v1").glob("*.proto"))
     subprocess.run(
         [UV, "run", "--quiet", "--isolated", "--no-project", *GENERATOR, "python", "-m", "grpc_tools.protoc"]
-        + ["-I", "proto", f"--python_out={tmp_path}", f"--pyi_out={tmp_path}", f"--grpc_python_out={tmp_path}"]
+        + [
+            "-I",
+            "proto",
+            f"--python_out={tmp_path}",
+            f"--pyi_out={tmp_path}",
+            f"--grpc_python_out={tmp_path}",
+        ]
         + sources,
         cwd=ROOT,
         check=True,
