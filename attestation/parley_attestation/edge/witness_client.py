@@ -12,6 +12,7 @@ import grpc
 from parley.v1 import witness_pb2, witness_pb2_grpc
 
 from parley_attestation.ed25519 import PublicKey, SigningKey
+from parley_attestation.edge.party import SERVER_NAME, Party, PeerCard
 from parley_attestation.edge.witness_wire import (
     MAX_MESSAGE,
     MAX_METADATA,
@@ -41,6 +42,16 @@ class Address:
     target: str
     key: PublicKey
     credentials: grpc.ChannelCredentials | None = None
+
+    @classmethod
+    def of_card(cls, card: PeerCard, own: Party) -> "Address":
+        """The address on a witness's card: it signs with its root key; both certificates are pinned."""
+        credentials = grpc.ssl_channel_credentials(
+            root_certificates=card.certificate.encode(),
+            private_key=own.tls_key,
+            certificate_chain=own.card.certificate.encode(),
+        )
+        return cls(card.endpoint, PublicKey(bytes.fromhex(card.root_key)), credentials)
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,12 +180,13 @@ def _result(call: Any) -> Any:
 
 
 def _channel(address: Address) -> grpc.Channel:
-    options = [
+    options: list[tuple[str, int | str]] = [
         ("grpc.max_receive_message_length", MAX_MESSAGE),
         ("grpc.max_metadata_size", MAX_METADATA),
     ]
     if address.credentials is None:
         return grpc.insecure_channel(address.target, options)
+    options.append(("grpc.ssl_target_name_override", SERVER_NAME))
     return grpc.secure_channel(address.target, address.credentials, options)
 
 

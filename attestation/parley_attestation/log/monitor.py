@@ -6,6 +6,7 @@ what they mean about one party: further attempts, timeout claims, revoked keys, 
 """
 
 from collections.abc import Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -74,11 +75,12 @@ def follow(
     return new, tuple(Digest(entry) for entry in tree.entries(start))
 
 
-def alerts(party: Digest, shown: Iterable[bytes], logged: frozenset[Digest]) -> tuple[Alert, ...]:
+def alerts(party: Digest, shown: Iterable[bytes], logged: AbstractSet[Digest]) -> tuple[Alert, ...]:
     """Say what the statements that were shown mean about one party.
 
-    Signatures are checked under the key that each statement names; whether that key is a witness's or
-    the party's is the reader's to pin. Statements of other kinds only count as logged or not.
+    A cosignature counts where a witness signed it that the shown terms of its exercise name, and a
+    revocation where the party's own root key signed it. Statements of other kinds only count as logged
+    or not.
 
     Args:
         party: Fingerprint of the party's root key.
@@ -88,25 +90,36 @@ def alerts(party: Digest, shown: Iterable[bytes], logged: frozenset[Digest]) -> 
     Raises:
         PeerError: TOO_LARGE; as `statement.open_sealed` for one that does not verify.
     """
-    said: dict[Digest, Statement] = {}
+    said: dict[Digest, _Said] = {}
     for sealed in shown:
-        one = statement.open_sealed(sealed, statement.signer(sealed))
-        said[one.digest()] = one
+        key = statement.signer(sealed)
+        one = statement.open_sealed(sealed, key)
+        said[one.digest()] = _Said(key, one)
         if len(said) > MAX_STATEMENTS:
             raise PeerError(Reason.TOO_LARGE, f"expected at most {MAX_STATEMENTS} statements")
-    mine = {exercise_id(s): (d, s) for d, s in said.items() if _names(s, party)}
-    events = _events(said, frozenset(mine))
+    terms = {d: s.statement for d, s in said.items() if _names(s.statement, party)}
+    events = _events(said, {exercise_id(t): _witnesses(t) for t in terms.values()})
     return (
         *_revocations(party, said),
         *_retries(events),
         *_defaults(events),
-        *_repeated(mine.values()),
+        *_repeated(terms),
         *(
-            Alert(Kind.NOT_LOGGED, f"a statement of type {s.predicate_type} is not in the log", (d,))
+            Alert(
+                Kind.NOT_LOGGED, f"a statement of type {s.statement.predicate_type} is not in the log", (d,)
+            )
             for d, s in said.items()
             if d not in logged
         ),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """A verified statement and the key that signed it."""
+
+    key: PublicKey
+    statement: Statement
 
 
 def _names(said: Statement, party: Digest) -> bool:
@@ -116,20 +129,29 @@ def _names(said: Statement, party: Digest) -> bool:
     return party in (parties.digest("prover"), parties.digest("verifier"))
 
 
-def _events(said: dict[Digest, Statement], exercises: frozenset[Digest]) -> list[tuple[Digest, Cosignature]]:
-    found = [(d, cosignature_of(s)) for d, s in said.items() if s.predicate_type == COSIGNATURE]
-    return [(d, c) for d, c in found if c.position.exercise in exercises]
+def _witnesses(terms: Statement) -> frozenset[str]:
+    return frozenset(terms.fields(Reason.BAD_TERMS).object("witnesses").texts("keys"))
 
 
-def _revocations(party: Digest, said: dict[Digest, Statement]) -> list[Alert]:
+def _events(
+    said: dict[Digest, _Said], exercises: dict[Digest, frozenset[str]]
+) -> list[tuple[Digest, Cosignature]]:
+    found = [
+        (d, s.key, cosignature_of(s.statement))
+        for d, s in said.items()
+        if s.statement.predicate_type == COSIGNATURE
+    ]
+    return [(d, c) for d, key, c in found if key.hex() in exercises.get(c.position.exercise, ())]
+
+
+def _revocations(party: Digest, said: dict[Digest, _Said]) -> list[Alert]:
     found = []
     for digest, one in said.items():
-        if one.predicate_type != REVOCATION:
+        if one.statement.predicate_type != REVOCATION or fingerprint(one.key) != party:
             continue
-        fields = one.fields(Reason.BAD_KEY)
-        if fingerprint(PublicKey(fields.hex("root"))) == party:
-            key, since = fields.hex("key").hex(), fields.integer("since")
-            found.append(Alert(Kind.REVOCATION, f"key {key[:16]}… is revoked since {since}", (digest,)))
+        fields = one.statement.fields(Reason.BAD_KEY)
+        key, since = fields.hex("key").hex(), fields.integer("since")
+        found.append(Alert(Kind.REVOCATION, f"key {key[:16]}… is revoked since {since}", (digest,)))
     return found
 
 
@@ -162,9 +184,9 @@ def _defaults(events: Sequence[tuple[Digest, Cosignature]]) -> list[Alert]:
     ]
 
 
-def _repeated(terms: Iterable[tuple[Digest, Statement]]) -> list[Alert]:
+def _repeated(terms: dict[Digest, Statement]) -> list[Alert]:
     sets: dict[Digest, list[Digest]] = {}
-    for digest, one in terms:
+    for digest, one in terms.items():
         test_set: Fields = one.fields(Reason.BAD_TERMS).object("test_set")
         sets.setdefault(test_set.digest("root"), []).append(digest)
     return [
