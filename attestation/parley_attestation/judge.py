@@ -18,6 +18,7 @@ from parley_attestation.session.tables import FINAL, State
 from parley_attestation.session.turns import Blob
 from parley_attestation.statement import Statement
 from parley_attestation.transcript import Entry, Kind, RecordReader, decode_envelope, withheld
+from parley_attestation.witnessing import DECISION, Standing, standing
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,7 @@ class Judgement:
         fault: What broke; None where everything held.
         state: Where the session stands at the end of the record.
         turn: Whose message is missing; None where the session ended.
+        standing: What the witnesses named in the terms establish.
         verdict: The verdict derived from the record; None where it gives none or content is withheld.
         acknowledged: Digests of the verdict statement that the parties acknowledged.
         unseen: Indices of the items with content that the record does not show.
@@ -66,6 +68,11 @@ class Judgement:
     def turn(self) -> Role | None:
         """Whose message is missing."""
         return self.machine.turn
+
+    @property
+    def standing(self) -> Standing:
+        """What the witnesses named in the terms establish."""
+        return standing(self.machine, self.side_records)
 
     @property
     def verdict(self) -> Statement | None:
@@ -107,6 +114,7 @@ def judge(source: BinaryIO, pins: Collection[Digest] = ()) -> Judgement:
         except PeerError as error:
             judgement.fault = Fault(error.reason, error.message, error.blamed, machine.sequence + 1)
     _pins(judgement, pins)
+    _judge_keys(judgement)
     audit = machine.facts.audit
     if audit is not None:
         judgement.unseen = tuple(sorted({unit.name[0] for unit in audit.units if unit.unseen}))
@@ -128,6 +136,20 @@ def _pins(judgement: Judgement, pins: Collection[Digest]) -> None:
                 1,
             )
     judgement.pinned = len(histories) == 2 and all(h.owner in pins for h in histories.values())
+
+
+def _judge_keys(judgement: Judgement) -> None:
+    """Judge the session keys at the witnessed time of the decision, where there is one."""
+    opening = judgement.standing.opening
+    facts = judgement.machine.facts
+    if opening is None or judgement.fault is not None:
+        return
+    for role, history in facts.histories.items():
+        try:
+            history.certified(facts.session_keys[role], role, opening.time)
+        except PeerError as error:
+            judgement.fault = Fault(error.reason, f"the {role}: {error.message}", None, DECISION)
+    judgement.machine.checks[Check.WITNESSED] += len(opening.keys)
 
 
 class _Peekable:

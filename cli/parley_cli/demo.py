@@ -1,6 +1,5 @@
 """Room: the command line. `parley demo`: three short exercises between real processes on real data."""
 
-import re
 import secrets
 import subprocess
 import sys
@@ -16,6 +15,9 @@ from parley_attestation.encoding import Bytes32
 from parley_attestation.errors import LocalError, Reason, Role
 
 _TERMS = """\
+witnesses = ["{witness}"]
+witness_threshold = 1
+unreachable = "pause"
 title = "Handwritten digits: at least 90 % right"
 measures = "recognition of single handwritten digits, 8 x 8 pixels"
 sampling_frame = "900 digits of the UCI set, held out with a fixed seed, never shown to the prover"
@@ -28,7 +30,7 @@ decoding = "argmax"
 batch = 32
 [[claims]]
 id = "accuracy"
-grader = { kind = "exact", trim = true, ignore_case = false }
+grader = {{ kind = "exact", trim = true, ignore_case = false }}
 threshold = "9/10"
 alpha_compliant = "1/20"
 alpha_violation = "1/100"
@@ -39,6 +41,7 @@ party = "prover"
 listen = "127.0.0.1:0"
 peers = ["verifier/card.json"]
 models = ["model.claim.json"]
+witnesses = ["witness.peer.json"]
 journal = "{name}.prover.journal"
 declared = {{ accuracy = 0.95 }}
 [prover.engine]
@@ -51,6 +54,7 @@ _VERIFIER = """\
 [verifier]
 party = "verifier"
 peer = "{name}.peer.json"
+witnesses = ["witness.peer.json"]
 test_set = "hidden.sealed"
 key_file = "hidden.key"
 terms = "{name}.terms.json"
@@ -83,11 +87,12 @@ def demo(out: Path | None) -> int:
     began = time.monotonic()
     click.echo(f"Everything below happens in {folder}\n")
     _prepare(folder)
-    for number, (name, model, what, why) in enumerate(_EXERCISES, 1):
-        click.echo(f"\n--- Exercise {number}: {what}")
-        _exercise(folder, name, model)
-        if why:
-            click.echo(f"    {why}")
+    with _witness(folder):
+        for number, (name, model, what, why) in enumerate(_EXERCISES, 1):
+            click.echo(f"\n--- Exercise {number}: {what}")
+            _exercise(folder, name, model)
+            if why:
+                click.echo(f"    {why}")
     click.echo(
         "\n--- Judged offline by a third process that saw neither party, only the record and two cards:"
     )
@@ -114,7 +119,7 @@ def _prepare(folder: Path) -> None:
     accuracy = digits.write(folder / "data")
     rates = ", ".join(f"{name} {rate:.1%}" for name, rate in accuracy.items())
     click.echo(f"Lab: trained three small classifiers on handwritten digits ({rates}).")
-    for name, role in (("prover", Role.PROVER), ("verifier", Role.VERIFIER)):
+    for name, role in (("prover", Role.PROVER), ("verifier", Role.VERIFIER), ("witness", Role.WITNESS)):
         party.create(
             folder / name,
             name=f"demo {name}",
@@ -148,7 +153,8 @@ def _prepare(folder: Path) -> None:
         "application/json",
     )
     click.echo("Inspector: shuffled and committed to 900 hidden digits; only the Merkle root is public.")
-    (folder / "terms.toml").write_text(_TERMS)
+    witness = party.read_card(folder / "witness" / party.CARD)
+    (folder / "terms.toml").write_text(_TERMS.format(witness=witness.root_key))
 
 
 def _exercise(folder: Path, name: str, model: str) -> None:
@@ -168,9 +174,9 @@ def _exercise(folder: Path, name: str, model: str) -> None:
     )
     (folder / f"{name}.prover.toml").write_text(_PROVER.format(name=name, model=model))
     (folder / f"{name}.verifier.toml").write_text(_VERIFIER.format(name=name))
-    with _server(folder, name) as endpoint:
-        card = party.read_card(folder / "prover" / party.CARD).model_copy(update={"endpoint": endpoint})
-        (folder / f"{name}.peer.json").write_text(card.model_dump_json())
+    with _server(folder, "prover", "serve", f"{name}.prover.toml") as line:
+        endpoint = line.removeprefix("LISTENING ")
+        _write_card(folder, "prover", endpoint, f"{name}.peer.json")
         click.echo(
             f"    a real prover serves at {endpoint} over mutually pinned TLS; a real verifier connects"
         )
@@ -178,15 +184,32 @@ def _exercise(folder: Path, name: str, model: str) -> None:
 
 
 @contextmanager
-def _server(folder: Path, name: str) -> Iterator[str]:
-    command = [sys.executable, "-m", "parley_cli", "prover", "serve", f"{name}.prover.toml"]
+def _witness(folder: Path) -> Iterator[None]:
+    """A witness of its own, which admits the two parties and gives heads a time."""
+    pinned = ("--peer", "prover/card.json", "--peer", "verifier/card.json")
+    with _server(folder, "witness", "serve", "witness", "--address", "127.0.0.1:0", *pinned) as line:
+        port = line.rpartition(" ")[2]
+        _write_card(folder, "witness", f"127.0.0.1:{port}", "witness.peer.json")
+        click.echo(f"Witness: a third process gives heads a time at port {port}; it never sees content.")
+        yield
+
+
+def _write_card(folder: Path, name: str, endpoint: str, out: str) -> None:
+    card = party.read_card(folder / name / party.CARD).model_copy(update={"endpoint": endpoint})
+    (folder / out).write_text(card.model_dump_json())
+
+
+@contextmanager
+def _server(folder: Path, *arguments: str) -> Iterator[str]:
+    """A parley server in a process of its own; gives the line that it prints when it listens."""
+    command = [sys.executable, "-m", "parley_cli", *arguments]
     with subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, text=True) as server:
         try:
             assert server.stdout is not None
-            found = re.fullmatch(r"LISTENING (\S+)\n", server.stdout.readline())
-            if found is None:
-                raise LocalError(Reason.INTERNAL, "the prover did not start; see above")
-            yield found[1]
+            line = server.stdout.readline().strip()
+            if not line:
+                raise LocalError(Reason.INTERNAL, f"parley {arguments[0]} did not start; see above")
+            yield line
         finally:
             server.terminate()
 

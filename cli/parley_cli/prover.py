@@ -19,6 +19,7 @@ def prover() -> None:
 @click.option("-v", "--verbose", is_flag=True, help="Log what happens; never content.")
 def serve(config: Path, *, verbose: bool) -> None:
     """Serve as CONFIG (TOML) says until interrupted; prints LISTENING and the port on stdout."""
+    from parley_attestation.edge.notary import PanelNotary  # noqa: PLC0415
     from parley_prover.answering import Offer  # noqa: PLC0415
     from parley_prover.budget import Limits  # noqa: PLC0415
     from parley_prover.config import read_config  # noqa: PLC0415
@@ -40,7 +41,9 @@ def serve(config: Path, *, verbose: bool) -> None:
         settings.declared,
         settings.max_turn_bytes,
     )
-    service = ProverService(me, peers, engine, offer, settings.journal, limits)
+    witnesses = [party.read_card(path) for path in settings.witnesses]
+    notary = PanelNotary(me, witnesses) if witnesses else None
+    service = ProverService(me, peers, engine, offer, settings.journal, limits, notary)
     server, port = serve(service, me, peers, settings.listen, settings.sessions)
     click.echo(f"LISTENING {settings.listen.rpartition(':')[0]}:{port}")
     stop = threading.Event()

@@ -51,7 +51,16 @@ def check(record: Path, pins: tuple[str, ...]) -> int:
     )
     if found.unseen:
         click.echo(f"unseen items: {', '.join(str(n) for n in found.unseen)}")
-    click.echo("unwitnessed: two colluding parties could have made this record up")
+    standing = found.standing
+    alone = "unwitnessed: two colluding parties could have made this record up"
+    click.echo(f"witnesses: {standing}" if standing.opening else alone)
+    if standing.default is not None:
+        consequences = found.machine.facts.terms.consequences if found.machine.facts.terms else ("", "")
+        click.echo(f"{standing.default.verdict}: {consequences[standing.default.verdict.name == 'VERIFIER']}")
+    if len(standing.attempts) > 1:
+        click.echo(f"attempts shown: {', '.join(str(n) for n in standing.attempts)}")
+    if standing.opening is not None:
+        click.echo("attempts that no witness was shown, or that were not shown here, cannot be known")
     click.echo(f"session: {ended(found)}")
     _print_conclusion(found)
     if not found.pinned:

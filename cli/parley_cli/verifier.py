@@ -28,6 +28,7 @@ def run(config: Path, record: Path, *, fresh: bool) -> int:
 
     Exit code: 0 compliant, 1 violation, 3 inconclusive, 4 the prover broke the protocol, 5 our own fault.
     """
+    from parley_attestation.edge.notary import PanelNotary  # noqa: PLC0415
     from parley_verifier import client  # noqa: PLC0415
     from parley_verifier.config import read_config  # noqa: PLC0415
     from parley_verifier.testset import SealedTestSet  # noqa: PLC0415
@@ -36,8 +37,10 @@ def run(config: Path, record: Path, *, fresh: bool) -> int:
 
     settings = read_config(config)
     tests = SealedTestSet(settings.test_set, vault_key(settings.key_file))
+    me, witnesses = party.load(settings.party), [party.read_card(path) for path in settings.witnesses]
     job = client.Run(
-        party=party.load(settings.party),
+        party=me,
+        notary=PanelNotary(me, witnesses) if witnesses else None,
         peer=party.read_card(settings.peer),
         terms=settings.terms.read_bytes(),
         tests=tests,

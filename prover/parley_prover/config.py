@@ -26,6 +26,7 @@ class ProverConfig(BaseModel):
     listen: str = Field(default="127.0.0.1:50551", description="host:port to listen on.")
     peers: list[Path] = Field(min_length=1, description="Cards of the verifiers to admit.")
     models: list[Path] = Field(min_length=1, description="Registered model claims.")
+    witnesses: list[Path] = Field(default_factory=list, description="Cards of the witnesses to ask.")
     journal: Path = Field(default=Path("prover.journal"), description="The journal of sessions and budgets.")
     sessions: int = Field(default=4, ge=1, le=64, description="Sessions at once.")
     max_turn_bytes: int = Field(
@@ -49,6 +50,7 @@ def read_config(path: Path) -> ProverConfig:
             "journal": base / config.journal,
             "peers": [base / p for p in config.peers],
             "models": [base / p for p in config.models],
+            "witnesses": [base / p for p in config.witnesses],
             "engine": config.engine.resolved(base),
         }
     )

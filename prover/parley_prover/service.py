@@ -15,6 +15,7 @@ from parley.v1 import session_pb2_grpc as rpc
 from parley_attestation.edge import transport
 from parley_attestation.edge.endpoint import Endpoint
 from parley_attestation.edge.journal import Journal
+from parley_attestation.edge.notary import Notary
 from parley_attestation.edge.party import Party, PeerCard
 from parley_attestation.encoding import MAX_ENVELOPE
 from parley_attestation.errors import LocalError, PeerError, Reason, Role
@@ -53,6 +54,7 @@ class ProverService(rpc.ProverServicer):
         offer: Offer,
         journal: Path,
         limits: ServerLimits,
+        notary: Notary | None = None,
     ) -> None:
         """Serve the verifiers in `peers`, each known by its pinned certificate and root."""
         self._party = party
@@ -62,6 +64,7 @@ class ProverService(rpc.ProverServicer):
         self._offer = offer
         self._journal = journal
         self._limits = limits
+        self._notary = notary
         self._slots = threading.BoundedSemaphore(limits.sessions)
         self._busy: dict[bytes, tuple[threading.Lock, grpc.ServicerContext]] = {}
         self._busy_lock = threading.Lock()
@@ -138,7 +141,7 @@ class ProverService(rpc.ProverServicer):
         policy = ProverPolicy(self._offer, channel, self._engine, journal, budget, self._engine_lock)
         pins = {Role.VERIFIER: peer.fingerprint, Role.PROVER: self._party.card.fingerprint}
         machine = Machine(journal, pins=pins, channel=channel)
-        return Endpoint(policy, self._party.session, journal, machine, secrets.token_bytes(32))
+        return Endpoint(policy, self._party.session, journal, machine, secrets.token_bytes(32), self._notary)
 
     def _begin(self, endpoint: Endpoint, journal: Journal, frame: pb.Frame) -> Iterator[pb.Frame]:
         """Begin a new session, or find the one that the first frame continues."""

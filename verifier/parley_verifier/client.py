@@ -16,6 +16,7 @@ from parley.v1 import session_pb2_grpc as rpc
 from parley_attestation.edge import transport
 from parley_attestation.edge.endpoint import Endpoint
 from parley_attestation.edge.journal import Journal, SessionRow
+from parley_attestation.edge.notary import Notary
 from parley_attestation.edge.party import Party, PeerCard
 from parley_attestation.edge.records import write_record
 from parley_attestation.encoding import Digest
@@ -38,6 +39,7 @@ class Run:
         terms: The sealed terms.
         tests: The hidden test set.
         journal: Where turns are kept.
+        notary: The way to the witnesses; None asks none.
         silence: Seconds without a frame after which the prover counts as gone.
         seconds: Seconds of one stream.
     """
@@ -47,6 +49,7 @@ class Run:
     terms: bytes
     tests: HiddenSet
     journal: Path
+    notary: Notary | None = None
     silence: float = 120.0
     seconds: float = 6 * 3600.0
 
@@ -78,7 +81,7 @@ def open_endpoint(
         Role.PROVER: job.peer.fingerprint,
     }
     machine = Machine(journal, pins=pins, channel=seen)
-    endpoint = Endpoint(policy, job.party.session, journal, machine, secrets.token_bytes(32))
+    endpoint = Endpoint(policy, job.party.session, journal, machine, secrets.token_bytes(32), job.notary)
     if row is not None:
         endpoint.load(row)
     return endpoint

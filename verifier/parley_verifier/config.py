@@ -27,6 +27,7 @@ class VerifierConfig(BaseModel):
         default=None, description="Key file of the test set; else a passphrase is asked."
     )
     terms: Path = Field(description="The sealed terms made by parley terms new.")
+    witnesses: list[Path] = Field(default_factory=list, description="Cards of the witnesses to ask.")
     journal: Path = Field(default=Path("verifier.journal"), description="The journal of sessions.")
     silence_seconds: float = Field(
         default=120.0, gt=0, description="The prover counts as gone after this silence."
@@ -107,7 +108,8 @@ def read_config(path: Path) -> VerifierConfig:
     config = read_model(path, VerifierConfig, "verifier")
     base = path.parent
     paths = {name: base / value for name, value in config if isinstance(value, Path)}
-    return config.model_copy(update=paths)
+    witnesses = [base / path for path in config.witnesses]
+    return config.model_copy(update=paths | {"witnesses": witnesses})
 
 
 def parse_rate(text: str) -> Fraction:

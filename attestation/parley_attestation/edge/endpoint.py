@@ -12,15 +12,18 @@ from parley.v1 import session_pb2 as pb
 
 from parley_attestation.ed25519 import SigningKey
 from parley_attestation.edge.journal import Also, Journal, SessionRow
+from parley_attestation.edge.notary import Notary
 from parley_attestation.encoding import Bytes32, Label, Salt, mac
 from parley_attestation.envelope import Envelope, Signature, pae
 from parley_attestation.errors import LocalError, ParleyError, PeerError, Reason, Role
+from parley_attestation.log.witness import Event
 from parley_attestation.session import messages as m
 from parley_attestation.session.machine import Duplicate, Machine, Pending
 from parley_attestation.session.messages import Body
 from parley_attestation.session.results import result_root
 from parley_attestation.session.tables import FINAL
 from parley_attestation.session.turns import Assembler, Turn, envelope_from_wire, stream_digest, to_frames
+from parley_attestation.witnessing import due, established, position
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,16 +81,24 @@ class Endpoint:
         journal: Where turns are kept.
         machine: A fresh machine; earlier turns are replayed into it.
         secret: Randomness for a new session; a known session has its own.
+        notary: The way to the witnesses that the terms name; None where the party uses none.
     """
 
     def __init__(
-        self, policy: Policy, key: SigningKey, journal: Journal, machine: Machine, secret: bytes
+        self,
+        policy: Policy,
+        key: SigningKey,
+        journal: Journal,
+        machine: Machine,
+        secret: bytes,
+        notary: Notary | None = None,
     ) -> None:
         self.policy = policy
         self.journal = journal
         self.machine = machine
         self.row: SessionRow | None = None
         self._key = key
+        self._notary = notary
         self._secret = Secret(secret)
         self._pending: Pending | None = None
         self._assembler = Assembler(())
@@ -176,7 +187,8 @@ class Endpoint:
         yield from self.pump()
 
     def pump(self) -> Iterator[pb.Frame]:
-        """Say whatever it is this party's turn to say."""
+        """Say whatever it is this party's turn to say, and have witnessed what is due."""
+        yield from self._witness()
         while (
             self._pending is None
             and self.machine.turn is self.policy.role
@@ -187,6 +199,44 @@ class Endpoint:
             self.machine.step(turn)
             self._keep(turn, draft.also)
             yield from to_frames(turn)
+            yield from self._witness()
+
+    def _witness(self) -> Iterator[pb.Frame]:
+        """Have the acceptance, the decline or the end cosigned, once.
+
+        Raises:
+            LocalError: UNREACHABLE, for the verifier, where the terms pause without witnesses.
+        """
+        event = due(self.machine)
+        if event is None or self.row is None:
+            return
+        terms = self.machine.facts.terms
+        assert terms is not None
+        sides, _ = self.journal.extras(self.row)
+        if not self._witnessed(sides, event) and self._notary is not None:
+            new = self._notary.cosign(self.machine, position(self.machine, self.machine.sequence), event)
+            for sealed in new:
+                self.journal.side(self.row, sealed)
+            sides += new
+            yield from (pb.Frame(side=pb.SideRecord(sealed=sealed)) for sealed in new)
+        if (
+            event is Event.ACCEPTED
+            and self.policy.role is Role.VERIFIER
+            and terms.witnesses.unreachable == "pause"
+            and not self._witnessed(sides, event)
+        ):
+            raise LocalError(
+                Reason.UNREACHABLE,
+                f"fewer than {terms.witnesses.threshold} witnesses cosigned; the terms pause the exercise",
+                hint="run again when the witnesses can be reached",
+            )
+
+    def _witnessed(self, sides: Sequence[bytes], event: Event) -> bool:
+        try:
+            established(self.machine, sides, event)
+        except PeerError:
+            return False
+        return True
 
     @property
     def done(self) -> bool:

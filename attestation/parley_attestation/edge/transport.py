@@ -41,13 +41,18 @@ def server_credentials(card: PeerCard, tls_key: bytes, peers: Sequence[PeerCard]
 
 def open_channel(card: PeerCard, tls_key: bytes, peer: PeerCard, endpoint: str = "") -> grpc.Channel:
     """A channel to one pinned server."""
-    credentials = grpc.ssl_channel_credentials(
+    options = [*OPTIONS, ("grpc.ssl_target_name_override", SERVER_NAME)]
+    credentials = channel_credentials(card, tls_key, peer)
+    return grpc.secure_channel(endpoint or peer.endpoint, credentials, options=options)
+
+
+def channel_credentials(card: PeerCard, tls_key: bytes, peer: PeerCard) -> grpc.ChannelCredentials:
+    """Credentials of a client that knows one pinned server."""
+    return grpc.ssl_channel_credentials(
         root_certificates=peer.certificate.encode(),
         private_key=tls_key,
         certificate_chain=card.certificate.encode(),
     )
-    options = [*OPTIONS, ("grpc.ssl_target_name_override", SERVER_NAME)]
-    return grpc.secure_channel(endpoint or peer.endpoint, credentials, options=options)
 
 
 def client_certificate(context: grpc.ServicerContext) -> Digest:

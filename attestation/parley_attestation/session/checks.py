@@ -24,6 +24,7 @@ class Check(Enum):
     BINDING = (16, "Binding", "a chamber re-executed every opened item")
     VERDICT = (17, "Verdict", "the verdict follows from the record and is the one acknowledged")
     RESULT_BITS = (18, "Result bits", "the committed result bits are the derived ones")
+    WITNESSED = (19, "Witnesses", "witnesses cosigned the decision, and the keys were valid at that time")
 
     def __init__(self, number: int, section: str, title: str) -> None:
         self.number = number

@@ -1,0 +1,69 @@
+"""Room: the edge. A party's own way to the witnesses of its exercises; endpoints and the CLI call it."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from parley_attestation.ed25519 import PublicKey, SigningKey
+from parley_attestation.edge import transport
+from parley_attestation.edge.party import Party, PeerCard
+from parley_attestation.edge.witness_client import Address, Collected, WitnessPanel
+from parley_attestation.envelope import Envelope
+from parley_attestation.errors import Role
+from parley_attestation.log.witness import Event, Position, Request
+from parley_attestation.session.machine import Machine
+from parley_attestation.witnessing import deadline
+
+
+class Notary(Protocol):
+    """Has positions of a session cosigned."""
+
+    def cosign(self, machine: Machine, at: Position, event: Event) -> tuple[bytes, ...]:
+        """Sealed cosignatures of the witnesses that answered; those that did not are left out."""
+
+
+class PanelNotary:
+    """Reaches witnesses over gRPC, each under its pinned card."""
+
+    def __init__(self, party: Party, cards: Sequence[PeerCard]) -> None:
+        """Take the own party, whose session key signs requests, and the witnesses' cards."""
+        self._party = party
+        self._addresses = [
+            Address(
+                card.endpoint,
+                PublicKey(bytes.fromhex(card.root_key)),
+                transport.channel_credentials(party.card, party.tls_key, card),
+            )
+            for card in cards
+        ]
+        self.refusals: dict[bytes, Exception] = {}
+
+    def cosign(self, machine: Machine, at: Position, event: Event) -> tuple[bytes, ...]:
+        """Ask all witnesses at once."""
+        request = self._request(machine, at, event)
+        with WitnessPanel(self._addresses) as panel:
+            return self._kept(panel.cosign(request, self._key, self._party.history))
+
+    def post(self, machine: Machine, at: Position, record: Envelope) -> tuple[bytes, ...]:
+        """Leave the own last message with the witnesses: the other party's clock starts."""
+        request = self._request(machine, at, Event.POSTED)
+        with WitnessPanel(self._addresses) as panel:
+            return self._kept(panel.post(request, self._key, self._party.history, record))
+
+    def claim(self, machine: Machine, at: Position) -> tuple[bytes, ...]:
+        """Claim that nothing followed the message at `at` in time."""
+        request = self._request(machine, at, Event.DEFAULT, deadline(machine))
+        with WitnessPanel(self._addresses) as panel:
+            return self._kept(panel.claim(request, self._key, self._party.history))
+
+    @property
+    def _key(self) -> SigningKey:
+        return self._party.session
+
+    def _kept(self, collected: Collected) -> tuple[bytes, ...]:
+        self.refusals = dict(collected.refusals)
+        return collected.sealed
+
+    def _request(self, machine: Machine, at: Position, event: Event, seconds: int = 0) -> Request:
+        terms = machine.facts.terms
+        assert terms is not None
+        return Request(at, event, Role(self._party.card.role), terms.prover, terms.verifier, seconds)
