@@ -12,6 +12,7 @@ from parley_attestation import keys, merkle, statement
 from parley_attestation.canonical import Fields
 from parley_attestation.commitment import Field, ItemCommitter, SeedTree, SetName
 from parley_attestation.ed25519 import SigningKey
+from parley_attestation.edge.attempts import earlier_attempts
 from parley_attestation.edge.endpoint import Endpoint
 from parley_attestation.edge.journal import Journal
 from parley_attestation.encoding import Bytes32, Digest, Nonce
@@ -199,6 +200,7 @@ class Exercise:
     limits: Limits = field(default_factory=lambda: Limits(10_000, 1 << 30))
     graders: tuple = (EXACT,)
     declared: dict = field(default_factory=dict)
+    notary: object = None
 
     def __post_init__(self):
         self.verifier = side(Role.VERIFIER)
@@ -215,10 +217,17 @@ class Exercise:
 
     def verifier_end(self, secret=b"v", policy=None) -> Endpoint:
         journal = self.journal(Role.VERIFIER)
-        policy = policy or VerifierPolicy(self.verifier.history, CHANNEL, self.sealed_terms, self.tests)
-        machine = Machine(journal, pins=self.pins, channel=CHANNEL)
-        end = Endpoint(policy, self.verifier.session, journal, machine, seed(secret))
-        for row in journal.unfinished(Role.VERIFIER)[:1]:
+        policy = policy or VerifierPolicy(
+            self.verifier.history, CHANNEL, self.sealed_terms, self.tests, journal=journal
+        )
+        row = next(iter(journal.unfinished(Role.VERIFIER)), None)
+        return self._end(policy, self.verifier.session, journal, row, secret)
+
+    def _end(self, policy, key, journal, row, secret) -> Endpoint:
+        earlier = earlier_attempts(journal, policy.role, row)
+        machine = Machine(journal, pins=self.pins, channel=CHANNEL, earlier=earlier)
+        end = Endpoint(policy, key, journal, machine, seed(secret), self.notary)
+        if row is not None:
             end.load(row)
         return end
 
@@ -227,12 +236,8 @@ class Exercise:
         budget = DisclosureBudget(journal.connection, self.verifier.owner, self.limits)
         offer = Offer(self.prover.history, (self.claim,), self.declared)
         policy = policy or ProverPolicy(offer, CHANNEL, self.engine, journal, budget)
-        machine = Machine(journal, pins=self.pins, channel=CHANNEL)
-        end = Endpoint(policy, self.prover.session, journal, machine, seed(secret))
-        if load:
-            for row in journal.unfinished(Role.PROVER)[:1]:
-                end.load(row)
-        return end
+        row = next(iter(journal.unfinished(Role.PROVER)), None) if load else None
+        return self._end(policy, self.prover.session, journal, row, secret)
 
     def run(self) -> tuple[Endpoint, Endpoint]:
         """One exercise over a pipe that never breaks."""

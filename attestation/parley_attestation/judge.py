@@ -98,13 +98,15 @@ def judge(source: BinaryIO, pins: Collection[Digest] = ()) -> Judgement:
     reader = RecordReader(source)
     judgement = Judgement(Machine(reader))
     entries = _Peekable(reader.entries())
-    machine = judgement.machine
     while (entry := entries.next()) is not None:
         if judgement.fault is not None:
             continue  # the rest is only read to see that the file is whole
+        machine = judgement.machine
         try:
             if entry.kind is Kind.ENVELOPE:
                 _replay(machine, entry, entries)
+            elif entry.kind is Kind.ATTEMPT:
+                judgement.machine = _next_attempt(reader, machine)
             elif entry.kind is Kind.SIDE:
                 judgement.side_records.append(entry.body)
             elif entry.kind is Kind.EVIDENCE:
@@ -115,12 +117,21 @@ def judge(source: BinaryIO, pins: Collection[Digest] = ()) -> Judgement:
             judgement.fault = Fault(error.reason, error.message, error.blamed, machine.sequence + 1)
     _pins(judgement, pins)
     _judge_keys(judgement)
+    machine = judgement.machine
     audit = machine.facts.audit
     if audit is not None:
         judgement.unseen = tuple(sorted({unit.name[0] for unit in audit.units if unit.unseen}))
     if judgement.fault is None and machine.sequence == 0:
         judgement.fault = Fault(Reason.MALFORMED, "the record holds no message", None, 1)
     return judgement
+
+
+def _next_attempt(reader: RecordReader, machine: Machine) -> Machine:
+    """A machine for the attempt that continues the one in `machine`."""
+    if machine.facts.exercise is None:
+        raise PeerError(Reason.MALFORMED, "an attempt that proposed nothing cannot be continued")
+    earlier = machine.as_earlier()
+    return Machine(reader, earlier=lambda exercise: earlier if exercise == earlier.facts.exercise else None)
 
 
 def _pins(judgement: Judgement, pins: Collection[Digest]) -> None:

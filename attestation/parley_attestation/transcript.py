@@ -2,8 +2,9 @@
 
 A record is a magic line and a run of entries. Each entry is its kind (1 byte), the length of its body
 (8 bytes, big-endian), the body, and a running SHA-256 over the previous digest, kind, length and body;
-the last entry is the trailer. Envelopes stand in order, each followed by its blobs; side records and
-evidence of equivocation follow. Functions work on binary streams that the caller opened.
+the last entry is the trailer. Envelopes stand in order, each followed by its blobs; a marker begins the
+next attempt at the same exercise; side records and evidence of equivocation follow. Functions work on
+binary streams that the caller opened.
 """
 
 import hashlib
@@ -32,7 +33,8 @@ class Kind(IntEnum):
     WITHHELD = 3
     SIDE = 4
     EVIDENCE = 5
-    END = 6
+    ATTEMPT = 6
+    END = 7
 
 
 _LIMITS = {
@@ -41,6 +43,7 @@ _LIMITS = {
     Kind.WITHHELD: 40,
     Kind.SIDE: 2 * MAX_STATEMENT,
     Kind.EVIDENCE: MAX_ENVELOPE + 4096,
+    Kind.ATTEMPT: 0,
     Kind.END: 8,
 }
 
@@ -99,6 +102,10 @@ class RecordWriter:
     def copy(self, entry: "Entry") -> None:
         """Add an entry of another record as it stands."""
         self._entry(entry.kind, entry.body)
+
+    def attempt(self) -> None:
+        """Begin the next attempt at the same exercise."""
+        self._entry(Kind.ATTEMPT, b"")
 
     def side(self, sealed: bytes) -> None:
         """Add a side record: a statement in a DSSE envelope in JSON."""
@@ -223,6 +230,7 @@ def redact(reader: RecordReader, writer: RecordWriter, items: Collection[int] | 
                 hidden += 1
             writer.blob(blob)
         else:
+            opened = 0 if entry.kind is Kind.ATTEMPT else opened
             writer.copy(entry)
     writer.end()
     return hidden

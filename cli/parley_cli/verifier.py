@@ -22,7 +22,7 @@ def verifier() -> None:
 @verifier.command()
 @click.argument("config", type=click.Path(exists=True, path_type=Path))
 @click.option("--record", type=click.Path(path_type=Path), default=Path("record.parley"), show_default=True)
-@click.option("--fresh", is_flag=True, help="Begin a new session even where one is unfinished.")
+@click.option("--fresh", is_flag=True, help="Give an unfinished session up and begin the next attempt.")
 def run(config: Path, record: Path, *, fresh: bool) -> int:
     """Run the exercise that CONFIG (TOML) describes, or resume it; write the record.
 
@@ -48,7 +48,11 @@ def run(config: Path, record: Path, *, fresh: bool) -> int:
         silence=settings.silence_seconds,
     )
     with contextlib.closing(Journal(job.journal)) as journal:
-        unfinished = [] if fresh else journal.unfinished(Role.VERIFIER)
+        unfinished = journal.unfinished(Role.VERIFIER)
+        if fresh:
+            for row in unfinished:
+                journal.note(row, ended=True)
+            unfinished = []
     with Bar() as bar:
         try:
             ended = client.run(

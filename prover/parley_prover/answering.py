@@ -65,6 +65,7 @@ class ProverPolicy:
             case State.PROPOSED:
                 return self._decide(machine, secret)
             case State.COIN_SHOWN:
+                secret = self._first(machine, secret)
                 return Draft(m.Coin(Nonce(secret.derive(b"coin")), secret.derive(b"coin-key")))
             case State.CHALLENGED:
                 return self._answer(machine, secret)
@@ -117,6 +118,7 @@ class ProverPolicy:
             counts = self._declared(machine)
         except PeerError as error:
             return Draft(m.Decline(error.reason.value, error.message))
+        secret = self._first(machine, secret)
         coin, key = secret.derive(b"coin"), secret.derive(b"coin-key")
         accept = m.Accept(
             machine.facts.terms_statement.digest(),
@@ -127,11 +129,20 @@ class ProverPolicy:
         )
         return Draft(accept, also=(lambda db: self._budget.reserve(db, exercise, answers),))
 
+    def _first(self, machine: Machine, secret: Secret) -> Secret:
+        """The secret of the first attempt: coins stay what they were."""
+        exercise = machine.facts.exercise
+        assert exercise is not None
+        rows = self._journal.attempts(Role.PROVER, exercise)
+        return Secret(rows[0].secret) if rows else secret
+
     def _declared(self, machine: Machine) -> tuple[int, ...]:
         """The counts that the prover's declared rates give, never outside what a claim admits."""
-        terms, test_set = machine.facts.terms, machine.facts.test_set
+        terms, test_set, earlier = machine.facts.terms, machine.facts.test_set, machine.facts.earlier
         assert terms is not None
         assert test_set is not None
+        if earlier is not None and earlier.audit is not None:
+            return earlier.audit.declared
         claims = terms.metric_claims
         audit = Audit.begin(terms, frames(terms, test_set), (0,) * len(claims))
         found = []

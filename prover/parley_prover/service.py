@@ -13,8 +13,9 @@ import grpc
 from parley.v1 import session_pb2 as pb
 from parley.v1 import session_pb2_grpc as rpc
 from parley_attestation.edge import transport
+from parley_attestation.edge.attempts import earlier_attempts
 from parley_attestation.edge.endpoint import Endpoint
-from parley_attestation.edge.journal import Journal
+from parley_attestation.edge.journal import Journal, SessionRow
 from parley_attestation.edge.notary import Notary
 from parley_attestation.edge.party import Party, PeerCard
 from parley_attestation.encoding import MAX_ENVELOPE
@@ -126,8 +127,9 @@ class ProverService(rpc.ProverServicer):
         key = _session_key(first.frame)
         journal = Journal(self._journal)
         with contextlib.closing(journal), self._alone(key, context):
-            endpoint = self._endpoint(peer, journal)
-            for frame in self._begin(endpoint, journal, first.frame):
+            row = _known(journal, first.frame)
+            endpoint = self._endpoint(peer, journal, row)
+            for frame in self._begin(endpoint, row, first.frame):
                 put(frame)
             for request in requests:
                 for frame in endpoint.feed(request.frame):
@@ -135,26 +137,26 @@ class ProverService(rpc.ProverServicer):
                 if endpoint.done:
                     return
 
-    def _endpoint(self, peer: PeerCard, journal: Journal) -> Endpoint:
+    def _endpoint(self, peer: PeerCard, journal: Journal, row: SessionRow | None) -> Endpoint:
         channel = Channel(peer.tls_digest, self._party.card.tls_digest)
         budget = DisclosureBudget(journal.connection, peer.fingerprint, self._limits.disclosure)
         policy = ProverPolicy(self._offer, channel, self._engine, journal, budget, self._engine_lock)
         pins = {Role.VERIFIER: peer.fingerprint, Role.PROVER: self._party.card.fingerprint}
-        machine = Machine(journal, pins=pins, channel=channel)
+        machine = Machine(
+            journal, pins=pins, channel=channel, earlier=earlier_attempts(journal, Role.PROVER, row)
+        )
         return Endpoint(policy, self._party.session, journal, machine, secrets.token_bytes(32), self._notary)
 
-    def _begin(self, endpoint: Endpoint, journal: Journal, frame: pb.Frame) -> Iterator[pb.Frame]:
+    def _begin(self, endpoint: Endpoint, row: SessionRow | None, frame: pb.Frame) -> Iterator[pb.Frame]:
         """Begin a new session, or find the one that the first frame continues."""
         kind = frame.WhichOneof("kind")
         if kind == "envelope":
-            row = journal.find(hello=envelope_from_wire(frame.envelope).head())
             if row is None:
                 yield from endpoint.feed(frame)
                 return
             endpoint.load(row)
             yield from endpoint.resend(1)
         elif kind == "resume":
-            row = journal.find(session_id=frame.resume.session_id)
             if row is None:
                 raise PeerError(Reason.WRONG_SESSION, "no such session is known here")
             endpoint.load(row)
@@ -180,6 +182,13 @@ class ProverService(rpc.ProverServicer):
                 if self._busy.get(key, (None, None))[1] is context:
                     del self._busy[key]
             lock.release()
+
+
+def _known(journal: Journal, frame: pb.Frame) -> SessionRow | None:
+    """The session that a first frame continues, where the journal has it."""
+    if frame.WhichOneof("kind") == "envelope":
+        return journal.find(hello=envelope_from_wire(frame.envelope).head())
+    return journal.find(session_id=frame.resume.session_id)
 
 
 def _session_key(frame: pb.Frame) -> bytes:

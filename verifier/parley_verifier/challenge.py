@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from parley_attestation.commitment import Field
+from parley_attestation.edge.attempts import earlier_attempts
 from parley_attestation.edge.endpoint import Draft, Secret, acknowledgement
-from parley_attestation.edge.journal import Also
+from parley_attestation.edge.journal import Also, Journal
 from parley_attestation.encoding import MAX_UNITS_PER_TURN, Digest, Nonce, Salt
 from parley_attestation.envelope import from_json
 from parley_attestation.errors import LocalError, Reason, Role
@@ -64,6 +65,7 @@ class VerifierPolicy:
         terms: The sealed terms to propose.
         tests: The hidden test set.
         progress: Called after every answered challenge.
+        journal: Where earlier attempts at this exercise stand; None begins the first.
     """
 
     role = Role.VERIFIER
@@ -75,6 +77,7 @@ class VerifierPolicy:
         terms: bytes,
         tests: HiddenSet,
         progress: Callable[[Progress], None] = lambda _: None,
+        journal: Journal | None = None,
     ) -> None:
         self._history = history
         self._channel = channel
@@ -82,6 +85,7 @@ class VerifierPolicy:
         self._exercise = exercise_id(parse(from_json(terms).payload))
         self._tests = tests
         self._progress = progress
+        self._journal = journal
         self._graded = 0
         self._running: tuple[FrameTest, ...] = ()
 
@@ -93,6 +97,7 @@ class VerifierPolicy:
             case State.READY:
                 return Draft(self._propose(secret))
             case State.ACCEPTED:
+                secret = self._first(secret)
                 return Draft(m.Coin(Nonce(secret.derive(b"coin")), secret.derive(b"coin-key")))
             case State.SEEDED:
                 return self._challenge_or_stop(machine)
@@ -129,11 +134,25 @@ class VerifierPolicy:
             self._channel.prover,
         )
 
+    def _first(self, secret: Secret) -> Secret:
+        """The secret of the first attempt: coins stay what they were."""
+        rows = self._journal.attempts(Role.VERIFIER, self._exercise) if self._journal else []
+        return Secret(rows[0].secret) if rows else secret
+
     def _propose(self, secret: Secret) -> m.Propose:
+        secret = self._first(secret)
+        earlier = earlier_attempts(self._journal, Role.VERIFIER)(self._exercise) if self._journal else None
         commitment = coin_commitment(
             secret.derive(b"coin-key"), self._exercise, Role.VERIFIER, secret.derive(b"coin")
         )
-        return m.Propose(self._terms, 1, (), commitment, self._tests.registration)
+        if earlier is None:
+            return m.Propose(self._terms, 1, (), commitment, self._tests.registration)
+        if earlier.over:
+            raise LocalError(
+                Reason.CONFIG, "this exercise has ended: nothing can continue it", hint="make new terms"
+            )
+        heads = (*earlier.facts.earlier_heads, earlier.head)
+        return m.Propose(self._terms, earlier.facts.attempt + 1, heads, commitment, self._tests.registration)
 
     def _grade(self, machine: Machine) -> None:
         """Bring the own frame tests up to date with every answered unit."""
@@ -142,13 +161,15 @@ class VerifierPolicy:
             self._running = tuple(FrameTest(audit.plan(n)) for n in range(len(audit.claims)))
         while self._graded < len(audit.units):
             unit = audit.units[self._graded]
-            if unit.output is None:
+            if unit.output is None and self._graded >= len(audit.units) - machine.facts.pending:
                 return
-            blob = machine.contents.get(unit.output)
-            assert blob is not None
+            blob = machine.contents.get(unit.output) if unit.output is not None else None
             reference = self._tests.reference(unit.name[0])
             for claim, test in zip(audit.claims, self._running, strict=True):
                 if audit.frame_of(claim) == unit.frame and test.decision is None:
+                    if blob is None:  # an earlier attempt broke off before the answer
+                        test.observe(None)
+                        continue
                     event = claim.events.counts(claim.grader.grade(blob[32:], reference))
                     test.observe(event is not claim.at_most)
             self._graded += 1

@@ -14,6 +14,7 @@ import grpc
 from parley.v1 import session_pb2 as pb
 from parley.v1 import session_pb2_grpc as rpc
 from parley_attestation.edge import transport
+from parley_attestation.edge.attempts import earlier_attempts
 from parley_attestation.edge.endpoint import Endpoint
 from parley_attestation.edge.journal import Journal, SessionRow
 from parley_attestation.edge.notary import Notary
@@ -75,12 +76,12 @@ def open_endpoint(
 ) -> Endpoint:
     """The verifier's end of a new session, or of the one in `row`."""
     seen = Channel(job.party.card.tls_digest, job.peer.tls_digest)
-    policy = VerifierPolicy(job.party.history, seen, job.terms, job.tests, progress)
+    policy = VerifierPolicy(job.party.history, seen, job.terms, job.tests, progress, journal)
     pins: dict[Role, Digest] = {
         Role.VERIFIER: job.party.card.fingerprint,
         Role.PROVER: job.peer.fingerprint,
     }
-    machine = Machine(journal, pins=pins, channel=seen)
+    machine = Machine(journal, pins=pins, channel=seen, earlier=earlier_attempts(journal, Role.VERIFIER, row))
     endpoint = Endpoint(policy, job.party.session, journal, machine, secrets.token_bytes(32), job.notary)
     if row is not None:
         endpoint.load(row)

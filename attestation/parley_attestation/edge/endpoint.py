@@ -303,6 +303,8 @@ class Endpoint:
             journal.append(self.row, machine.sequence, turn, *also)
         if machine.sequence == 2 and self.row is not None:
             journal.note(self.row, session_id=machine.facts.session_id)
+        if machine.sequence == 3 and self.row is not None:
+            journal.note(self.row, exercise=machine.facts.exercise)
         if machine.state in FINAL and self.row is not None:
             journal.note(self.row, ended=True)
 

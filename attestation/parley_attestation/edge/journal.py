@@ -143,9 +143,18 @@ class Journal:
         with self.transaction() as db:
             db.execute("INSERT OR IGNORE INTO side VALUES (?, ?)", (row.id, sealed))
 
-    def note(self, row: SessionRow, *, session_id: bytes | None = None, ended: bool | None = None) -> None:
-        """Note the session's id once it is known, or its end."""
+    def note(
+        self,
+        row: SessionRow,
+        *,
+        session_id: bytes | None = None,
+        exercise: bytes | None = None,
+        ended: bool | None = None,
+    ) -> None:
+        """Note the session's id and exercise once they are known, or its end."""
         with self.transaction() as db:
+            if exercise is not None:
+                db.execute("UPDATE session SET exercise=? WHERE id=?", (exercise, row.id))
             if session_id is not None:
                 db.execute("UPDATE session SET session_id=? WHERE id=?", (session_id, row.id))
             if ended is not None:
@@ -160,6 +169,22 @@ class Journal:
                 (value,),
             ).fetchone()
         return None if found is None else _row(found)
+
+    def attempts(self, role: Role, exercise: bytes, before: int | None = None) -> list[SessionRow]:
+        """The sessions at one exercise, oldest first; only those older than session `before`."""
+        with self._guard():
+            rows = self.connection.execute(
+                "SELECT id, role, secret, session_id, ended FROM session WHERE role=? AND exercise=? AND id<?"
+                " ORDER BY id",
+                (role.value, exercise, before if before is not None else 1 << 62),
+            ).fetchall()
+        return [_row(found) for found in rows]
+
+    def exercise(self, row: SessionRow) -> bytes | None:
+        """The exercise of a session, once it was proposed."""
+        with self._guard():
+            found = self.connection.execute("SELECT exercise FROM session WHERE id=?", (row.id,)).fetchone()
+        return found[0] if found is not None else None
 
     def last(self, role: Role) -> SessionRow | None:
         """The newest session."""

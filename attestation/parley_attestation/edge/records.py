@@ -9,7 +9,7 @@ from parley_attestation.transcript import RecordWriter
 
 
 def write_record(journal: Journal, row: SessionRow, path: Path) -> None:
-    """Write the record of `row` to `path`, atomically, never over an existing file.
+    """Write the record of `row` and the attempts before it to `path`, atomically, never over a file.
 
     A turn that broke the protocol stands last, so that the judge names the party at fault.
 
@@ -20,13 +20,19 @@ def write_record(journal: Journal, row: SessionRow, path: Path) -> None:
         raise LocalError(
             Reason.CONFIG, f"{path}: exists already", hint="choose another file; records are kept"
         )
+    exercise = journal.exercise(row)
     part = path.with_name(path.name + ".part")
     with part.open("wb") as out:
         writer = RecordWriter(out)
-        for fault in (False, True):
-            for _, turn in journal.turns(row, fault=fault):
-                writer.turn(turn)
-        side, evidence = journal.extras(row)
+        rows = [*(journal.attempts(row.role, exercise, row.id) if exercise is not None else ()), row]
+        for number, attempt in enumerate(rows):
+            if number:
+                writer.attempt()
+            for fault in (False, True):
+                for _, turn in journal.turns(attempt, fault=fault):
+                    writer.turn(turn)
+        extras = [journal.extras(attempt) for attempt in rows]
+        side, evidence = [s for sides, _ in extras for s in sides], [e for _, kept in extras for e in kept]
         for envelope in evidence:
             writer.evidence(envelope)
         for sealed in side:

@@ -6,7 +6,7 @@ and a unit that was challenged and never answered counts against compliance only
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from parley_attestation.encoding import Digest
 from parley_attestation.errors import PeerError, Reason, Role
@@ -65,6 +65,12 @@ class Audit:
         for number in range(len(claims)):
             audit.plan(number)
         return audit
+
+    def continued(self) -> "Audit":
+        """This audit as a later attempt takes it up: nothing is opened yet, the order goes on."""
+        units = [replace(unit, outcomes=None) for unit in self.units]
+        starts = [list(s) for s in self.starts]
+        return Audit(self.claims, self.frames, self.declared, units, list(self.pointers), starts)
 
     def plan(self, number: int) -> FramePlan:
         """The frame test's plan for metric claim `number`. Raises `PeerError` (BAD_COUNT, BAD_TERMS)."""
@@ -223,7 +229,13 @@ class Audit:
 
     def outcome_bytes(self) -> list[bytes]:
         """One byte per claim and unit: what the result bits commit to, in challenge order."""
-        return [bytes(_CODE[o] for o in unit.outcomes or ()) for unit in self.units]
+        return [
+            bytes(_CODE[o] for o in unit.outcomes)
+            if unit.outcomes is not None
+            else bytes([_UNANSWERED] * len(self.claims_of(unit.frame)))
+            for unit in self.units
+        ]
 
 
+_UNANSWERED = 4
 _CODE = {Outcome.FAIL: 0, Outcome.PASS: 1, Outcome.REFUSE: 2, Outcome.INVALID: 3}

@@ -16,7 +16,7 @@ from parley_attestation.session import messages as m
 from parley_attestation.session import schedule
 from parley_attestation.session.audit import Audit, Challenged
 from parley_attestation.session.checks import Check
-from parley_attestation.session.facts import Channel, Context, Ending, Expect
+from parley_attestation.session.facts import Channel, Context, Earlier, Ending, Expect
 from parley_attestation.session.results import result_root
 from parley_attestation.session.turns import Blob, Withheld, blob_digest
 from parley_attestation.terms import Terms, exercise_id, read_terms
@@ -106,8 +106,8 @@ def _propose(at: Context, sender: Role, body: m.Propose) -> Expect:
         raise PeerError(Reason.BAD_TERMS, "the terms name other parties than this session has")
     if terms.mode != at.mode:
         raise PeerError(Reason.BAD_TERMS, f"expected terms of mode {at.mode}, got {terms.mode}")
-    if body.attempt != 1 or body.earlier_heads:
-        raise PeerError(Reason.BAD_ATTEMPT, "expected the first attempt at this exercise")
+    earlier = at.earlier(exercise_id(said))
+    _check_attempt(body, earlier)
     test_set = registration.read_registration(body.test_set, owner.root)
     if test_set.owner != owner.owner:
         raise PeerError(Reason.BAD_REGISTRATION, "the test set belongs to another party")
@@ -116,13 +116,31 @@ def _propose(at: Context, sender: Role, body: m.Propose) -> Expect:
 
     def record() -> None:
         facts.terms, facts.terms_statement, facts.test_set = terms, said, test_set
-        facts.attempt = body.attempt
+        facts.attempt, facts.earlier_heads = body.attempt, body.earlier_heads
+        facts.earlier = earlier.facts if earlier is not None else None
         facts.exercise = exercise_id(said)
         facts.coin_commitments[Role.VERIFIER] = body.coin_commitment
         at.checks[Check.TERMS] += 1
         at.checks[Check.TEST_SET] += 1
 
     return _plain(record)
+
+
+def _check_attempt(body: m.Propose, earlier: Earlier | None) -> None:
+    """Attempt k continues attempt k - 1: same coins, same order; there is none after Open."""
+    if earlier is None:
+        if body.attempt != 1 or body.earlier_heads:
+            raise PeerError(Reason.BAD_ATTEMPT, "no earlier attempt at this exercise is known here")
+        return
+    if earlier.over:
+        raise PeerError(Reason.BAD_ATTEMPT, "the exercise has ended: nothing can continue it")
+    expected = (*earlier.facts.earlier_heads, earlier.head)
+    if body.attempt != earlier.facts.attempt + 1 or body.earlier_heads != expected:
+        raise PeerError(
+            Reason.BAD_ATTEMPT, f"expected attempt {earlier.facts.attempt + 1}, naming where the others ended"
+        )
+    if body.coin_commitment != earlier.facts.coin_commitments[Role.VERIFIER]:
+        raise PeerError(Reason.BAD_COIN, "a later attempt has the coin of the first")
 
 
 def _check_graders(terms: Terms, test_set: registration.TestSet) -> None:
@@ -145,7 +163,15 @@ def _accept(at: Context, sender: Role, body: m.Accept) -> Expect:
     claim = read_claim(body.model_claim, owner.root)
     if claim.owner != owner.owner or claim.statement.digest() != terms.model_claim:
         raise PeerError(Reason.BAD_MODEL_CLAIM, "the model claim is not the one that the terms name")
-    audit = Audit.begin(terms, schedule.frames(terms, test_set), body.declared_counts)
+    earlier = facts.earlier
+    if earlier is not None and earlier.audit is not None:
+        if body.declared_counts != earlier.audit.declared:
+            raise PeerError(Reason.BAD_COUNT, "a later attempt declares the counts of the first")
+        if body.coin_commitment != earlier.coin_commitments[Role.PROVER]:
+            raise PeerError(Reason.BAD_COIN, "a later attempt has the coin of the first")
+        audit = earlier.audit.continued()
+    else:
+        audit = Audit.begin(terms, schedule.frames(terms, test_set), body.declared_counts)
 
     def record() -> None:
         facts.model_claim, facts.audit = claim, audit

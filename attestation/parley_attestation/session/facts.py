@@ -49,6 +49,8 @@ class Facts:
     test_set: TestSet | None = None
     model_claim: ModelClaim | None = None
     attempt: int = 0
+    earlier_heads: tuple[Digest, ...] = ()  # last heads of the earlier attempts, oldest first
+    earlier: "Facts | None" = None  # what the attempt before this one established
     exercise: Digest | None = None
     coin_commitments: dict[Role, Digest] = field(default_factory=dict)
     coins: dict[Role, bytes] = field(default_factory=dict)
@@ -63,6 +65,15 @@ class Facts:
     ending: Ending | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """An earlier attempt at an exercise, as far as it went."""
+
+    facts: Facts
+    head: Digest
+    over: bool  # it was declined, or references were shown: nothing may continue it
+
+
 @dataclass
 class Context:
     """What the handlers of a machine work with.
@@ -72,6 +83,7 @@ class Context:
         mode: The mode whose table applies.
         pins: Root fingerprints the parties must have; an absent role is not pinned.
         channel: The certificates that the own transport saw; None where there is no transport.
+        earlier: The latest earlier attempt at an exercise, by exercise id; None where there was none.
         facts: What the session has established.
         checks: How often each check has held.
     """
@@ -80,6 +92,7 @@ class Context:
     mode: str
     pins: Mapping[Role, Digest]
     channel: Channel | None
+    earlier: Callable[[Digest], Earlier | None] = lambda _: None
     facts: Facts = field(default_factory=Facts)
     checks: Counter[Check] = field(default_factory=Counter)
 

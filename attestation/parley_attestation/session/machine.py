@@ -6,7 +6,7 @@ Blame rests on signed bytes only.
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from parley_attestation import ed25519
@@ -15,7 +15,7 @@ from parley_attestation.envelope import Envelope, to_json
 from parley_attestation.errors import PeerError, Reason, Role
 from parley_attestation.session import exercise, messages
 from parley_attestation.session.checks import Check
-from parley_attestation.session.facts import Channel, Context, Expect, Facts
+from parley_attestation.session.facts import Channel, Context, Earlier, Expect, Facts
 from parley_attestation.session.messages import Body, Header
 from parley_attestation.session.tables import FINAL, MODES, State
 from parley_attestation.session.turns import Blob, Contents, Turn, blob_size, stream_digest
@@ -50,6 +50,7 @@ class Machine:
         mode: The mode whose table applies.
         pins: Root fingerprints that the parties must have, by role; empty pins nobody.
         channel: The certificates that the own transport saw; None where there is no transport.
+        earlier: Finds the latest earlier attempt at an exercise that the caller knows of.
     """
 
     def __init__(
@@ -59,9 +60,10 @@ class Machine:
         mode: str = "open",
         pins: Mapping[Role, Digest] | None = None,
         channel: Channel | None = None,
+        earlier: Callable[[Digest], Earlier | None] = lambda _: None,
     ) -> None:
         self._table = MODES[mode]
-        self._context = Context(contents, mode, dict(pins or {}), channel)
+        self._context = Context(contents, mode, dict(pins or {}), channel, earlier)
         self._first = b""
         self.state = State.START
         self.heads: list[Digest] = []
@@ -101,6 +103,12 @@ class Machine:
     def head(self) -> bytes:
         """What the next message must name as its predecessor."""
         return self.heads[-1] if self.heads else b""
+
+    def as_earlier(self) -> Earlier:
+        """This session as the attempt that a later one continues."""
+        audit = self.facts.audit
+        over = self.state in {State.DECLINED, State.FINISHED} or bool(audit and audit.opened)
+        return Earlier(self.facts, self.heads[-1], over)
 
     def next_header(self) -> Header:
         """The header of the next message."""

@@ -1,0 +1,113 @@
+"""Attempts at one exercise: a later one continues the earlier, and nobody retries quietly."""
+
+import io
+
+import pytest
+from kit import CHANNEL, Exercise, Plan, pipe, right
+from parley_attestation.edge.endpoint import Draft
+from parley_attestation.edge.records import write_record
+from parley_attestation.errors import LocalError, PeerError, Reason, Role
+from parley_attestation.judge import judge
+from parley_attestation.session import messages as m
+from parley_attestation.session.tables import State
+from parley_verifier.challenge import VerifierPolicy
+
+
+class Quitter(VerifierPolicy):
+    """A verifier that gives up after its first answered challenge."""
+
+    def propose(self, machine, secret):
+        if machine.state is State.SEEDED and machine.facts.audit.units:
+            return Draft(m.Abort("TIMEOUT", "somebody pulled the plug"))
+        return super().propose(machine, secret)
+
+
+def quitter(exercise):
+    journal = exercise.journal(Role.VERIFIER)
+    return Quitter(exercise.verifier.history, CHANNEL, exercise.sealed_terms, exercise.tests, journal=journal)
+
+
+def exercise_of(tmp_path, **more):
+    return Exercise(tmp_path, terms_changes={"plan": Plan(1, 4, (("", 60),))}, **more)
+
+
+def first_attempt(exercise):
+    v, p = exercise.verifier_end(policy=quitter(exercise)), exercise.prover_end()
+    pipe(v, p)
+    assert v.machine.state is p.machine.state is State.ABORTED
+    return v, p
+
+
+def test_a_later_attempt_has_the_same_seed_and_goes_on_at_the_next_ticket(tmp_path):
+    exercise = exercise_of(tmp_path)
+    v1, _ = first_attempt(exercise)
+    v2, p2 = exercise.verifier_end(b"second"), exercise.prover_end(b"p second")
+    pipe(v2, p2)
+    one, two = v1.machine.facts, v2.machine.facts
+    assert two.attempt == 2
+    assert two.seed == one.seed
+    assert two.session_id != one.session_id
+    names = [unit.name for unit in two.audit.units]
+    assert names[:4] == [unit.name for unit in one.audit.units]
+    assert len(set(names)) == len(names)
+    assert two.verdict.predicate["attempt"] == 2
+    assert two.verdict.digest() == p2.machine.facts.verdict.digest()
+
+
+def test_the_record_of_a_later_attempt_carries_the_earlier_and_the_judge_follows(tmp_path):
+    exercise = exercise_of(tmp_path)
+    first_attempt(exercise)
+    v2, p2 = exercise.verifier_end(b"second"), exercise.prover_end(b"p second")
+    pipe(v2, p2)
+    write_record(v2.journal, v2.row, tmp_path / "v.parley")
+    write_record(p2.journal, p2.row, tmp_path / "p.parley")
+    raw = (tmp_path / "v.parley").read_bytes()
+    assert raw == (tmp_path / "p.parley").read_bytes()
+    found = judge(io.BytesIO(raw), list(exercise.pins.values()))
+    assert found.fault is None
+    assert found.verdict.payload() == v2.machine.facts.verdict.payload()
+
+
+def test_a_challenge_left_unanswered_counts_against_compliance_only(tmp_path):
+    exercise = exercise_of(tmp_path)
+
+    class BrokenError(Exception):
+        pass
+
+    def fail(_prompt, _seed):
+        raise BrokenError
+
+    exercise.engine.answer = fail
+    v, p = exercise.verifier_end(), exercise.prover_end()
+    with pytest.raises(BrokenError):
+        pipe(v, p)
+    assert v.machine.state is State.CHALLENGED
+    for end in (v, p):
+        end.journal.note(end.row, ended=True)
+    # The prover never saw or never took the challenge that it did not answer: bring both to one head.
+    exercise.engine.answer = right
+    v2, p2 = exercise.verifier_end(b"second"), exercise.prover_end(b"p second")
+    pipe(v2, p2)
+    audit = v2.machine.facts.audit
+    assert [unit.output is None for unit in audit.units[:4]] == [True] * 4
+    tests, _ = audit.tests()
+    assert tests[0].successes + tests[0].failures == tests[0].n - 4
+    assert v2.machine.facts.verdict.digest() == p2.machine.facts.verdict.digest()
+
+
+def test_a_quiet_retry_is_refused_and_blames_the_verifier(tmp_path):
+    exercise = exercise_of(tmp_path)
+    first_attempt(exercise)
+    (tmp_path / "verifier.journal").rename(tmp_path / "hidden.journal")
+    with pytest.raises(PeerError) as caught:
+        pipe(exercise.verifier_end(b"quiet"), exercise.prover_end(b"p quiet"))
+    assert caught.value.reason is Reason.BAD_ATTEMPT
+    assert caught.value.blamed is Role.VERIFIER
+
+
+def test_there_is_no_attempt_after_the_references_were_shown(tmp_path):
+    exercise = exercise_of(tmp_path)
+    exercise.run()
+    with pytest.raises(LocalError) as caught:
+        pipe(exercise.verifier_end(b"again"), exercise.prover_end(b"p again"))
+    assert caught.value.reason is Reason.CONFIG
