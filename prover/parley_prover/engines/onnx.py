@@ -24,6 +24,7 @@ except ImportError as _error:
         Reason.MISSING_EXTRA, "the onnx engine needs onnxruntime", hint="pip install 'parley[onnx]'"
     ) from _error
 
+_OLDEST = (1, 24)  # older ones load external weights from anywhere
 _TENSORS = {"float32": "tensor(float)", "float64": "tensor(double)"} | {
     name: f"tensor({name})" for name in ("int32", "int64")
 }
@@ -41,6 +42,8 @@ class OnnxEngine:
                 Reason.CONFIG,
                 f"expected onnxruntime {config.runtime_version}, found {onnxruntime.__version__}",
             )
+        if tuple(int(part) for part in onnxruntime.__version__.split(".")[:2]) < _OLDEST:
+            raise LocalError(Reason.CONFIG, "expected onnxruntime 1.24 or newer", hint="pip install 'parley[onnx]'")
         self._session = _load(config)
         self._input, self._batched = _input(self._session, config)
         self._output = _output(self._session, config)

@@ -149,6 +149,11 @@ def test_only_one_thread_of_a_pinned_runtime_is_class_e1(tmp_path):
     assert not open_engine(config(path, threads=2)).describe().deterministic
 
 
+def test_a_runtime_that_would_load_weights_from_anywhere_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(onnxruntime, "__version__", "1.23.9")
+    refused(Reason.CONFIG, lambda: answers(model_file(tmp_path), "[1,1]"), "1.24")
+
+
 def test_without_onnxruntime_the_error_names_the_extra(tmp_path, monkeypatch):
     path = model_file(tmp_path)
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
