@@ -1,23 +1,32 @@
-"""Room: the prover. What a person writes about an engine in TOML; checked here, read by the backends."""
+"""Room: the prover. What a person writes about an engine in TOML, and the registry that opens it."""
 
+from importlib import import_module
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, model_validator
+
+from parley_prover.engines.base import Engine
 
 
 class _Config(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    def resolved(self, base: Path) -> Self:
+        """The configuration with its paths under `base`."""
+        paths = {n: base / v for n, v in self if isinstance(v, Path)}
+        return self.model_copy(update=paths)
 
 
 class OnnxConfig(_Config):
     """A model file for ONNX Runtime on the CPU."""
 
     kind: Literal["onnx"] = Field(description="This backend.")
-    path: Path = Field(description="The .onnx file; weights beside it stay inside its folder.")
+    model: Path = Field(description="The .onnx file; weights beside it stay inside its folder.")
     input: Literal["json-array"] = Field(
         default="json-array", description="How prompts are read: a JSON array of numbers, flat or nested."
     )
+    scale: float = Field(default=1.0, gt=0, allow_inf_nan=False, description="Numbers are divided by this.")
     dtype: Literal["float32", "float64", "int32", "int64"] = Field(
         default="float32", description="Element type of the input tensor."
     )
@@ -52,18 +61,16 @@ class PythonConfig(_Config):
     """A Python function of yours, run in a process of its own."""
 
     kind: Literal["python"] = Field(description="This backend.")
-    target: str = Field(
+    callable: str = Field(
         pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$",
         description="module:function, taking (list[bytes], list[int]) - prompts and seeds - to list[bytes].",
     )
-    path: tuple[Path, ...] = Field(
-        default=(), description="Folders to import from, before the installed ones."
-    )
+    path: Path | None = Field(default=None, description="Folder to import from, before the installed ones.")
     environment: tuple[str, ...] = Field(
         default=(), description="Names of environment variables to hand down; all others are withheld."
     )
     start_seconds: float = Field(default=120.0, gt=0, le=86400, description="Longest import of the module.")
-    batch_seconds: float = Field(
+    seconds: float = Field(
         default=600.0, gt=0, le=86400, description="Longest answer to one batch; then the process is killed."
     )
     log: Path | None = Field(
@@ -81,20 +88,16 @@ class OpenAIConfig(_Config):
     kind: Literal["openai"] = Field(description="This backend.")
     base_url: str = Field(pattern="^https?://", description="Address up to and including /v1.")
     model: str = Field(min_length=1, max_length=300, description="Name of the model at the endpoint.")
-    api_key_file: Path | None = Field(default=None, description="File that holds the API key.")
-    api_key_env: str | None = Field(
+    key_file: Path | None = Field(default=None, description="File that holds the API key.")
+    key_variable: str | None = Field(
         default=None, description="Name of the environment variable that holds the API key."
     )
-    system_prompt: str | None = Field(default=None, description="System message before every prompt.")
-    temperature: float | None = Field(
-        default=0.0, ge=0, le=2, description="Sampling temperature; the endpoint's own where null."
-    )
+    system: str | None = Field(default=None, description="System message before every prompt.")
+    temperature: float = Field(default=0.0, ge=0, le=2, description="Sampling temperature.")
     top_p: float | None = Field(
         default=None, gt=0, le=1, description="Nucleus sampling; not sent where absent."
     )
-    max_tokens: int | None = Field(
-        default=1024, ge=1, le=1 << 20, description="Most tokens of an answer; not sent where null."
-    )
+    max_tokens: int = Field(default=256, ge=1, le=1 << 20, description="Most tokens of an answer.")
     stop: tuple[str, ...] = Field(default=(), max_length=4, description="Texts that end an answer.")
     send_seed: bool = Field(default=True, description="Send the sampling seed of each unit.")
     concurrency: int = Field(default=8, ge=1, le=256, description="Requests at one time.")
@@ -104,15 +107,34 @@ class OpenAIConfig(_Config):
         le=20,
         description="More tries after 408, 409, 429, 5xx or a broken connection, with exponential back-off.",
     )
-    timeout_seconds: float = Field(
+    seconds: float = Field(
         default=120.0, gt=0, le=86400, description="Longest wait for one answer, each try for itself."
     )
 
     @model_validator(mode="after")
     def _one_key(self) -> "OpenAIConfig":
-        if self.api_key_file is not None and self.api_key_env is not None:
-            raise ValueError("api_key_file and api_key_env exclude each other")
+        if self.key_file is not None and self.key_variable is not None:
+            raise ValueError("key_file and key_variable exclude each other")
         return self
 
 
 EngineConfig = Annotated[OnnxConfig | PythonConfig | OpenAIConfig, Discriminator("kind")]
+
+# kind -> module and class; a backend's own imports happen when it is asked for.
+_BACKENDS = {
+    "onnx": ("parley_prover.engines.onnx", "OnnxEngine"),
+    "openai": ("parley_prover.engines.openai", "OpenAIEngine"),
+    "python": ("parley_prover.engines.python", "PythonEngine"),
+}
+
+
+def open_engine(config: EngineConfig) -> Engine:
+    """Start the engine that `config` describes; the caller closes it.
+
+    Raises:
+        LocalError: MISSING_EXTRA, naming what to install; CONFIG, for a model or key that is not there
+            or does not fit; ENGINE, for an engine that does not start.
+    """
+    module, name = _BACKENDS[config.kind]
+    engine: Engine = getattr(import_module(module), name)(config)
+    return engine

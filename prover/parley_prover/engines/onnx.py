@@ -43,7 +43,9 @@ class OnnxEngine:
                 f"expected onnxruntime {config.runtime_version}, found {onnxruntime.__version__}",
             )
         if tuple(int(part) for part in onnxruntime.__version__.split(".")[:2]) < _OLDEST:
-            raise LocalError(Reason.CONFIG, "expected onnxruntime 1.24 or newer", hint="pip install 'parley[onnx]'")
+            raise LocalError(
+                Reason.CONFIG, "expected onnxruntime 1.24 or newer", hint="pip install 'parley[onnx]'"
+            )
         self._session = _load(config)
         self._input, self._batched = _input(self._session, config)
         self._output = _output(self._session, config)
@@ -83,6 +85,8 @@ class OnnxEngine:
         wanted = f"prompt {number} of the batch: expected a JSON array of {self._size} numbers"
         try:
             values = [_number(v) for v in _flat(json.loads(content))]
+            if self._config.scale != 1:
+                values = [v / self._config.scale for v in values]
             if len(values) != self._size:
                 raise LocalError(Reason.ENGINE, f"{wanted}, got {len(values)}")
             if self._config.dtype.startswith("int") and any(v != int(v) for v in values):
@@ -107,8 +111,8 @@ class OnnxEngine:
 
 
 def _load(config: OnnxConfig) -> Any:
-    if not config.path.is_file():
-        raise LocalError(Reason.CONFIG, f"{config.path}: no such model file")
+    if not config.model.is_file():
+        raise LocalError(Reason.CONFIG, f"{config.model}: no such model file")
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = config.threads
     options.inter_op_num_threads = config.threads
@@ -117,26 +121,28 @@ def _load(config: OnnxConfig) -> Any:
         options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
         options.use_deterministic_compute = True
     try:
-        return onnxruntime.InferenceSession(config.path, options, providers=["CPUExecutionProvider"])
+        return onnxruntime.InferenceSession(config.model, options, providers=["CPUExecutionProvider"])
     except Exception as error:
-        raise LocalError(Reason.ENGINE, f"{config.path}: onnxruntime refuses the model: {error}") from error
+        raise LocalError(Reason.ENGINE, f"{config.model}: onnxruntime refuses the model: {error}") from error
 
 
 def _input(session: Any, config: OnnxConfig) -> tuple[str, bool]:
     """The name of the one input, and whether it takes batches."""
     found = session.get_inputs()
     if len(found) != 1:
-        raise LocalError(Reason.CONFIG, f"{config.path}: expected a model with one input, got {len(found)}")
+        raise LocalError(Reason.CONFIG, f"{config.model}: expected a model with one input, got {len(found)}")
     axes = list(found[0].shape)
     fits = len(axes) == len(config.shape) + 1 and all(
         not isinstance(axis, int) or axis == want for axis, want in zip(axes[1:], config.shape, strict=True)
     )
     if not fits or (axes[0] not in (1, None) and isinstance(axes[0], int)):
         raise LocalError(
-            Reason.CONFIG, f"{config.path}: the model takes {axes}, expected a batch axis and {config.shape}"
+            Reason.CONFIG, f"{config.model}: the model takes {axes}, expected a batch axis and {config.shape}"
         )
     if found[0].type != _TENSORS[config.dtype]:
-        raise LocalError(Reason.CONFIG, f"{config.path}: the model takes {found[0].type}, not {config.dtype}")
+        raise LocalError(
+            Reason.CONFIG, f"{config.model}: the model takes {found[0].type}, not {config.dtype}"
+        )
     return found[0].name, axes[0] != 1
 
 
@@ -145,7 +151,7 @@ def _output(session: Any, config: OnnxConfig) -> str:
     if config.output_name is None:
         return names[0]
     if config.output_name not in names:
-        raise LocalError(Reason.CONFIG, f"{config.path}: the model has the outputs {', '.join(names)}")
+        raise LocalError(Reason.CONFIG, f"{config.model}: the model has the outputs {', '.join(names)}")
     return config.output_name
 
 

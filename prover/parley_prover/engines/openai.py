@@ -41,7 +41,7 @@ class OpenAIEngine:
             base_url=config.base_url,
             api_key=_key(config),
             max_retries=config.retries,
-            timeout=config.timeout_seconds,
+            timeout=config.seconds,
         )
         self._pool = ThreadPoolExecutor(config.concurrency, "openai-engine")
 
@@ -80,8 +80,8 @@ class OpenAIEngine:
     def _post(self, prompt: Prompt, messages: list[dict[str, Any]]) -> bytes:
         """Send one request and read at most a bounded response within the time for one answer."""
         config = self._config
-        if config.system_prompt is not None:
-            messages = [{"role": "system", "content": config.system_prompt}, *messages]
+        if config.system is not None:
+            messages = [{"role": "system", "content": config.system}, *messages]
         decoding = {
             "temperature": config.temperature,
             "top_p": config.top_p,
@@ -93,7 +93,7 @@ class OpenAIEngine:
         sent = {name: value for name, value in decoding.items() if value is not None}
         limit = _EXPANSION * prompt.limit + _OVERHEAD
         with create(model=config.model, messages=messages, **sent) as response:
-            deadline = time.monotonic() + config.timeout_seconds
+            deadline = time.monotonic() + config.seconds
             body = bytearray()
             for part in response.iter_bytes():
                 body += part
@@ -107,14 +107,14 @@ class OpenAIEngine:
 def _key(config: OpenAIConfig) -> str:
     key = "none"  # local servers ask for none, the client insists on one
     try:
-        if config.api_key_file is not None:
-            key = config.api_key_file.read_text().strip()
+        if config.key_file is not None:
+            key = config.key_file.read_text().strip()
     except (OSError, UnicodeDecodeError):
-        raise LocalError(Reason.CONFIG, f"{config.api_key_file}: expected a file with the API key") from None
-    if config.api_key_env is not None:
-        key = os.environ.get(config.api_key_env, "")
+        raise LocalError(Reason.CONFIG, f"{config.key_file}: expected a file with the API key") from None
+    if config.key_variable is not None:
+        key = os.environ.get(config.key_variable, "")
     if not key or not key.isascii() or not key.isprintable():
-        where = config.api_key_file or config.api_key_env
+        where = config.key_file or config.key_variable
         raise LocalError(Reason.CONFIG, f"{where}: expected an API key of printable ASCII characters")
     return key
 

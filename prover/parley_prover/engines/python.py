@@ -38,7 +38,9 @@ class PythonEngine:
 
     def describe(self) -> EngineInfo:
         """Say what this engine is."""
-        return EngineInfo(f"python:{self._config.target}", sys.version.split()[0], self._config.deterministic)
+        return EngineInfo(
+            f"python:{self._config.callable}", sys.version.split()[0], self._config.deterministic
+        )
 
     def generate(self, prompts: Sequence[Prompt]) -> list[bytes]:
         """Answer every prompt in one call of the function. Raises `LocalError` (ENGINE)."""
@@ -50,7 +52,7 @@ class PythonEngine:
         parts = [struct.pack(">I", len(prompts))]
         for prompt in prompts:
             parts += (struct.pack(">QQQ", prompt.seed, prompt.limit, len(prompt.content)), prompt.content)
-        self._deadline = time.monotonic() + self._config.batch_seconds
+        self._deadline = time.monotonic() + self._config.seconds
         try:
             self._send(b"".join(parts))
             self._status()
@@ -80,9 +82,9 @@ class PythonEngine:
             if self._config.log is not None:
                 log = os.open(self._config.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
                 stack.callback(os.close, log)
-            folders = [str(folder.absolute()) for folder in self._config.path]
+            folders = [] if self._config.path is None else [str(self._config.path.absolute())]
             self._child = subprocess.Popen(
-                [sys.executable, "-I", str(_CHILD), str(theirs.fileno()), self._config.target, *folders],
+                [sys.executable, "-I", str(_CHILD), str(theirs.fileno()), self._config.callable, *folders],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -103,7 +105,7 @@ class PythonEngine:
         if self._receive(1)[0] != _OK:
             name = self._receive(min(self._number(), 100)).decode("ascii", "replace")
             raise LocalError(
-                Reason.ENGINE, f"{self._config.target} raised {name}", hint="see the engine's log"
+                Reason.ENGINE, f"{self._config.callable} raised {name}", hint="see the engine's log"
             )
 
     def _number(self) -> int:
@@ -118,7 +120,7 @@ class PythonEngine:
         assert self._pipe is not None
         left = self._deadline - time.monotonic()
         if left <= 0:
-            raise LocalError(Reason.ENGINE, f"{self._config.target} ran past its deadline and was killed")
+            raise LocalError(Reason.ENGINE, f"{self._config.callable} ran past its deadline and was killed")
         self._pipe.settimeout(left)
         return self._pipe
 
@@ -148,7 +150,7 @@ class PythonEngine:
 
     def _died(self) -> LocalError:
         return LocalError(
-            Reason.ENGINE, f"the process of {self._config.target} died", hint="see the engine's log"
+            Reason.ENGINE, f"the process of {self._config.callable} died", hint="see the engine's log"
         )
 
 

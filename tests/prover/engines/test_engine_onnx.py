@@ -7,8 +7,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 from parley_attestation.errors import LocalError, Reason
 from parley_prover.engines.base import Prompt
-from parley_prover.engines.config import EngineConfig
-from parley_prover.engines.registry import open_engine
+from parley_prover.engines.config import EngineConfig, open_engine
 from pydantic import TypeAdapter, ValidationError
 
 WEIGHTS = np.array([[1, 0, -1], [0, 2, 0]], dtype=np.float32)
@@ -45,7 +44,7 @@ def outside(location):
 
 
 def config(path, **more):
-    return TypeAdapter(EngineConfig).validate_python({"kind": "onnx", "path": path, "shape": [2], **more})
+    return TypeAdapter(EngineConfig).validate_python({"kind": "onnx", "model": path, "shape": [2], **more})
 
 
 def answers(path, *texts, **more):
@@ -84,6 +83,21 @@ def test_json_output_spells_decimals_and_integers(tmp_path):
     assert answers(path, '["0.5",0.25]', output="json", decimals=2) == [b"[0.50,0.50,-0.50]"]
     whole = model_file(tmp_path, dtype=TensorProto.INT64, name="whole.onnx")
     assert answers(whole, "[3,-1]", output="json", dtype="int64") == [b"[3,-2,-3]"]
+
+
+def test_numbers_are_divided_by_the_scale(tmp_path):
+    assert answers(model_file(tmp_path), "[8,2]", output="json", decimals=2, scale=4) == [
+        b"[2.00,1.00,-2.00]"
+    ]
+
+
+def test_paths_are_resolved_beside_the_configuration(tmp_path):
+    assert config("m.onnx").resolved(tmp_path).model == tmp_path / "m.onnx"
+    read = TypeAdapter(EngineConfig).validate_python
+    python = read({"kind": "python", "callable": "a:b", "path": "here"})
+    assert python.resolved(tmp_path).path == tmp_path / "here"
+    endpoint = read({"kind": "openai", "base_url": "http://x", "model": "m", "key_file": "/abs"})
+    assert str(endpoint.resolved(tmp_path).key_file) == "/abs"
 
 
 def test_an_output_over_the_limit_is_cut_between_characters(tmp_path):

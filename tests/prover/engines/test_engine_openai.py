@@ -8,8 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from parley_attestation.errors import LocalError, Reason
 from parley_prover.engines.base import Prompt
-from parley_prover.engines.config import EngineConfig
-from parley_prover.engines.registry import open_engine
+from parley_prover.engines.config import EngineConfig, open_engine
 from pydantic import TypeAdapter, ValidationError
 
 SECRET = "the hidden question"
@@ -150,9 +149,7 @@ def refused(call, part, reason=Reason.ENGINE):
 
 
 def test_a_batch_is_answered_in_order_with_the_decoding_parameters_sent(endpoint, start):
-    engine = start(
-        temperature=0.5, top_p=0.9, max_tokens=7, stop=["END"], system_prompt="Be brief.", concurrency=1
-    )
+    engine = start(temperature=0.5, top_p=0.9, max_tokens=7, stop=["END"], system="Be brief.", concurrency=1)
     assert ask(engine, "one", "two") == [b"you said: one", b"you said: two"]
     path, headers, body = endpoint.requests[1]
     assert path == "/v1/chat/completions"
@@ -169,8 +166,8 @@ def test_a_batch_is_answered_in_order_with_the_decoding_parameters_sent(endpoint
 
 
 def test_parameters_that_are_not_set_are_not_sent(endpoint, start):
-    ask(start(temperature=None, max_tokens=None, send_seed=False), "one")
-    assert endpoint.requests[0][2].keys() == {"model", "messages"}
+    ask(start(send_seed=False), "one")
+    assert endpoint.requests[0][2].keys() == {"model", "messages", "temperature", "max_tokens"}
 
 
 def test_requests_run_at_the_same_time_and_keep_their_order(endpoint, start):
@@ -241,12 +238,12 @@ def test_a_response_without_text_is_an_empty_output(endpoint, start):
 
 def test_a_silent_endpoint_is_given_up_in_time(endpoint, start):
     endpoint.script = ["hang"]
-    refused(lambda: ask(start(timeout_seconds=0.2, retries=0), SECRET), "in time")
+    refused(lambda: ask(start(seconds=0.2, retries=0), SECRET), "in time")
 
 
 def test_an_endpoint_that_drips_is_given_up_in_time(endpoint, start):
     endpoint.script = ["drip"]
-    refused(lambda: ask(start(timeout_seconds=0.3, retries=0), SECRET), "in time")
+    refused(lambda: ask(start(seconds=0.3, retries=0), SECRET), "in time")
 
 
 def test_a_response_that_breaks_off_is_an_engine_error(endpoint, start):
@@ -273,10 +270,10 @@ def test_the_key_comes_from_a_file_or_a_named_variable_and_shows_nowhere(
 ):
     caplog.set_level(logging.DEBUG)
     (tmp_path / "key").write_text(KEY + "\n")
-    engine = start(api_key_file=tmp_path / "key")
+    engine = start(key_file=tmp_path / "key")
     ask(engine, "x")
     monkeypatch.setenv("MY_KEY", KEY)
-    ask(start(api_key_env="MY_KEY"), "x")
+    ask(start(key_variable="MY_KEY"), "x")
     assert [headers["Authorization"] for _, headers, _ in endpoint.requests] == [f"Bearer {KEY}"] * 2
     assert KEY not in caplog.text
     assert KEY not in repr(engine)
@@ -284,10 +281,10 @@ def test_the_key_comes_from_a_file_or_a_named_variable_and_shows_nowhere(
 
 def test_a_key_that_is_not_there_is_refused_before_anything_is_sent(start, tmp_path, monkeypatch):
     monkeypatch.delenv("MY_KEY", raising=False)
-    refused(lambda: start(api_key_env="MY_KEY"), "MY_KEY", Reason.CONFIG)
-    refused(lambda: start(api_key_file=tmp_path / "none"), "none", Reason.CONFIG)
+    refused(lambda: start(key_variable="MY_KEY"), "MY_KEY", Reason.CONFIG)
+    refused(lambda: start(key_file=tmp_path / "none"), "none", Reason.CONFIG)
     (tmp_path / "key").write_text("two\nlines")
-    refused(lambda: start(api_key_file=tmp_path / "key"), "printable", Reason.CONFIG)
+    refused(lambda: start(key_file=tmp_path / "key"), "printable", Reason.CONFIG)
 
 
 @pytest.mark.parametrize(
@@ -296,7 +293,7 @@ def test_a_key_that_is_not_there_is_refused_before_anything_is_sent(start, tmp_p
         {"api_key": KEY},
         {"base_url": "file:///etc"},
         {"concurrency": 0},
-        {"api_key_file": "a", "api_key_env": "B"},
+        {"key_file": "a", "key_variable": "B"},
     ],
 )
 def test_a_key_in_the_configuration_or_a_value_out_of_bounds_is_refused(bad):

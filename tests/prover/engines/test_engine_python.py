@@ -5,8 +5,7 @@ import textwrap
 import pytest
 from parley_attestation.errors import LocalError, Reason
 from parley_prover.engines.base import Prompt
-from parley_prover.engines.config import EngineConfig
-from parley_prover.engines.registry import open_engine
+from parley_prover.engines.config import EngineConfig, open_engine
 from pydantic import TypeAdapter, ValidationError
 
 MODULE = """
@@ -46,7 +45,7 @@ def start(tmp_path):
     engines = []
 
     def _start(name, **more):
-        value = {"kind": "python", "target": f"mine:{name}", "path": [tmp_path], **more}
+        value = {"kind": "python", "callable": f"mine:{name}", "path": tmp_path, **more}
         engines.append(open_engine(TypeAdapter(EngineConfig).validate_python(value)))
         return engines[-1]
 
@@ -107,7 +106,7 @@ def test_a_crash_or_a_wrong_result_is_an_error_and_the_next_batch_finds_a_new_pr
 
 def test_a_batch_that_takes_too_long_is_killed_with_everything_it_started(start, monkeypatch, tmp_path):
     monkeypatch.setenv("PIDS", str(tmp_path / "pids"))
-    engine = start("sick", batch_seconds=3, environment=["PIDS"])
+    engine = start("sick", seconds=3, environment=["PIDS"])
     refused(lambda: ask(engine, b"hang"), "deadline")
     for pid in (tmp_path / "pids").read_text().split():
         state = subprocess.run(["ps", "-o", "stat=", "-p", pid], capture_output=True, text=True, check=False)
@@ -138,7 +137,7 @@ def test_a_function_that_cannot_be_imported_is_refused_at_the_start(start):
 
 def test_an_import_that_takes_too_long_is_refused_at_the_start(start, tmp_path):
     (tmp_path / "slow.py").write_text("import time; time.sleep(1000)")
-    refused(lambda: start("echo", target="slow:f", start_seconds=0.3), "deadline")
+    refused(lambda: start("echo", callable="slow:f", start_seconds=0.3), "deadline")
 
 
 def test_a_closed_engine_leaves_no_process(start):
@@ -152,4 +151,4 @@ def test_a_closed_engine_leaves_no_process(start):
 def test_a_target_that_is_no_module_and_function_is_refused():
     for target in ("mine", "mine:", "os.system('x'):f", "a:b:c"):
         with pytest.raises(ValidationError):
-            TypeAdapter(EngineConfig).validate_python({"kind": "python", "target": target})
+            TypeAdapter(EngineConfig).validate_python({"kind": "python", "callable": target})
