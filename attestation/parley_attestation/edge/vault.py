@@ -22,11 +22,11 @@ from typing import BinaryIO, Self
 
 import nacl.bindings as sodium
 import nacl.exceptions
-import nacl.pwhash
+from nacl.pwhash import argon2id
 
 from parley_attestation.edge.atomic import atomic_write
-from parley_attestation.encoding import Bytes32, Label, mac, unhex
-from parley_attestation.errors import LocalError, ParleyError, Reason
+from parley_attestation.encoding import Bytes32, Label, mac
+from parley_attestation.errors import LocalError, Reason
 
 MAGIC = b"parley-vault/1\n"
 BLOCK = 16 << 10  # bytes of plain text in every block but the last
@@ -39,55 +39,57 @@ _MAX_OPERATIONS, _MAX_MEMORY = 8, 1 << 30  # Argon2id costs that a header may as
 _CACHED = 256  # opened blocks kept by a reader
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class KeyFile:
-    """The 32 bytes of a key file. Its representation shows nothing."""
-
-    key: Bytes32
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class Passphrase:
-    """A passphrase with the Argon2id costs for new files (RFC 9106); a file's own costs open it.
+@dataclass(frozen=True, slots=True)
+class VaultKey:
+    """What opens sealed files: a passphrase, or the 32 bytes of a key file.
 
     Attributes:
-        text: The passphrase, UTF-8.
-        operations: Passes over memory.
-        memory: Bytes.
+        secret: The passphrase in UTF-8, or the 32 bytes.
+        passphrase: Which of the two.
+        operations: Argon2id passes for new files under a passphrase (RFC 9106); a file's own open it.
+        memory: Argon2id memory for new files under a passphrase, bytes.
     """
 
-    text: str
-    operations: int = nacl.pwhash.argon2id.OPSLIMIT_MODERATE
-    memory: int = nacl.pwhash.argon2id.MEMLIMIT_MODERATE
+    secret: bytes
+    passphrase: bool
+    operations: int = argon2id.OPSLIMIT_MODERATE
+    memory: int = argon2id.MEMLIMIT_MODERATE
 
+    def __post_init__(self) -> None:
+        if not self.secret or not (self.passphrase or len(self.secret) == 32):
+            raise LocalError(Reason.CONFIG, "expected a passphrase that is not empty, or a key of 32 bytes")
 
-VaultKey = KeyFile | Passphrase
+    def __repr__(self) -> str:
+        return "VaultKey(…)"
 
+    @classmethod
+    def of_file(cls, path: Path) -> Self:
+        """Read a key file: 32 bytes, or 64 hexadecimal digits, readable by its owner alone.
 
-def read_key_file(path: Path) -> KeyFile:
-    """Read a key file: 64 hexadecimal digits, readable by its owner alone.
+        Raises:
+            LocalError: CONFIG.
+        """
+        try:
+            if path.stat().st_mode & 0o077:
+                raise LocalError(Reason.CONFIG, f"{path}: others can read this key", hint=f"chmod 600 {path}")
+            with path.open("rb") as file:
+                raw = file.read(100)
+        except OSError as error:
+            raise LocalError(Reason.CONFIG, f"{path}: {error.strerror}") from error
+        digits = raw.strip()
+        if len(digits) == 64 and all(one in b"0123456789abcdefABCDEF" for one in digits):
+            raw = bytes.fromhex(digits.decode())
+        if len(raw) != 32:
+            raise LocalError(Reason.CONFIG, f"{path}: expected 32 bytes or 64 hexadecimal digits")
+        return cls(raw, passphrase=False)
 
-    Raises:
-        LocalError: CONFIG, CORRUPT.
-    """
-    try:
-        if path.stat().st_mode & 0o077:
-            raise LocalError(Reason.CONFIG, f"{path}: others can read this key", hint=f"chmod 600 {path}")
-        return KeyFile(Bytes32(unhex(path.read_text("ascii").strip(), 32)))
-    except OSError as error:
-        raise LocalError(Reason.CONFIG, f"{path}: {error.strerror}") from error
-    except (ValueError, ParleyError) as error:
-        if isinstance(error, LocalError):
-            raise
-        raise LocalError(Reason.CORRUPT, f"{path}: expected 64 lower-case hexadecimal digits") from None
-
-
-def create_key_file(path: Path) -> KeyFile:
-    """Write a new random key file of mode 0600. Raises `LocalError` (CONFIG) where there is one."""
-    key = KeyFile(Bytes32(secrets.token_bytes(32)))
-    with atomic_write(path) as file:
-        file.write(key.key.hex().encode() + b"\n")
-    return key
+    @classmethod
+    def create_file(cls, path: Path) -> Self:
+        """Write a new random key file of mode 0600. Raises `LocalError` (CONFIG) where there is one."""
+        key = cls(secrets.token_bytes(32), passphrase=False)
+        with atomic_write(path) as file:
+            file.write(key.secret.hex().encode() + b"\n")
+        return key
 
 
 def seal_file(path: Path, content: bytes, key: VaultKey, *, replace: bool = False) -> None:
@@ -166,7 +168,7 @@ class SealedWriter:
         """Bytes written so far."""
         return self._full * BLOCK + len(self._rest)
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: bytes | bytearray) -> None:
         """Append `data`."""
         self._rest += data
         if len(self._rest) <= BLOCK:
@@ -202,7 +204,7 @@ def sealed_writer(path: Path, key: VaultKey, *, replace: bool = False) -> Iterat
         LocalError: CONFIG, where the file exists and is not to be replaced, or cannot be written.
     """
     salt, nonce = secrets.token_bytes(16), secrets.token_bytes(32)
-    if isinstance(key, Passphrase):
+    if key.passphrase:
         header = _HEADER.pack(MAGIC, _PASSPHRASE, key.operations, key.memory, salt, nonce)
     else:
         header = _HEADER.pack(MAGIC, _KEY_FILE, 0, 0, salt, nonce)
@@ -284,15 +286,15 @@ class SealedReader:
 def _file_key(path: Path, key: VaultKey, header: bytes) -> Bytes32:
     """The key of one file, from the secret and every byte of the header before the check value."""
     _, kind, operations, memory, salt, _ = _HEADER.unpack(header)
-    if kind != (_PASSPHRASE if isinstance(key, Passphrase) else _KEY_FILE):
+    if kind != (_PASSPHRASE if key.passphrase else _KEY_FILE):
         sealed = {_PASSPHRASE: "a passphrase", _KEY_FILE: "a key file"}.get(kind, "something unknown")
         raise LocalError(Reason.CORRUPT, f"{path}: sealed under {sealed}")
-    if isinstance(key, KeyFile):
-        return mac(key.key, Label.SEAL, header)
+    if not key.passphrase:
+        return mac(key.secret, Label.SEAL, header)
     if not 1 <= operations <= _MAX_OPERATIONS or not 8192 <= memory <= _MAX_MEMORY:
         raise LocalError(Reason.CORRUPT, f"{path}: its header asks for an unbounded amount of work")
     try:
-        stretched = nacl.pwhash.argon2id.kdf(32, key.text.encode(), salt, operations, memory)
+        stretched = argon2id.kdf(32, key.secret, salt, operations, memory)
     except (nacl.exceptions.CryptoError, RuntimeError, MemoryError):
         raise LocalError(Reason.CORRUPT, f"{path}: no memory for the {memory} bytes its key needs") from None
     return mac(stretched, Label.SEAL, header)

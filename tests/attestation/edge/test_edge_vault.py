@@ -10,20 +10,16 @@ from parley_attestation.edge import atomic, vault
 from parley_attestation.edge.vault import (
     BLOCK,
     BODY,
-    KeyFile,
-    Passphrase,
     SealedReader,
-    create_key_file,
+    VaultKey,
     open_file,
-    read_key_file,
     seal_file,
     sealed_writer,
 )
-from parley_attestation.encoding import Bytes32
 from parley_attestation.errors import LocalError, Reason
 
-KEY = KeyFile(Bytes32(b"k" * 32))
-CHEAP = Passphrase("correct horse", 1, 8192)
+KEY = VaultKey(b"k" * 32, passphrase=False)
+CHEAP = VaultKey(b"correct horse", passphrase=True, operations=1, memory=8192)
 STEP = BLOCK + 16
 shared = settings(
     max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
@@ -90,7 +86,7 @@ def test_nothing_of_the_content_and_not_its_key_stands_in_the_file(tmp_path):
     seal_file(tmp_path / "s", b"hidden question " * 100, KEY)
     raw = (tmp_path / "s").read_bytes()
     assert b"hidden" not in raw
-    assert KEY.key not in raw
+    assert KEY.secret not in raw
     seal_file(tmp_path / "again", b"hidden question " * 100, KEY)
     assert raw[BODY:] != (tmp_path / "again").read_bytes()[BODY:]
 
@@ -157,10 +153,10 @@ def test_undamaged_blocks_stay_readable_beside_a_damaged_one(sealed):
 
 def test_another_key_or_kind_of_key_is_refused(tmp_path, sealed):
     path, _ = sealed
-    corrupt(path, "another passphrase or key", key=KeyFile(Bytes32(b"x" * 32)))
+    corrupt(path, "another passphrase or key", key=VaultKey(b"x" * 32, passphrase=False))
     corrupt(path, "a key file", key=CHEAP)
     seal_file(tmp_path / "p", b"x", CHEAP)
-    corrupt(tmp_path / "p", "another passphrase or key", key=Passphrase("wrong horse", 1, 8192))
+    corrupt(tmp_path / "p", "another passphrase or key", key=VaultKey(b"wrong horse", passphrase=True))
     corrupt(tmp_path / "p", "a passphrase")
 
 
@@ -237,10 +233,9 @@ def test_a_crash_between_write_and_rename_leaves_what_was_there(tmp_path, replac
 import os
 from pathlib import Path
 from parley_attestation.edge import atomic, vault
-from parley_attestation.encoding import Bytes32
 os.link = lambda *_: os._exit(9)
 Path.replace = lambda *_: os._exit(9)
-vault.seal_file(Path({str(path)!r}), b"new", vault.KeyFile(Bytes32(b"k" * 32)), replace={replace})
+vault.seal_file(Path({str(path)!r}), b"new", vault.VaultKey(b"k" * 32, passphrase=False), replace={replace})
 """
     assert subprocess.run([sys.executable, "-c", crash], check=False).returncode == 9
     left = names(tmp_path)
@@ -270,16 +265,24 @@ def test_a_folder_that_is_not_there_is_refused(tmp_path):
 
 
 def test_key_files_are_random_private_and_checked(tmp_path):
-    first, second = create_key_file(tmp_path / "a"), create_key_file(tmp_path / "b")
+    first, second = VaultKey.create_file(tmp_path / "a"), VaultKey.create_file(tmp_path / "b")
     assert first != second
-    assert read_key_file(tmp_path / "a") == first
-    refused(Reason.CONFIG, lambda: create_key_file(tmp_path / "a"), "exists already")
+    assert VaultKey.of_file(tmp_path / "a") == first
+    refused(Reason.CONFIG, lambda: VaultKey.create_file(tmp_path / "a"), "exists already")
     (tmp_path / "a").chmod(0o644)
-    refused(Reason.CONFIG, lambda: read_key_file(tmp_path / "a"), "others can read")
-    refused(Reason.CONFIG, lambda: read_key_file(tmp_path / "none"), "none")
-    for bad in (b"", b"zz" * 32, b"ab" * 31, b"\xff" * 64):
+    refused(Reason.CONFIG, lambda: VaultKey.of_file(tmp_path / "a"), "others can read")
+    refused(Reason.CONFIG, lambda: VaultKey.of_file(tmp_path / "none"), "none")
+    for raw in (second.secret, second.secret.hex().upper().encode() + b"\r\n"):
+        (tmp_path / "b").write_bytes(raw)
+        assert VaultKey.of_file(tmp_path / "b") == second
+    for bad in (b"", b"zz" * 32, b"ab" * 31, b"\xff" * 64, b"a" * 33):
         (tmp_path / "b").write_bytes(bad)
-        refused(Reason.CORRUPT, lambda: read_key_file(tmp_path / "b"), "hexadecimal")
+        refused(Reason.CONFIG, lambda: VaultKey.of_file(tmp_path / "b"), "hexadecimal")
+
+
+def test_an_empty_passphrase_or_a_short_key_is_refused():
+    refused(Reason.CONFIG, lambda: VaultKey(b"", passphrase=True))
+    refused(Reason.CONFIG, lambda: VaultKey(b"k" * 31, passphrase=False))
 
 
 def test_no_representation_shows_a_secret():
