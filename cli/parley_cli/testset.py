@@ -57,8 +57,7 @@ def register(
     from parley_verifier import testset as sets  # noqa: PLC0415
 
     if key_file is not None and not key_file.exists():
-        key_file.touch(0o600)
-        key_file.write_bytes(secrets.token_bytes(32))
+        VaultKey.create_file(key_file)
     setup = sets.Setup(
         root_key=party.load(folder).root,
         graders=tuple(_grader(text) for text in graders),

@@ -1,121 +1,176 @@
-"""Room: the verifier. Reads items from JSONL and CSV, strictly; errors name the line."""
+"""Room: test sets. Items as people write them, in JSON Lines or CSV, read strictly; registration calls it.
+
+Fields: `prompt` or `prompt_file`, `reference` or `reference_file`, and optionally `stratum` and `id`. A
+string stands for its UTF-8 bytes, any other JSON value for its canonical form; a `_file` is a path beneath
+the folder of the source and stands for the file's bytes. In CSV every value is a string and an empty cell
+is an absent field. Every refusal names the line.
+"""
 
 import csv
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, NamedTuple, NoReturn
 
 from parley_attestation import canonical
-from parley_attestation.errors import LocalError, ParleyError, Reason
+from parley_attestation.encoding import MAX_BLOB
+from parley_attestation.errors import LocalError, PeerError, Reason, printable
 
-MAX_LINE = 64 << 20  # bytes of one line; longer content belongs into files of its own
-_FIELDS = {"prompt", "prompt_file", "reference", "stratum", "id"}
+MAX_LINE = 64 << 20  # bytes of one line; longer content goes into files
+MAX_CONTENT = MAX_BLOB - 32  # bytes of one prompt or reference: a blob less its key
+MAX_NAME = 64  # characters of a stratum's name
+MAX_ID = 4096  # characters of an item's own name
+_FIELDS = frozenset({"prompt", "prompt_file", "reference", "reference_file", "stratum", "id"})
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
-    """One item as written: its content, its stratum, and the line it stands on."""
+class Item(NamedTuple):
+    """One item and the line it starts on; `stratum` and `own_id` are empty where none is given."""
 
+    line: int
     prompt: bytes
     reference: bytes
     stratum: str
-    line: int
+    own_id: str
 
 
 def read_items(source: Path) -> Iterator[Item]:
-    """The items of a .jsonl or .csv file, in order.
-
-    A text becomes its UTF-8 bytes, any other JSON value its canonical JSON. `prompt_file` names a file
-    beside the source whose raw bytes are the prompt.
+    """Read the items of a .jsonl or .csv file one by one.
 
     Raises:
         LocalError: CONFIG, naming file and line.
     """
-    if source.suffix not in {".jsonl", ".csv"}:
-        raise LocalError(Reason.CONFIG, f"{source}: expected a .jsonl or .csv file")
+    read = {".jsonl": _json_lines, ".csv": _csv_rows}.get(source.suffix.lower())
+    if read is None:
+        raise LocalError(Reason.CONFIG, f"{source}: expected a file named .jsonl or .csv")
     try:
-        rows = _jsonl(source) if source.suffix == ".jsonl" else _csv(source)
-        for line, row in rows:
-            yield _item(source, line, row)
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise LocalError(Reason.CONFIG, f"{source}: {error}") from error
+        file = source.open("rb")
+    except OSError as error:
+        raise LocalError(Reason.CONFIG, f"{source}: {error.strerror}") from error
+    with file:
+        reader = _Reader(source)
+        for line, fields in read(source, file):
+            yield reader.item(line, fields)
 
 
-def _jsonl(source: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    with source.open("rb") as lines:
-        for number, line in enumerate(lines, 1):
-            if not line.strip():
-                raise _bad(source, number, "expected a JSON object, found an empty line")
-            if len(line) > MAX_LINE:
-                raise _bad(source, number, f"expected at most {MAX_LINE} bytes in a line")
-            try:
-                row = json.loads(line, object_pairs_hook=_no_duplicates)
-            except (ValueError, RecursionError) as error:
-                raise _bad(source, number, "expected one JSON object in UTF-8") from error
-            if not isinstance(row, dict):
-                raise _bad(source, number, "expected a JSON object")
-            yield number, row
+class _Reader:
+    def __init__(self, source: Path) -> None:
+        self._source = source
+        self._folder = source.parent.resolve()
+
+    def item(self, line: int, fields: dict[str, Any]) -> Item:
+        if not fields.keys() <= _FIELDS:
+            unknown = printable(min(fields.keys() - _FIELDS), 40)
+            _refuse(self._source, line, f"unknown field {unknown!r}; known are {', '.join(sorted(_FIELDS))}")
+        return Item(
+            line,
+            self._content(line, fields, "prompt"),
+            self._content(line, fields, "reference"),
+            self._text(line, fields, "stratum", MAX_NAME),
+            self._text(line, fields, "id", MAX_ID),
+        )
+
+    def _content(self, line: int, fields: dict[str, Any], name: str) -> bytes:
+        inline, file = fields.get(name), fields.get(name + "_file")
+        if (inline is None) == (file is None):
+            _refuse(self._source, line, f"expected either {name} or {name}_file")
+        try:
+            if file is not None:
+                content = self._file(line, name, file)
+            else:
+                content = inline.encode() if isinstance(inline, str) else canonical.dump(inline)
+        except UnicodeEncodeError:
+            _refuse(self._source, line, f"{name}: expected text without lone surrogates")
+        except PeerError as error:
+            _refuse(self._source, line, f"{name}: {error.message}")
+        if not 1 <= len(content) <= MAX_CONTENT:
+            _refuse(self._source, line, f"{name}: expected 1..{MAX_CONTENT} bytes, got {len(content)}")
+        return content
+
+    def _file(self, line: int, name: str, value: Any) -> bytes:
+        if not isinstance(value, str) or not value or "\0" in value:
+            _refuse(self._source, line, f"{name}_file: expected a path")
+        path = (self._folder / value).resolve()
+        if not path.is_relative_to(self._folder):
+            _refuse(self._source, line, f"{name}_file: expected a path beneath the folder of the test set")
+        try:
+            with path.open("rb") as file:
+                return file.read(MAX_CONTENT + 1)
+        except OSError as error:
+            _refuse(self._source, line, f"{name}_file: {error.strerror}")
+
+    def _text(self, line: int, fields: dict[str, Any], name: str, limit: int) -> str:
+        if name not in fields:
+            return ""
+        value = fields[name]
+        if not isinstance(value, str) or not 1 <= len(value) <= limit or not value.isprintable():
+            _refuse(self._source, line, f"{name}: expected a printable string of 1..{limit} characters")
+        return value
 
 
-def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    row = dict(pairs)
-    if len(row) != len(pairs):
-        raise ValueError
-    return row
+def _refuse(source: Path, line: int, message: str) -> NoReturn:
+    raise LocalError(Reason.CONFIG, f"{source}, line {line}: {message}") from None
 
 
-def _csv(source: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    with source.open(newline="", encoding="utf-8") as lines:
-        reader = csv.reader(lines, strict=True)
-        header = next(reader, [])
-        if (
-            len(set(header)) != len(header)
-            or not {"prompt", "reference"} <= set(header)
-            or set(header) - _FIELDS
-        ):
-            raise _bad(source, 1, f"expected a header of {', '.join(sorted(_FIELDS))}")
-        for row in reader:
-            if len(row) != len(header):
-                raise _bad(source, reader.line_num, f"expected {len(header)} fields, got {len(row)}")
-            yield (
-                reader.line_num,
-                {k: v for k, v in zip(header, row, strict=True) if v or k in {"prompt", "reference"}},
-            )
+def _lines(source: Path, file: BinaryIO) -> Iterator[str]:
+    number = 0
+    while raw := file.readline(MAX_LINE + 1):
+        number += 1
+        if len(raw) > MAX_LINE:
+            _refuse(source, number, f"expected at most {MAX_LINE} bytes in a line")
+        try:
+            yield raw.decode()
+        except UnicodeDecodeError:
+            _refuse(source, number, "expected UTF-8")
 
 
-def _item(source: Path, line: int, row: dict[str, Any]) -> Item:
-    if unknown := set(row) - _FIELDS:
-        raise _bad(source, line, f"unknown field {min(unknown)!r}")
-    if ("prompt" in row) is ("prompt_file" in row) or "reference" not in row:
-        raise _bad(source, line, "expected reference, and either prompt or prompt_file")
-    stratum = row.get("stratum", "")
-    if not isinstance(stratum, str) or len(stratum) > 64:
-        raise _bad(source, line, "expected a stratum of at most 64 characters")
-    prompt = (
-        _file(source, line, row["prompt_file"])
-        if "prompt_file" in row
-        else _content(source, line, row["prompt"])
-    )
-    if not prompt:
-        raise _bad(source, line, "the prompt is empty")
-    return Item(prompt, _content(source, line, row["reference"]), stratum, line)
+def _json_lines(source: Path, file: BinaryIO) -> Iterator[tuple[int, dict[str, Any]]]:
+    for number, line in enumerate(_lines(source, file), 1):
+        try:
+            value = _DECODER.decode(line)
+        except _StrictError as error:
+            _refuse(source, number, str(error))
+        except (ValueError, RecursionError):
+            _refuse(source, number, "expected one JSON object")
+        if not isinstance(value, dict):
+            _refuse(source, number, "expected one JSON object")
+        yield number, value
 
 
-def _content(source: Path, line: int, value: Any) -> bytes:
+class _StrictError(Exception):
+    """What plain JSON allows and a test set does not."""
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    value = dict(pairs)
+    if len(value) != len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise _StrictError(f"the field {printable(twice, 40)!r} stands there twice")
+    return value
+
+
+def _no_float(text: str) -> NoReturn:
+    raise _StrictError(f"expected integers, or decimals as strings, got the number {text[:40]}")
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_float=_no_float, parse_constant=_no_float)
+
+
+def _csv_rows(source: Path, file: BinaryIO) -> Iterator[tuple[int, dict[str, Any]]]:
+    csv.field_size_limit(MAX_LINE)  # of the whole process; the default is below what prompts need
+    rows = csv.reader(_lines(source, file), strict=True)
+    header: list[str] | None = None
+    line = 1
     try:
-        return value.encode() if isinstance(value, str) else canonical.dump(value)
-    except (ParleyError, UnicodeError) as error:
-        raise _bad(source, line, f"content that has no canonical form: {error}") from error
-
-
-def _file(source: Path, line: int, name: Any) -> bytes:
-    path = (source.parent / name).resolve() if isinstance(name, str) else source
-    if not path.is_relative_to(source.parent.resolve()) or not path.is_file():
-        raise _bad(source, line, "expected prompt_file to name a file beside the test set")
-    return path.read_bytes()
-
-
-def _bad(source: Path, line: int, what: str) -> LocalError:
-    return LocalError(Reason.CONFIG, f"{source}: line {line}: {what}")
+        for row in rows:
+            if header is None:
+                header = [name.removeprefix("\ufeff") for name in row]  # spreadsheets write a byte-order mark
+                if len(set(header)) != len(header) or not set(header) <= _FIELDS:
+                    _refuse(source, 1, f"expected different column names from {', '.join(sorted(_FIELDS))}")
+            elif len(row) != len(header):
+                _refuse(source, line, f"expected {len(header)} cells, got {len(row)}")
+            else:
+                yield line, {name: cell for name, cell in zip(header, row, strict=True) if cell}
+            line = rows.line_num + 1
+    except csv.Error as error:
+        _refuse(source, line, f"not a CSV row: {error}")

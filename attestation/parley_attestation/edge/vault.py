@@ -1,180 +1,300 @@
-"""Room: the edge. A sealed file of blocks: XChaCha20-Poly1305 under a passphrase or a key file.
+r"""Room: the edge. Secrets at rest: files sealed under a passphrase or a key file; every role may call it.
 
-Every block is sealed on its own under the file's id, its number and its role, so blocks can be read in
-any order and none can be altered, moved, spliced in from another file or cut off. The last block is an
-index of the caller's. Files are mode 0600 and appear whole or not at all; nothing is overwritten.
+A sealed file is a header and blocks of 16 KiB, each sealed with XChaCha20-Poly1305 under a key of the
+file's own; the nonce is the block's number and a mark on the last block. So a block can be opened alone,
+and a file that is cut, extended, reordered or mixed with another is refused (the STREAM construction,
+Hoang, Reyhanitabar, Rogaway and Vizar 2015). The file key is derived from the whole header.
+
+    "parley-vault/1\n" kind(1) operations(u32) memory(u64) salt(16) nonce(32) check(32) block block ...
 """
 
+import hmac
 import os
+import secrets
 import struct
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import BinaryIO, Self
 
-import nacl.bindings
+import nacl.bindings as sodium
 import nacl.exceptions
-import nacl.pwhash.argon2id as argon2
+from nacl.pwhash import argon2id
 
+from parley_attestation.edge.atomic import atomic_write
+from parley_attestation.encoding import Bytes32, Label, mac
 from parley_attestation.errors import LocalError, Reason
 
-MAGIC = b"PARLEY VAULT 1\n\0"
-_HEAD = struct.Struct(">16sB16sQQ16s")  # magic, kind of key, salt, operations, memory, file id
-_BLOCK = struct.Struct(">Q")
-_TAIL = struct.Struct(">QQ")  # offset of the index block, number of blocks before it
-_TAG = 16
-_PASSPHRASE, _KEY_FILE = 1, 2
-MAX_MEMORY = 1 << 30  # bytes of Argon2id that a file may ask for
+MAGIC = b"parley-vault/1\n"
+BLOCK = 16 << 10  # bytes of plain text in every block but the last
+_TAG = 16  # bytes that sealing adds to a block
+_HEADER = struct.Struct(">15sBIQ16s32s")
+_CHECK = 32  # bytes that tell a wrong key from a damaged block
+BODY = _HEADER.size + _CHECK  # offset of the first block
+_KEY_FILE, _PASSPHRASE = 0, 1
+_MAX_OPERATIONS, _MAX_MEMORY = 8, 1 << 30  # Argon2id costs that a header may ask for
+_CACHED = 256  # opened blocks kept by a reader
 
 
 @dataclass(frozen=True, slots=True)
 class VaultKey:
-    """What opens a sealed file: a passphrase, or the 32 bytes of a key file."""
+    """What opens sealed files: a passphrase, or the 32 bytes of a key file.
+
+    Attributes:
+        secret: The passphrase in UTF-8, or the 32 bytes.
+        passphrase: Which of the two.
+        operations: Argon2id passes for new files under a passphrase (RFC 9106); a file's own open it.
+        memory: Argon2id memory for new files under a passphrase, bytes.
+    """
 
     secret: bytes
     passphrase: bool
+    operations: int = argon2id.OPSLIMIT_MODERATE
+    memory: int = argon2id.MEMLIMIT_MODERATE
+
+    def __post_init__(self) -> None:
+        if not self.secret or not (self.passphrase or len(self.secret) == 32):
+            raise LocalError(Reason.CONFIG, "expected a passphrase that is not empty, or a key of 32 bytes")
 
     def __repr__(self) -> str:
         return "VaultKey(…)"
 
     @classmethod
     def of_file(cls, path: Path) -> Self:
-        """Read a key file: 32 bytes, or 64 hexadecimal digits. Raises `LocalError` (CONFIG)."""
+        """Read a key file: 32 bytes, or 64 hexadecimal digits, readable by its owner alone.
+
+        Raises:
+            LocalError: CONFIG.
+        """
         try:
             if path.stat().st_mode & 0o077:
                 raise LocalError(Reason.CONFIG, f"{path}: others can read this key", hint=f"chmod 600 {path}")
-            raw = path.read_bytes()
+            with path.open("rb") as file:
+                raw = file.read(100)
         except OSError as error:
             raise LocalError(Reason.CONFIG, f"{path}: {error.strerror}") from error
-        if len(raw.strip()) == 64:
-            try:
-                raw = bytes.fromhex(raw.decode().strip())
-            except ValueError:
-                raw = b""
+        digits = raw.strip()
+        if len(digits) == 64 and all(one in b"0123456789abcdefABCDEF" for one in digits):
+            raw = bytes.fromhex(digits.decode())
         if len(raw) != 32:
             raise LocalError(Reason.CONFIG, f"{path}: expected 32 bytes or 64 hexadecimal digits")
         return cls(raw, passphrase=False)
 
-    def derive(self, kind: int, salt: bytes, operations: int, memory: int) -> bytes:
-        """The file's key. Raises `LocalError` (CONFIG) where the file wants the other kind of key."""
-        if (kind == _PASSPHRASE) is not self.passphrase:
-            wanted = "a passphrase" if kind == _PASSPHRASE else "a key file"
-            raise LocalError(Reason.CONFIG, f"this file opens with {wanted}")
-        if kind == _KEY_FILE:
-            return nacl.bindings.crypto_generichash_blake2b_salt_personal(
-                b"", key=self.secret, salt=salt, person=b"parley-vault-1\0\0"
+    @classmethod
+    def create_file(cls, path: Path) -> Self:
+        """Write a new random key file of mode 0600. Raises `LocalError` (CONFIG) where there is one."""
+        key = cls(secrets.token_bytes(32), passphrase=False)
+        with atomic_write(path) as file:
+            file.write(key.secret.hex().encode() + b"\n")
+        return key
+
+
+def seal_file(path: Path, content: bytes, key: VaultKey, *, replace: bool = False) -> None:
+    """Seal `content` into a file. Raises `LocalError` (CONFIG) where it exists, unless told to `replace`."""
+    with sealed_writer(path, key, replace=replace) as writer:
+        writer.write(content)
+
+
+def open_file(path: Path, key: VaultKey, limit: int = 1 << 20) -> bytes:
+    """Read a small sealed file of at most `limit` bytes. Raises `LocalError` (CONFIG, CORRUPT)."""
+    with SealedReader(path, key) as reader:
+        if reader.size > limit:
+            raise LocalError(Reason.CORRUPT, f"{path}: expected at most {limit} bytes, got {reader.size}")
+        return reader.read(0, reader.size)
+
+
+class _Blocks:
+    """Seals and opens the blocks of one file under its own key."""
+
+    def __init__(self, path: Path, file: BinaryIO, key: Bytes32) -> None:
+        self.path = path
+        self._file = file
+        self._key = key
+
+    def write(self, number: int, plain: bytes, *, last: bool) -> None:
+        self._file.write(
+            sodium.crypto_aead_xchacha20poly1305_ietf_encrypt(
+                plain, None, _nonce(number, last=last), self._key
             )
-        return argon2.kdf(32, self.secret, salt, opslimit=operations, memlimit=memory)
-
-
-class VaultWriter:
-    """Writes a sealed file block by block; it appears under its name when `finish` has run."""
-
-    def __init__(self, path: Path, key: VaultKey, entropy: bytes) -> None:
-        """Begin a file at `path`, which must not exist; `entropy` is 32 random bytes."""
-        if path.exists():
-            raise LocalError(Reason.CONFIG, f"{path}: exists already", hint="choose another file")
-        kind = _PASSPHRASE if key.passphrase else _KEY_FILE
-        operations, memory = (
-            (argon2.OPSLIMIT_MODERATE, argon2.MEMLIMIT_MODERATE) if key.passphrase else (0, 0)
         )
-        salt = entropy[:16]
-        self._id = entropy[16:32]
-        self._key = key.derive(kind, salt, operations, memory)
-        self._path = path
-        self._part = path.with_name(path.name + ".part")
-        self._part.unlink(missing_ok=True)
-        self._out = os.fdopen(os.open(self._part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
-        self._head = _HEAD.pack(MAGIC, kind, salt, operations, memory, self._id)
-        self._out.write(self._head)
-        self._offset = len(self._head)
-        self.offsets: list[int] = []
+
+    def flush(self) -> None:
+        self._file.flush()
+
+    def read(self, number: int, *, last: bool) -> bytes:
+        at = BODY + number * (BLOCK + _TAG)
+        sealed = os.pread(self._file.fileno(), BLOCK + _TAG, at)
+        try:
+            return sodium.crypto_aead_xchacha20poly1305_ietf_decrypt(
+                sealed, None, _nonce(number, last=last), self._key
+            )
+        except (nacl.exceptions.CryptoError, ValueError, TypeError):
+            raise LocalError(
+                Reason.CORRUPT, f"{self.path}: the block at offset {at} is not what was sealed"
+            ) from None
+
+
+def _nonce(number: int, *, last: bool) -> bytes:
+    return struct.pack(">Q?15x", number, last)
+
+
+def _assemble(block: Callable[[int], bytes], offset: int, size: int) -> bytes:
+    number, skip = divmod(offset, BLOCK)
+    first = block(number)[skip : skip + size]
+    if len(first) == size:
+        return first
+    parts, found = [first], len(first)
+    while found < size:
+        number += 1
+        parts.append(block(number)[: size - found])
+        found += len(parts[-1])
+    return b"".join(parts)
+
+
+class SealedWriter:
+    """Writes a sealed file from front to back; what is written can be read back at once."""
+
+    def __init__(self, blocks: _Blocks) -> None:
+        self._blocks = blocks
+        self._full = 0
+        self._rest = bytearray()
+        self._last: tuple[int, bytes] = (-1, b"")
+
+    @property
+    def size(self) -> int:
+        """Bytes written so far."""
+        return self._full * BLOCK + len(self._rest)
+
+    def write(self, data: bytes | bytearray) -> None:
+        """Append `data`."""
+        self._rest += data
+        if len(self._rest) <= BLOCK:
+            return
+        at = 0
+        while len(self._rest) - at > BLOCK:  # the last block is never empty, unless the file is
+            self._blocks.write(self._full, bytes(self._rest[at : at + BLOCK]), last=False)
+            self._full, at = self._full + 1, at + BLOCK
+        del self._rest[:at]
+
+    def read(self, offset: int, size: int) -> bytes:
+        """Read back `size` bytes from `offset`, all of them written before."""
+        return _assemble(self._block, offset, size)
+
+    def _block(self, number: int) -> bytes:
+        if number == self._full:
+            return bytes(self._rest)
+        if self._last[0] != number:
+            self._blocks.flush()
+            self._last = (number, self._blocks.read(number, last=False))
+        return self._last[1]
+
+    def finish(self) -> None:
+        """Seal the last block."""
+        self._blocks.write(self._full, bytes(self._rest), last=True)
+
+
+@contextmanager
+def sealed_writer(path: Path, key: VaultKey, *, replace: bool = False) -> Iterator[SealedWriter]:
+    """Write a sealed file that appears at `path` whole, once the block ends without an error.
+
+    Raises:
+        LocalError: CONFIG, where the file exists and is not to be replaced, or cannot be written.
+    """
+    salt, nonce = secrets.token_bytes(16), secrets.token_bytes(32)
+    if key.passphrase:
+        header = _HEADER.pack(MAGIC, _PASSPHRASE, key.operations, key.memory, salt, nonce)
+    else:
+        header = _HEADER.pack(MAGIC, _KEY_FILE, 0, 0, salt, nonce)
+    with atomic_write(path, replace=replace) as file:
+        file_key = _file_key(path, key, header)
+        file.write(header + mac(file_key, Label.SEAL, b"check"))
+        file.flush()
+        writer = SealedWriter(_Blocks(path, file, file_key))
+        yield writer
+        writer.finish()
+
+
+class SealedReader:
+    """A sealed file, opened for reading anywhere in it. Its last block is checked at once: nothing is cut."""
+
+    def __init__(self, path: Path, key: VaultKey) -> None:
+        """Open the file. Raises `LocalError`: CONFIG where it cannot be read, CORRUPT where it is not whole."""
+        self.path = path
+        try:
+            self._file = path.open("rb", buffering=0)
+        except OSError as error:
+            raise LocalError(Reason.CONFIG, f"{path}: {error.strerror}") from error
+        try:
+            self._open(key)
+        except BaseException:
+            self._file.close()
+            raise
+
+    def _open(self, key: VaultKey) -> None:
+        head = os.pread(self._file.fileno(), BODY, 0)
+        sealed = os.fstat(self._file.fileno()).st_size - BODY
+        if len(head) < BODY or sealed < _TAG or not head.startswith(MAGIC):
+            raise LocalError(Reason.CORRUPT, f"{self.path}: not a sealed file")
+        file_key = _file_key(self.path, key, head[: _HEADER.size])
+        if not hmac.compare_digest(mac(file_key, Label.SEAL, b"check"), head[_HEADER.size :]):
+            raise LocalError(
+                Reason.CORRUPT,
+                f"{self.path}: another passphrase or key sealed it, or its first {BODY} bytes are damaged",
+            )
+        self._blocks = _Blocks(self.path, self._file, file_key)
+        self._last = (sealed - 1) // (BLOCK + _TAG)
+        self._cache: OrderedDict[int, bytes] = OrderedDict()
+        self.size = self._last * BLOCK + len(self._block(self._last))
+
+    def read(self, offset: int, size: int) -> bytes:
+        """Read `size` bytes from `offset`.
+
+        Raises:
+            LocalError: CORRUPT, naming the offset of a damaged block, or where the file is shorter.
+        """
+        if offset < 0 or size < 0 or offset + size > self.size:
+            raise LocalError(Reason.CORRUPT, f"{self.path}: expected {size} bytes at {offset} of {self.size}")
+        return _assemble(self._block, offset, size) if size else b""
+
+    def _block(self, number: int) -> bytes:
+        found = self._cache.get(number)
+        if found is None:
+            found = self._cache[number] = self._blocks.read(number, last=number == self._last)
+            if len(self._cache) > _CACHED:
+                self._cache.popitem(last=False)
+        else:
+            self._cache.move_to_end(number)
+        return found
+
+    def close(self) -> None:
+        """Close the file and forget what was opened."""
+        self._file.close()
+        self._cache.clear()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._out.close()
-        self._part.unlink(missing_ok=True)
-
-    def block(self, data: bytes) -> int:
-        """Seal one block; give its number."""
-        self.offsets.append(self._offset)
-        self._write(data, len(self.offsets) - 1, b"block")
-        return len(self.offsets) - 1
-
-    def _write(self, data: bytes, number: int, role: bytes) -> None:
-        sealed = nacl.bindings.crypto_aead_xchacha20poly1305_ietf_encrypt(
-            data, self._head + role, self._id + _BLOCK.pack(number), self._key
-        )
-        self._out.write(_BLOCK.pack(len(sealed)) + sealed)
-        self._offset += _BLOCK.size + len(sealed)
-
-    def finish(self, index: bytes) -> None:
-        """Seal the index, bring everything to disk, and let the file appear."""
-        at = self._offset
-        self._write(index, len(self.offsets), b"index")
-        self._out.write(_TAIL.pack(at, len(self.offsets)))
-        self._out.flush()
-        os.fsync(self._out.fileno())
-        os.link(self._part, self._path)
-        self._part.unlink()
-        folder = os.open(self._path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        self.close()
 
 
-class VaultReader:
-    """Reads blocks of a sealed file in any order."""
-
-    def __init__(self, path: Path, key: VaultKey) -> None:
-        """Open the file and its index. Raises `LocalError` (CONFIG, CORRUPT)."""
-        self._path = path
-        try:
-            self._file = path.open("rb")
-        except OSError as error:
-            raise LocalError(Reason.CONFIG, f"{path}: {error.strerror}") from error
-        self._size = path.stat().st_size
-        self._head = self._file.read(_HEAD.size)
-        if len(self._head) != _HEAD.size or not self._head.startswith(MAGIC):
-            raise LocalError(Reason.CORRUPT, f"{path}: byte 0: not a sealed file of this version")
-        _, kind, salt, operations, memory, self._id = _HEAD.unpack(self._head)
-        if kind not in {_PASSPHRASE, _KEY_FILE} or memory > MAX_MEMORY or operations > 16:
-            raise LocalError(Reason.CORRUPT, f"{path}: byte 16: unknown kind of key")
-        self._key = key.derive(kind, salt, operations, memory)
-        if self._size < _HEAD.size + _TAIL.size:
-            raise LocalError(Reason.CORRUPT, f"{path}: byte {self._size}: the file is cut short")
-        self._file.seek(self._size - _TAIL.size)
-        at, self.blocks = _TAIL.unpack(self._file.read(_TAIL.size))
-        self.index = self._read(at, self.blocks, b"index", self._size - _TAIL.size)
-
-    def close(self) -> None:
-        """Close the file."""
-        self._file.close()
-
-    def block(self, number: int, offset: int) -> bytes:
-        """Block `number`, which starts at `offset`. Raises `LocalError` (CORRUPT), naming the place."""
-        return self._read(offset, number, b"block", None)
-
-    def _read(self, offset: int, number: int, role: bytes, end: int | None) -> bytes:
-        sealed = b""
-        if _HEAD.size <= offset <= self._size - _BLOCK.size and number < 1 << 63:
-            self._file.seek(offset)
-            size = int(_BLOCK.unpack(self._file.read(_BLOCK.size))[0])
-            left = self._size - offset - _BLOCK.size
-            if _TAG <= size <= left and (end is None or offset + _BLOCK.size + size == end):
-                sealed = self._file.read(size)
-        try:
-            return nacl.bindings.crypto_aead_xchacha20poly1305_ietf_decrypt(
-                sealed, self._head + role, self._id + _BLOCK.pack(number), self._key
-            )
-        except (nacl.exceptions.CryptoError, ValueError, struct.error) as error:
-            what = "the index" if role == b"index" else f"block {number}"
-            raise LocalError(
-                Reason.CORRUPT,
-                f"{self._path}: {what} at byte {offset}: wrong key, or changed since it was sealed",
-            ) from error
+def _file_key(path: Path, key: VaultKey, header: bytes) -> Bytes32:
+    """The key of one file, from the secret and every byte of the header before the check value."""
+    _, kind, operations, memory, salt, _ = _HEADER.unpack(header)
+    if kind != (_PASSPHRASE if key.passphrase else _KEY_FILE):
+        sealed = {_PASSPHRASE: "a passphrase", _KEY_FILE: "a key file"}.get(kind, "something unknown")
+        raise LocalError(Reason.CORRUPT, f"{path}: sealed under {sealed}")
+    if not key.passphrase:
+        return mac(key.secret, Label.SEAL, header)
+    if not 1 <= operations <= _MAX_OPERATIONS or not 8192 <= memory <= _MAX_MEMORY:
+        raise LocalError(Reason.CORRUPT, f"{path}: its header asks for an unbounded amount of work")
+    try:
+        stretched = argon2id.kdf(32, key.secret, salt, operations, memory)
+    except (nacl.exceptions.CryptoError, RuntimeError, MemoryError):
+        raise LocalError(Reason.CORRUPT, f"{path}: no memory for the {memory} bytes its key needs") from None
+    return mac(stretched, Label.SEAL, header)
