@@ -25,7 +25,7 @@ def dump(value: Any) -> bytes:
     Raises:
         PeerError: MALFORMED, where the value holds a float or an integer outside +-(2^53 - 1).
     """
-    _depth(value, MAX_DEPTH)
+    _check(value, MAX_DEPTH)
     try:
         return rfc8785.dumps(value)
     except (rfc8785.CanonicalizationError, UnicodeError) as error:
@@ -72,15 +72,17 @@ def _integer(text: str) -> int:
     return number
 
 
-def _depth(value: Any, left: int) -> None:
+def _check(value: Any, left: int) -> None:
     if left < 0:
         raise PeerError(Reason.MALFORMED, f"expected JSON nested at most {MAX_DEPTH} deep")
     if isinstance(value, dict):
         for inner in value.values():
-            _depth(inner, left - 1)
+            _check(inner, left - 1)
     elif isinstance(value, list | tuple):
         for inner in value:
-            _depth(inner, left - 1)
+            _check(inner, left - 1)
+    elif isinstance(value, float):
+        raise PeerError(Reason.MALFORMED, "expected integers only, got a floating-point number")
 
 
 class Fields:

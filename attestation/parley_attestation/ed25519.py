@@ -1,8 +1,8 @@
 """Room: the floor. Ed25519 under one exact acceptance rule.
 
-Acceptance (spec section "Suite 1"): canonical encodings, S < L, no small-order public key, and the
-encoding of [S]B - [k]A equals R byte for byte. libsodium computes that; other libraries accept more
-and must be wrapped.
+Acceptance (spec section "Suite 1"): canonical encodings, S < L, neither the public key nor R of small
+order, and the encoding of [S]B - [k]A equals R byte for byte. Points with a component of small order
+beside another one pass. libsodium computes that; other libraries accept more and must be wrapped.
 """
 
 import nacl.bindings
