@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from parley_attestation.ed25519 import SigningKey
 from parley_attestation.evidence import archive as archives
 from parley_attestation.evidence.simulated import SimulatedEnclave
-from parley_cli.evidence import evidence  # noqa: TID251 - its own test
+from parley_cli.evidence import evidence
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "attestation" / "evidence"))
 import evidence_cases as cases

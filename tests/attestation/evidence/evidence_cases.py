@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -10,9 +11,11 @@ from pathlib import Path
 from parley_attestation.canonical import Fields
 from parley_attestation.evidence import (
     Binder64,
+    EvidenceError,
     EvidenceItem,
     GpuNonce,
     Policy,
+    appraise,
     authenticate,
     policy,
     read_policy,
@@ -197,3 +200,17 @@ def lenient(item: EvidenceItem, at: int, **changes: object) -> dict:
 def laboratory(document: dict, root: str = "", *, binder_required: bool = False) -> dict:
     """The same rules as a laboratory policy."""
     return document | {"type": "laboratory", "simulated_root": root, "binder_required": binder_required}
+
+
+BOUND = Binder64(bytes(range(64)))
+NOW = 1_750_000_000  # the forge's time
+
+
+def failures(item, *, at=NOW, binder=BOUND, policy=None, **changes):
+    """The findings that stand against an item whose own measurements are the references."""
+    if policy is None:
+        document = rules(**changes)
+        with suppress(EvidenceError):
+            document["references"] = [own_reference(item, at)]
+        policy = make_policy(document)
+    return {c.finding for c in appraise(item, policy, binder, at).failures}
