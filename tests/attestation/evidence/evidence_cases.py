@@ -9,9 +9,9 @@ from functools import cache
 from pathlib import Path
 
 from parley_attestation.canonical import Fields
+from parley_attestation.errors import PeerError
 from parley_attestation.evidence import (
     Binder64,
-    EvidenceError,
     EvidenceItem,
     GpuNonce,
     Policy,
@@ -210,7 +210,7 @@ def failures(item, *, at=NOW, binder=BOUND, policy=None, **changes):
     """The findings that stand against an item whose own measurements are the references."""
     if policy is None:
         document = rules(**changes)
-        with suppress(EvidenceError):
+        with suppress(PeerError):
             document["references"] = [own_reference(item, at)]
         policy = make_policy(document)
     return {c.finding for c in appraise(item, policy, binder, at).failures}

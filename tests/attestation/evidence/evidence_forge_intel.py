@@ -142,7 +142,7 @@ class Intel:
 
 def dates(changes) -> dict:
     since, until = changes.get("issued", NOW - DAY), changes.get("next", NOW + 29 * DAY)
-    return {"issueDate": stamp(since), "nextUpdate": stamp(until)}
+    return {"issueDate": changes.get("stamp", stamp(since)), "nextUpdate": stamp(until)}
 
 
 def header(version: int, body: bytes, *, tdx: bool, td15: bool) -> bytes:

@@ -180,6 +180,37 @@ def test_der_that_is_not_minimal_definite_and_exact_is_refused(raw):
         der.parse(bytes.fromhex(raw))
 
 
+@pytest.mark.parametrize("inner", ["0205ff", "1f0100", "02", "028100", "02850000000001ff"])
+def test_elements_inside_others_are_as_strict_and_stay_inside(inner):
+    raw = bytes.fromhex(inner)
+    node = der.parse(bytes((0x30, len(raw))) + raw)
+    with pytest.raises(EvidenceError):
+        der.children(node)
+
+
+@pytest.mark.parametrize(
+    ("read", "tag", "good", "bad"),
+    [
+        (der.boolean, der.BOOLEAN, {"00": False, "ff": True}, ["01", "", "0000"]),
+        (der.bits, der.BIT_STRING, {"00": b"", "00aa": b"\xaa"}, ["", "01aa"]),
+        (
+            der.named_bits,
+            der.BIT_STRING,
+            {"0106": 96, "0780": 1, "078000": 1},
+            ["", "00", "0806", "00000000"],
+        ),
+    ],
+)
+def test_booleans_and_bit_strings_are_read_in_one_form_only(read, tag, good, bad):
+    for text, value in good.items():
+        raw = bytes.fromhex(text)
+        assert read(der.parse(bytes((tag, len(raw))) + raw, tag)) == value
+    for text in bad:
+        raw = bytes.fromhex(text)
+        with pytest.raises(EvidenceError):
+            read(der.parse(bytes((tag, len(raw))) + raw, tag))
+
+
 @pytest.mark.parametrize("body", ["", "80", "0000", "0001", "00" + "80" * 64])
 def test_integers_that_are_negative_or_padded_are_refused(body):
     raw = bytes.fromhex(body)
