@@ -323,7 +323,7 @@ class Nvidia:
         certificates = tuple(one.der for one in self.path)
         return EvidenceItem("nvidia", raw, Endorsements(certificates, ocsp=changes.get("ocsp", ())))
 
-    def ocsp(self, *, status="GOOD", until=NOW + DAY, delegate=False) -> tuple[bytes, ...]:
+    def ocsp(self, *, status="GOOD", since=NOW - DAY, until=NOW + DAY, delegate=False, **responder):
         """Responses for every authority of the last item's chain."""
         found = []
         for child, issuer in zip(self.path[1:-1], self.path[2:], strict=True):
@@ -332,27 +332,32 @@ class Nvidia:
                 issuer=issuer.cert,
                 algorithm=hashes.SHA256(),
                 cert_status=ocsp.OCSPCertStatus[status],
-                this_update=when(NOW - DAY),
-                next_update=when(until),
+                this_update=when(since),
+                next_update=None if until is None else when(until),
                 revocation_time=when(NOW - DAY) if status == "REVOKED" else None,
                 revocation_reason=x509.ReasonFlags.certificate_hold if status == "REVOKED" else None,
             )
             key, signer = issuer.key, issuer.cert
             if delegate:
-                usage = x509.ExtendedKeyUsage([x509.oid.ExtendedKeyUsageOID.OCSP_SIGNING])
                 key = p384()
-                signer = (
-                    x509.CertificateBuilder()
-                    .subject_name(name("responder"))
-                    .issuer_name(name(issuer.common))
-                    .public_key(key.public_key())
-                    .serial_number(7)
-                    .not_valid_before(when(NOW - DAY))
-                    .not_valid_after(when(NOW + DAY))
-                    .add_extension(usage, critical=False)
-                    .sign(issuer.key, hashes.SHA384())
-                )
+                signer = responder_of(responder.get("responder_issuer", issuer), key, **responder)
                 builder = builder.certificates([signer])
             builder = builder.responder_id(ocsp.OCSPResponderEncoding.HASH, signer)
             found.append(builder.sign(key, hashes.SHA384()).public_bytes(DER))
         return tuple(found)
+
+
+def responder_of(issuer, key, *, usage=x509.oid.ExtendedKeyUsageOID.OCSP_SIGNING, **changes):
+    """The certificate of a delegated responder."""
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(name("responder"))
+        .issuer_name(name(issuer.common))
+        .public_key(key.public_key())
+        .serial_number(7)
+        .not_valid_before(when(NOW - DAY))
+        .not_valid_after(when(changes.get("responder_until", NOW + DAY)))
+    )
+    if usage is not None:
+        builder = builder.add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
+    return builder.sign(issuer.key, hashes.SHA384())

@@ -4,8 +4,9 @@ from dataclasses import replace
 
 import cbor2
 import pytest
+from cryptography.x509 import ocsp
 from evidence_cases import failures
-from evidence_forge import NOW
+from evidence_forge import DER, NOW
 from parley_attestation.evidence import Endorsements, EvidenceItem, Finding, GpuNonce, authenticate
 from parley_attestation.evidence.nvidia import DEFAULT_NONCE
 
@@ -127,7 +128,46 @@ def test_an_ocsp_answer_signed_by_a_stranger_is_refused(gpus):
     raw = bytearray(gpus.ocsp()[0])
     raw[-20] ^= 1
     forged = replace(item, endorsements=replace(item.endorsements, ocsp=(bytes(raw),)))
-    assert failures(forged, binder=GPU) <= {F.COLLATERAL_SIGNATURE_INVALID, F.BAD_ENDORSEMENT}
+    assert failures(forged, binder=GPU) == {F.COLLATERAL_SIGNATURE_INVALID}
+
+
+def test_a_responder_needs_the_issuers_word_for_signing_answers(gpus):
+    """Without the extended key usage its certificate counts for nothing; expired, it counts for nothing."""
+    item = gpus.item()
+    plain = with_ocsp(gpus, item, delegate=True, usage=None)
+    assert failures(plain, binder=GPU) == {F.COLLATERAL_SIGNATURE_INVALID}
+    late = with_ocsp(gpus, item, delegate=True, responder_until=NOW - 1)
+    assert failures(late, binder=GPU) == {F.COLLATERAL_SIGNATURE_INVALID}
+    other = with_ocsp(gpus, item, delegate=True, responder_issuer=gpus.path[0])
+    assert failures(other, binder=GPU) == {F.CHAIN_BROKEN}
+
+
+def test_an_answer_from_the_future_or_without_an_end_is_not_good(gpus):
+    item = gpus.item()
+    assert failures(with_ocsp(gpus, item, since=NOW + 1), binder=GPU) == {F.COLLATERAL_NOT_YET_VALID}
+    assert failures(with_ocsp(gpus, item, until=None), binder=GPU) == {F.COLLATERAL_EXPIRED}
+    assert failures(with_ocsp(gpus, item, since=NOW, until=NOW), binder=GPU) == set()
+
+
+def test_answers_about_other_certificates_are_ignored(gpus):
+    item = gpus.item()
+    other = gpus.item()
+    answers = gpus.ocsp()
+    mixed = replace(item, endorsements=replace(item.endorsements, ocsp=answers))
+    assert failures(mixed, binder=GPU) == {F.REVOCATION_UNKNOWN}
+    right = replace(other, endorsements=replace(other.endorsements, ocsp=answers))
+    assert failures(right, binder=GPU) == set()
+
+
+@pytest.mark.parametrize("change", [lambda r: b"x" + r, lambda r: r[:-1], lambda r: r * 20, lambda r: r + r])
+def test_an_ocsp_response_that_cannot_be_read_is_refused(gpus, change):
+    item = gpus.item()
+    raw = change(gpus.ocsp()[0])
+    broken = replace(item, endorsements=replace(item.endorsements, ocsp=(raw,)))
+    assert failures(broken, binder=GPU) <= {F.BAD_ENDORSEMENT, F.BAD_CERTIFICATE}
+    refusing = ocsp.OCSPResponseBuilder.build_unsuccessful(ocsp.OCSPResponseStatus.TRY_LATER)
+    later = replace(item, endorsements=replace(item.endorsements, ocsp=(refusing.public_bytes(DER),)))
+    assert failures(later, binder=GPU) == {F.BAD_ENDORSEMENT}
 
 
 @pytest.mark.parametrize("field", [23, 24, 25])
