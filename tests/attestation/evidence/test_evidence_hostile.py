@@ -295,5 +295,12 @@ def test_memory_stays_within_a_small_multiple_of_hostile_input(name):
 def test_oversized_evidence_is_refused_before_it_is_read():
     item = EvidenceItem("tdx", bytes((256 << 10) + 1))
     assert [c.finding for c in appraise(item, ANY, None, 0).failures] == [Finding.SIZE]
-    many = EvidenceItem("snp", b"x", Endorsements(certificates=(b"",) * 17))
-    assert [c.finding for c in appraise(many, ANY, None, 0).failures] == [Finding.SIZE]
+    report = cases.read("snp/trustee/test-report.bin")
+    for many in (
+        Endorsements(certificates=(b"",) * 17),
+        Endorsements(crls=(b"",) * 17),
+        Endorsements(ocsp=(b"",) * 17),
+    ):
+        item = EvidenceItem("snp", report, many)
+        assert [c.finding for c in appraise(item, ANY, None, 0).failures] == [Finding.SIZE]
+    assert [c.finding for c in appraise(EvidenceItem("nvidia", b""), ANY, None, 0).failures] == [Finding.SIZE]

@@ -27,6 +27,7 @@ from parley_attestation.evidence import (
     tpm2,
     x509,
 )
+from parley_attestation.evidence.explain import ASKS
 from parley_attestation.evidence.findings import MEANINGS, Ledger
 from parley_attestation.evidence.roots import pinned
 
@@ -318,7 +319,7 @@ def test_bytes_in_another_spelling_are_refused(value):
 
 
 def test_every_finding_has_a_meaning_and_a_remedy():
-    assert set(MEANINGS) == set(Finding)
+    assert set(MEANINGS) == set(Finding) == set(ASKS)
     assert all(one.remedy and 0 <= one.value <= 99 for one in MEANINGS.values())
 
 
