@@ -343,6 +343,28 @@ def test_certificates_from_separate_files_are_put_in_order():
     ]
 
 
+def test_a_vendors_bundle_beside_the_leaf_is_searched_for_the_path():
+    bundle = b"".join(
+        resources.files(roots).joinpath(f"amd_milan_{role}.pem").read_bytes()
+        for role in ("ask", "ark", "asvk")
+    )
+    item = capture.assemble("snp", [bundle, cases.read("snp/trustee/test-report.bin"), VCEK])
+    assert [hashlib.sha256(c).hexdigest() for c in item.endorsements.certificates][1:] == [
+        roots.PINS["amd_milan_ask"],
+        roots.PINS["amd_milan_ark"],
+    ]
+
+
+def test_a_chain_in_one_file_keeps_its_order_right_or_wrong():
+    chain = cases.read("nvidia/nvtrust/hopperCertChain.txt")
+    blocks = [b + b"-----END CERTIFICATE-----\n" for b in chain.split(b"-----END CERTIFICATE-----\n")[:-1]]
+    swapped = b"".join([blocks[0], blocks[2], blocks[1], *blocks[3:]])
+    report = cases.read("nvidia/nvtrust/hopperAttestationReport.txt")
+    item = capture.assemble("nvidia", [report, swapped])
+    result = appraise(item, cases.make_policy(cases.rules()), None, cases.case("nv-hopper-nvtrust").at)
+    assert {c.finding for c in result.failures} == {Finding.CHAIN_BROKEN}
+
+
 def test_files_without_evidence_are_refused():
     with pytest.raises(PeerError):
         capture.assemble("snp", [VCEK])
