@@ -139,7 +139,7 @@ def rules(**changes: object) -> dict:
         "name": "strict",
         "not_after": LATER,
         "kinds": ["snp", "tdx", "sgx", "nitro", "nvidia", "tpm2", "az-snp-vtpm", "az-tdx-vtpm"],
-        "products": ["milan", "genoa", "turin", "tdx", "sgx", "nitro", "gh100", "gb100", "gb202", "tpm2"],
+        "products": ["milan", "genoa", "turin", "tdx", "sgx", "nitro", "gh100", "gb100", "gb20x", "tpm2"],
         "machines": {"rule": "any", "ids": []},
         "revocation_required": ["nvidia"],
         "max_evidence_age": 300,

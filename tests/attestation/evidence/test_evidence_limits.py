@@ -99,6 +99,16 @@ def test_a_gpu_report_has_a_size_and_names_everything_once():
     assert refusal(nvidia.parse, gpu_report(opaque=field[:-1])) is F.MALFORMED
 
 
+def test_a_gpu_certificate_must_be_a_leaf_under_a_named_model(gpus):
+    item = gpus.item()
+    short = replace(
+        item, endorsements=replace(item.endorsements, certificates=item.endorsements.certificates[1:])
+    )
+    assert failures(short, binder=GPU) == {F.WRONG_CERTIFICATE_ROLE}
+    unnamed = gpus.item("")
+    assert failures(unnamed, binder=GPU) == {F.WRONG_CERTIFICATE_ROLE}
+
+
 @pytest.mark.parametrize(
     "value", [{}, [], [b""] * 3, [b"", {}, b"", "text"], [b"", {}, 1, b""], ["", {}, b"", b""]], ids=str
 )

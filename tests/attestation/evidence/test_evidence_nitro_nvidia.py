@@ -99,7 +99,7 @@ def with_ocsp(gpus, item, **changes):
     return replace(item, endorsements=replace(item.endorsements, ocsp=gpus.ocsp(**changes)))
 
 
-@pytest.mark.parametrize("model", ["GH100", "GB100", "GB202"])
+@pytest.mark.parametrize("model", ["GH100", "GB100", "GB20X"])
 @pytest.mark.parametrize("delegate", [False, True])
 def test_a_gpu_with_good_ocsp_answers_is_affirming(gpus, model, delegate):
     assert failures(with_ocsp(gpus, gpus.item(model), delegate=delegate), binder=GPU) == set()
