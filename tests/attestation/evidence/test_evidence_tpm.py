@@ -91,6 +91,10 @@ def test_azure_tdx_evidence_is_a_td_quote_that_vouches_for_the_vtpm(intel):
         Finding.COLLATERAL_MISSING,
         Finding.NOT_IN_REFERENCES,
     }
+    evidence["td_quote"] = base64.urlsafe_b64encode(intel.quote(tdx=False)).decode()
+    item = capture.assemble("az-tdx-vtpm", [json.dumps(evidence).encode()])
+    result = appraise(item, cases.make_policy(cases.rules()), None, forge.NOW)
+    assert {c.finding for c in result.failures} == {Finding.UNKNOWN_KIND}
     evidence["td_quote"] = base64.urlsafe_b64encode(intel.quote()).decode()
     item = capture.assemble("az-tdx-vtpm", [json.dumps(evidence).encode()])
     result = appraise(item, cases.make_policy(cases.rules()), None, forge.NOW)
