@@ -249,6 +249,18 @@ def test_seconds_counted_beyond_the_windows_decide_no_upper_bound(backing):
     assert judge_claim(records(steps), Claim(AT_MOST, TOTAL), INVENTORY, backing).decision is I
 
 
+def test_devices_outside_the_inventory_or_none_at_all_decide_nothing(backing):
+    found = records(honest())
+    for devices in (BOTH | {"gpu-z"}, frozenset()):
+        claim = Claim(ClaimKind.EXCLUSIVE, 0, devices, RUN)
+        assert judge_claim(found, claim, INVENTORY, backing).decision is I
+    idle = records([(0, DECLARED), (2000, Window("gpu-a", "boot", 0, 2000, None))])
+    assert {one.problem for one in check_records(idle)} == {Problem.RUN_NOT_CLOSED}
+    only_idle = records([(2000, Window("gpu-a", "boot", 0, 2000, None))])
+    verdict = judge_claim(only_idle, Claim(ClaimKind.DEVICES, 0, BOTH), INVENTORY, backing)
+    assert (verdict.decision, verdict.reasons) == (I, ("no device is on record",))
+
+
 def test_evidence_for_another_key_backs_nothing(backing):
     other = replace(backing, exercise=replace(EXERCISE, answering_key=Bytes32(b"\7" * 32)))
     assert judge_claim(records(honest()), Claim(AT_LEAST, 1), INVENTORY, other).decision is I

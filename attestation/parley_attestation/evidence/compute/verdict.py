@@ -88,7 +88,12 @@ def judge_claim(
     if inventory is None:
         gaps = [*word, "no complete chip-time inventory in the terms"]
     else:
-        gaps = [*word, *_uncovered(records, inventory)]
+        absent = sorted(claim.devices - inventory.devices)
+        gaps = [
+            *word,
+            *_uncovered(records, inventory),
+            *(f"device {name} is claimed but not in the inventory" for name in absent),
+        ]
     judge = {
         ClaimKind.AT_MOST: _at_most,
         ClaimKind.AT_LEAST: _at_least,
@@ -191,7 +196,7 @@ def _exclusive(records: Records, claim: Claim, _flop: int, gaps: list[str], _wor
     ]
     if others:
         return Decision.VIOLATION, tuple(f"device {one.device} served another run" for one in others[:20])
-    if gaps:
+    if gaps or not claim.devices:
         return Decision.INCONCLUSIVE, ("records never show absence", *gaps)
     return Decision.COMPLIANT, ("every second of the devices is accounted for",)
 
@@ -200,7 +205,7 @@ def _devices(records: Records, claim: Claim, _flop: int, _gaps: list[str], word:
     others = sorted(used_devices(records) - claim.devices)
     if others:
         return Decision.VIOLATION, tuple(f"device {name} is not among those claimed" for name in others[:20])
-    if word:
-        return Decision.INCONCLUSIVE, tuple(word)
+    if word or not used_devices(records):
+        return Decision.INCONCLUSIVE, tuple(word) or ("no device is on record",)
     runs = len(records.bodies(Close))
     return Decision.COMPLIANT, (f"{runs} runs on record, all on the devices claimed",)
