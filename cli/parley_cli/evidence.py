@@ -42,7 +42,7 @@ def _command(function: Callable[..., Any]) -> Callable[..., Any]:
         try:
             function(**arguments)
         except ParleyError as error:
-            click.echo(f"error: {error}", err=True)
+            click.echo(f"error: {error.message} [{error.reason}]", err=True)
             if error.hint:
                 click.echo(f"hint: {error.hint}", err=True)
             raise SystemExit(1) from None
@@ -72,22 +72,11 @@ def appraise(files: tuple[Path, ...], **how: str | Path | None) -> None:
 @_command
 def explain(files: tuple[Path, ...], **how: str | Path | None) -> None:
     """Tell, finding by finding, what was checked in FILES and what it would take to pass."""
+    from parley_attestation.evidence.explain import explain as lines  # noqa: PLC0415 - imported when used
+
     found = _archive(files, **how)
-    result = found.replay()
-    for one in result.submods:
-        click.echo(f"{one.name}  {one.kind}  {one.status}  {one.product or '-'}  {one.instance[:32] or '-'}")
-        click.echo(f"  genuine: {'yes' if one.authentic else 'no'}")
-        for name, value in one.shown.items():
-            click.echo(f"  {name}: {value}")
-        _print_checks(one.checks)
-        vector = ", ".join(f"{claim} {value}" for claim, value in one.vector.items() if value)
-        click.echo(f"  trust vector: {vector or 'no claim'}")
-    click.echo("all evidence")
-    _print_checks(result.checks)
-    click.echo(f"status: {result.status}")
-    click.echo(f"assurance: {result.assurance}")
-    click.echo(f"roots: {', '.join(result.roots) or 'none'}")
-    click.echo(f"answering key covered: {'yes' if result.key_covered else 'no'}")
+    for line in lines(found.replay()):
+        click.echo(line)
     _finish(found)
 
 
@@ -161,15 +150,6 @@ def _seconds(text: str | Path | None) -> int:
     except ValueError:
         raise click.BadParameter("expected ISO 8601 or Unix seconds", param_hint="--at") from None
     return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
-
-
-def _print_checks(checks: Any) -> None:
-    for check in checks:
-        mark = "ok  " if check.ok else "FAIL"
-        click.echo(f"  {mark} {check.finding}: {check.detail}")
-        if not check.ok:
-            meaning = check.meaning
-            click.echo(f"       {meaning.reason_class}, {meaning.claim} {meaning.value}: {meaning.remedy}")
 
 
 def _finish(found: "Archive") -> None:

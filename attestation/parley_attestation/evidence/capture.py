@@ -36,7 +36,7 @@ _ALIASES = {
 @dataclass(slots=True)
 class _Found:
     raw: list[bytes] = field(default_factory=list)
-    certificates: list[bytes] = field(default_factory=list)
+    certificates: list[tuple[bytes, ...]] = field(default_factory=list)  # one entry a file
     crls: list[bytes] = field(default_factory=list)
     ocsp: list[bytes] = field(default_factory=list)
     collateral: dict[str, bytes] = field(default_factory=dict)
@@ -72,7 +72,7 @@ def assemble(kind: str, files: Sequence[bytes]) -> EvidenceItem:
         kind,
         found.raw[-1],
         Endorsements(
-            certificates=tuple(_leaf_first(found.certificates)),
+            certificates=tuple(_path(found.certificates)),
             crls=() if is_intel else tuple(found.crls),
             ocsp=tuple(found.ocsp),
             collateral=_collateral(found) if is_intel else None,
@@ -82,13 +82,13 @@ def assemble(kind: str, files: Sequence[bytes]) -> EvidenceItem:
 
 def _sort(kind: str, content: bytes, found: _Found) -> None:
     if b"-----BEGIN CERTIFICATE" in content and content[:1] not in {b"{", b"["} and content.isascii():
-        found.certificates += pem.chain(pem.anywhere(content))
+        found.certificates.append(pem.chain(pem.anywhere(content)))
     elif content.lstrip()[:1] in {b"{", b"["}:
         _sort_json(kind, content, found)
     elif content.startswith(b"HCLA"):
         found.azure["hcl_report"] = content.hex()
     elif _is_certificate(content):
-        found.certificates.append(content)
+        found.certificates.append((content,))
     elif _is_crl(content):
         found.crls.append(content)
     elif _is_ocsp(content):
@@ -115,7 +115,7 @@ def _sort_json(kind: str, content: bytes, found: _Found) -> None:
         found.raw.append(content)
     elif kind == Kind.NVIDIA and {"evidence", "certificate"} <= set(value):
         found.raw.append(octets(value["evidence"], "evidence"))
-        found.certificates += pem.chain(pem.anywhere(octets(value["certificate"], "certificate")))
+        found.certificates.append(pem.chain(pem.anywhere(octets(value["certificate"], "certificate"))))
     elif kind in {Kind.TDX, Kind.SGX} and "quote" in value:
         found.raw.append(octets(value["quote"], "quote"))
     elif "tcb_info" in value:
@@ -188,21 +188,18 @@ def _is_ocsp(content: bytes) -> bool:
         return False
 
 
-def _leaf_first(raw: list[bytes]) -> list[bytes]:
-    """Order certificates that came from separate files; a chain from one file keeps its own order."""
-    parsed: list[Certificate] = []
+def _path(files: list[tuple[bytes, ...]]) -> list[bytes]:
+    """Order certificates that came in several files by their issuers; one file keeps its own order."""
+    every = [raw for one in files for raw in one]
     try:
-        parsed = [parse_certificate(one) for one in raw]
+        parsed = {c.subject: c for c in map(parse_certificate, every)}
+        alone = [parse_certificate(one[0]) for one in files if len(one) == 1]
     except EvidenceError:
-        return raw
-    leaves = [c for c in parsed if not c.is_ca]
-    if len(leaves) != 1 or len({c.subject for c in parsed}) != len(parsed):
-        return raw
-    ordered = [leaves[0]]
-    by_subject = {c.subject: c for c in parsed}
-    while len(ordered) < len(parsed):
-        issuer = by_subject.get(ordered[-1].issuer)
-        if issuer is None or issuer in ordered:
-            return raw
+        return every
+    leaves = [c for c in alone if not c.is_ca]
+    if len(files) == 1 or len(leaves) != 1:
+        return every
+    ordered: list[Certificate] = [leaves[0]]
+    while (issuer := parsed.get(ordered[-1].issuer)) is not None and issuer not in ordered:
         ordered.append(issuer)
     return [c.raw for c in ordered]

@@ -78,20 +78,11 @@ def evaluate(
         EvidenceError: with the finding recorded in `ledger`.
     """
     is_td = isinstance(body, TdReport)
-    signers = [
-        _signed(found.tcb_info, found.tcb_info_signature, found.tcb_info_chain, "TCB info", at, ledger),
-        _signed(
-            found.qe_identity, found.qe_identity_signature, found.qe_identity_chain, "QE identity", at, ledger
-        ),
-    ]
-    _crls(found, path, signers, at, ledger)
+    _crls(found, path, _signers(found, at, ledger), at, ledger)
     info = strictjson.fields(found.tcb_info, MAX_JSON, "TCB info")
     identity = strictjson.fields(found.qe_identity, MAX_JSON, "QE identity")
     issued = min(_dates(info, "TCB info", at, ledger), _dates(identity, "QE identity", at, ledger))
-    evaluation = min(
-        info.integer("tcbEvaluationDataNumber"),
-        identity.integer("tcbEvaluationDataNumber"),
-    )
+    evaluation = min(one.integer("tcbEvaluationDataNumber") for one in (info, identity))
     _about(info, platform, "TDX" if is_td else "SGX", ledger)
     results = {"platform": _platform(info, body, platform)}
     if isinstance(body, TdReport):
@@ -103,6 +94,12 @@ def evaluate(
         evaluation,
         issued,
     )
+
+
+def _signers(found: Collateral, at: int, ledger: Ledger) -> list[Certificate]:
+    info = (found.tcb_info, found.tcb_info_signature, found.tcb_info_chain)
+    identity = (found.qe_identity, found.qe_identity_signature, found.qe_identity_chain)
+    return [_signed(*info, "TCB info", at, ledger), _signed(*identity, "QE identity", at, ledger)]
 
 
 def _signed(

@@ -79,12 +79,7 @@ def verify_quote(quote: Quote, endorsed: Endorsements, at: int, ledger: Ledger) 
         == collateral.attestation_key_hash(quote.attestation_key, quote.auth_data),
         "a quoting enclave's report that this PCK signed names the attestation key by its hash",
     )
-    try:
-        key = crypto.point_key(quote.attestation_key, Algorithm.ECDSA_P256_SHA256)
-    except EvidenceError as error:
-        ledger.note(Finding.SIGNATURE_INVALID, False, error.message)
-    else:
-        _note_signature(ledger, key, quote.signed, quote.signature, Finding.SIGNATURE_INVALID)
+    _note_quote_signature(ledger, quote)
     # (5) collateral, as far as it is there.
     state = None
     if endorsed.collateral is not None and collateral.is_complete(endorsed.collateral):
@@ -93,6 +88,15 @@ def verify_quote(quote: Quote, endorsed: Endorsements, at: int, ledger: Ledger) 
         )
     ledger.settle()
     return Facts(quote, platform, state)
+
+
+def _note_quote_signature(ledger: Ledger, quote: Quote) -> None:
+    try:
+        key = crypto.point_key(quote.attestation_key, Algorithm.ECDSA_P256_SHA256)
+    except EvidenceError as error:
+        ledger.note(Finding.SIGNATURE_INVALID, False, error.message)
+    else:
+        _note_signature(ledger, key, quote.signed, quote.signature, Finding.SIGNATURE_INVALID)
 
 
 def _note_signature(

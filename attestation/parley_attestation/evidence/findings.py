@@ -125,103 +125,171 @@ class Meaning:
     remedy: str
 
 
-def _table() -> dict[Finding, Meaning]:
-    c, t, f = ReasonClass, TrustClaim, Finding
-    identity, hardware, configuration, executables = (
-        t.INSTANCE_IDENTITY,
-        t.HARDWARE,
-        t.CONFIGURATION,
-        t.EXECUTABLES,
-    )
-    unreadable = "send the evidence exactly as the hardware produced it"
-    own_chain = "send the vendor's own certificate chain for this device, leaf first and complete"
-    rows: dict[Finding, tuple[ReasonClass, TrustClaim, int, str]] = {
-        f.SIZE: (c.FORMAT, hardware, 99, unreadable),
-        f.UNKNOWN_KIND: (c.FORMAT, hardware, 97, "use a kind of evidence that this appraiser knows"),
-        f.MALFORMED: (c.FORMAT, hardware, 99, unreadable),
-        f.TRAILING_BYTES: (c.FORMAT, hardware, 99, "remove every byte after the evidence; zeros may stay"),
-        f.UNSUPPORTED_VERSION: (c.FORMAT, hardware, 99, "use a report version that this appraiser knows"),
-        f.UNSUPPORTED_ALGORITHM: (c.FORMAT, hardware, 99, "use the vendor's signature algorithm"),
-        f.DUPLICATE_KEY: (c.FORMAT, hardware, 99, unreadable),
-        f.UNPROTECTED_HEADER: (c.FORMAT, hardware, 99, "remove every unprotected header"),
-        f.BAD_CERTIFICATE: (c.FORMAT, identity, 99, own_chain),
-        f.BAD_ENDORSEMENT: (c.FORMAT, identity, 99, "fetch the endorsement again from the vendor"),
-        f.ENDORSEMENT_MISSING: (c.CHAIN, identity, 99, own_chain),
-        f.ROOT_NOT_PINNED: (c.CHAIN, identity, 99, "use hardware whose chain ends in the pinned root"),
-        f.CHAIN_BROKEN: (c.CHAIN, identity, 99, own_chain),
-        f.WRONG_CERTIFICATE_ROLE: (c.CHAIN, identity, 99, own_chain),
-        f.CHIP_MISMATCH: (c.CHAIN, identity, 99, "send the certificate of the chip that made the report"),
-        f.CERTIFIED_TCB_MISMATCH: (c.CHAIN, identity, 99, "fetch the certificate for the reported TCB"),
-        f.PRODUCT_MISMATCH: (c.CHAIN, identity, 99, own_chain),
-        f.SIGNING_KEY_MISMATCH: (c.CHAIN, identity, 99, "send the certificate of the key that signed"),
-        f.ATTESTATION_KEY_NOT_VOUCHED: (c.CHAIN, identity, 99, "quote with a key the hardware vouches for"),
-        f.FIRMWARE_ID_MISMATCH: (c.CHAIN, identity, 99, own_chain),
-        f.WRONG_DEVICE: (c.POLICY, identity, 97, "send the report of a GPU, not of another device"),
-        f.QE_IDENTITY_MISMATCH: (c.CHAIN, identity, 99, "use Intel's quoting enclave and its own identity"),
-        f.COLLATERAL_MISMATCH: (c.CHAIN, hardware, 99, "fetch the collateral of this platform"),
-        f.CERTIFICATE_EXPIRED: (
-            c.TIME,
-            identity,
-            99,
-            "collect evidence under a certificate that is valid now",
-        ),
-        f.CERTIFICATE_NOT_YET_VALID: (c.TIME, identity, 99, "check the time of appraisal"),
-        f.COLLATERAL_EXPIRED: (
-            c.TIME,
-            hardware,
-            99,
-            "fetch fresh collateral, or appraise at the witnessed time",
-        ),
-        f.COLLATERAL_NOT_YET_VALID: (c.TIME, hardware, 99, "check the time of appraisal"),
-        f.COLLATERAL_TOO_OLD: (c.TIME, hardware, 36, "fetch fresh collateral"),
-        f.EVIDENCE_TIME: (c.TIME, identity, 99, "collect the evidence during the exercise"),
-        f.POLICY_EXPIRED: (c.TIME, configuration, 99, "agree on a new policy"),
-        f.CERTIFICATE_REVOKED: (c.REVOCATION, identity, 96, "use hardware whose key is not revoked"),
-        f.REVOCATION_UNKNOWN: (c.REVOCATION, identity, 0, "add the vendor's revocation status to the bundle"),
-        f.SIGNATURE_INVALID: (c.SIGNATURE, identity, 99, unreadable),
-        f.QE_SIGNATURE_INVALID: (c.SIGNATURE, identity, 99, unreadable),
-        f.COLLATERAL_SIGNATURE_INVALID: (
-            c.SIGNATURE,
-            hardware,
-            99,
-            "fetch the collateral again from the vendor",
-        ),
-        f.PCR_DIGEST_MISMATCH: (c.SIGNATURE, executables, 99, "send the PCR values that were quoted"),
-        f.BINDER_MISMATCH: (c.BINDING, identity, 99, "collect evidence over the binder of this session"),
-        f.BINDER_NOT_GIVEN: (c.BINDING, identity, 0, "give the binder of the session to the appraisal"),
-        f.DEFAULT_NONCE: (c.BINDING, identity, 99, "collect the report over the session's own GPU nonce"),
-        f.KIND_NOT_ALLOWED: (c.POLICY, hardware, 97, "use a kind of evidence that the policy allows"),
-        f.PRODUCT_NOT_ALLOWED: (c.POLICY, hardware, 97, "use a product that the policy allows"),
-        f.SIMULATED_EVIDENCE: (c.POLICY, hardware, 97, "use real hardware, or a laboratory policy"),
-        f.DEBUG_ENABLED: (c.POLICY, configuration, 96, "launch without debugging"),
-        f.MIGRATION_ENABLED: (c.POLICY, configuration, 96, "launch with migration forbidden"),
-        f.PRIVILEGE_LEVEL: (c.POLICY, configuration, 96, "attest from the privilege level the policy names"),
-        f.PLATFORM_BITS: (c.POLICY, configuration, 96, "set the platform up as the policy requires"),
-        f.GUEST_ATTRIBUTES: (c.POLICY, configuration, 96, "launch the guest with the attributes required"),
-        f.FLEET_KEY_NOT_ALLOWED: (
-            c.POLICY,
-            identity,
-            97,
-            "use a chip's own key (VCEK), not a fleet's (VLEK)",
-        ),
-        f.FIRMWARE_ID_ABSENT: (c.POLICY, identity, 0, "use GPU firmware that reports its FWID"),
-        f.MACHINE_NOT_REGISTERED: (c.POLICY, identity, 97, "register the inspected machine in the policy"),
-        f.ADVISORY: (c.POLICY, hardware, 96, "use hardware that no listed advisory names"),
-        f.COMPOSITE_INCOMPLETE: (c.POLICY, configuration, 99, "send evidence for every device required"),
-        f.ROOT_PLURALITY: (c.POLICY, hardware, 97, "add evidence under another vendor's root"),
-        f.DEVICE_REPEATED: (c.POLICY, identity, 99, "send one report per device"),
-        f.TCB_BELOW_FLOOR: (c.TCB, hardware, 32, "update the platform's firmware to the floor"),
-        f.TCB_STATUS: (c.TCB, hardware, 32, "update or reconfigure the platform as its vendor advises"),
-        f.TCB_REVOKED: (c.TCB, hardware, 96, "use a platform whose TCB is not revoked"),
-        f.TCB_UNRECOGNISED: (c.TCB, hardware, 97, "use a platform that the collateral recognises"),
-        f.TCB_EVALUATION_TOO_LOW: (c.TCB, hardware, 36, "fetch collateral of a later evaluation"),
-        f.COLLATERAL_MISSING: (c.TCB, hardware, 97, "add the vendor's collateral to the bundle"),
-        f.NOT_IN_REFERENCES: (c.REFERENCE, executables, 33, "run code whose measurement both sides signed"),
-    }
-    return {finding: Meaning(*row) for finding, row in rows.items()}
-
-
-MEANINGS = _table()
+_IDENTITY, _HARDWARE = TrustClaim.INSTANCE_IDENTITY, TrustClaim.HARDWARE
+_CONFIGURATION, _EXECUTABLES = TrustClaim.CONFIGURATION, TrustClaim.EXECUTABLES
+_UNREADABLE = "send the evidence exactly as the hardware produced it"
+_OWN_CHAIN = "send the vendor's own certificate chain for this device, leaf first and complete"
+MEANINGS: dict[Finding, Meaning] = {
+    Finding.SIZE: Meaning(ReasonClass.FORMAT, _HARDWARE, 99, _UNREADABLE),
+    Finding.UNKNOWN_KIND: Meaning(
+        ReasonClass.FORMAT, _HARDWARE, 97, "use a kind of evidence that this appraiser knows"
+    ),
+    Finding.MALFORMED: Meaning(ReasonClass.FORMAT, _HARDWARE, 99, _UNREADABLE),
+    Finding.TRAILING_BYTES: Meaning(
+        ReasonClass.FORMAT, _HARDWARE, 99, "remove every byte after the evidence; zeros may stay"
+    ),
+    Finding.UNSUPPORTED_VERSION: Meaning(
+        ReasonClass.FORMAT, _HARDWARE, 99, "use a report version that this appraiser knows"
+    ),
+    Finding.UNSUPPORTED_ALGORITHM: Meaning(
+        ReasonClass.FORMAT, _HARDWARE, 99, "use the vendor's signature algorithm"
+    ),
+    Finding.DUPLICATE_KEY: Meaning(ReasonClass.FORMAT, _HARDWARE, 99, _UNREADABLE),
+    Finding.UNPROTECTED_HEADER: Meaning(ReasonClass.FORMAT, _HARDWARE, 99, "remove every unprotected header"),
+    Finding.BAD_CERTIFICATE: Meaning(ReasonClass.FORMAT, _IDENTITY, 99, _OWN_CHAIN),
+    Finding.BAD_ENDORSEMENT: Meaning(
+        ReasonClass.FORMAT, _IDENTITY, 99, "fetch the endorsement again from the vendor"
+    ),
+    Finding.ENDORSEMENT_MISSING: Meaning(ReasonClass.CHAIN, _IDENTITY, 99, _OWN_CHAIN),
+    Finding.ROOT_NOT_PINNED: Meaning(
+        ReasonClass.CHAIN, _IDENTITY, 99, "use hardware whose chain ends in the pinned root"
+    ),
+    Finding.CHAIN_BROKEN: Meaning(ReasonClass.CHAIN, _IDENTITY, 99, _OWN_CHAIN),
+    Finding.WRONG_CERTIFICATE_ROLE: Meaning(ReasonClass.CHAIN, _IDENTITY, 99, _OWN_CHAIN),
+    Finding.CHIP_MISMATCH: Meaning(
+        ReasonClass.CHAIN, _IDENTITY, 99, "send the certificate of the chip that made the report"
+    ),
+    Finding.CERTIFIED_TCB_MISMATCH: Meaning(
+        ReasonClass.CHAIN, _IDENTITY, 99, "fetch the certificate for the reported TCB"
+    ),
+    Finding.PRODUCT_MISMATCH: Meaning(ReasonClass.CHAIN, _IDENTITY, 99, _OWN_CHAIN),
+    Finding.SIGNING_KEY_MISMATCH: Meaning(
+        ReasonClass.CHAIN, _IDENTITY, 99, "send the certificate of the key that signed"
+    ),
+    Finding.ATTESTATION_KEY_NOT_VOUCHED: Meaning(
+        ReasonClass.CHAIN, _IDENTITY, 99, "quote with a key the hardware vouches for"
+    ),
+    Finding.FIRMWARE_ID_MISMATCH: Meaning(ReasonClass.CHAIN, _IDENTITY, 99, _OWN_CHAIN),
+    Finding.WRONG_DEVICE: Meaning(
+        ReasonClass.POLICY, _IDENTITY, 97, "send the report of a GPU, not of another device"
+    ),
+    Finding.QE_IDENTITY_MISMATCH: Meaning(
+        ReasonClass.CHAIN, _IDENTITY, 99, "use Intel's quoting enclave and its own identity"
+    ),
+    Finding.COLLATERAL_MISMATCH: Meaning(
+        ReasonClass.CHAIN, _HARDWARE, 99, "fetch the collateral of this platform"
+    ),
+    Finding.CERTIFICATE_EXPIRED: Meaning(
+        ReasonClass.TIME,
+        _IDENTITY,
+        99,
+        "collect evidence under a certificate that is valid now",
+    ),
+    Finding.CERTIFICATE_NOT_YET_VALID: Meaning(
+        ReasonClass.TIME, _IDENTITY, 99, "check the time of appraisal"
+    ),
+    Finding.COLLATERAL_EXPIRED: Meaning(
+        ReasonClass.TIME,
+        _HARDWARE,
+        99,
+        "fetch fresh collateral, or appraise at the witnessed time",
+    ),
+    Finding.COLLATERAL_NOT_YET_VALID: Meaning(ReasonClass.TIME, _HARDWARE, 99, "check the time of appraisal"),
+    Finding.COLLATERAL_TOO_OLD: Meaning(ReasonClass.TIME, _HARDWARE, 36, "fetch fresh collateral"),
+    Finding.EVIDENCE_TIME: Meaning(
+        ReasonClass.TIME, _IDENTITY, 99, "collect the evidence during the exercise"
+    ),
+    Finding.POLICY_EXPIRED: Meaning(ReasonClass.TIME, _CONFIGURATION, 99, "agree on a new policy"),
+    Finding.CERTIFICATE_REVOKED: Meaning(
+        ReasonClass.REVOCATION, _IDENTITY, 96, "use hardware whose key is not revoked"
+    ),
+    Finding.REVOCATION_UNKNOWN: Meaning(
+        ReasonClass.REVOCATION, _IDENTITY, 0, "add the vendor's revocation status to the bundle"
+    ),
+    Finding.SIGNATURE_INVALID: Meaning(ReasonClass.SIGNATURE, _IDENTITY, 99, _UNREADABLE),
+    Finding.QE_SIGNATURE_INVALID: Meaning(ReasonClass.SIGNATURE, _IDENTITY, 99, _UNREADABLE),
+    Finding.COLLATERAL_SIGNATURE_INVALID: Meaning(
+        ReasonClass.SIGNATURE,
+        _HARDWARE,
+        99,
+        "fetch the collateral again from the vendor",
+    ),
+    Finding.PCR_DIGEST_MISMATCH: Meaning(
+        ReasonClass.SIGNATURE, _EXECUTABLES, 99, "send the PCR values that were quoted"
+    ),
+    Finding.BINDER_MISMATCH: Meaning(
+        ReasonClass.BINDING, _IDENTITY, 99, "collect evidence over the binder of this session"
+    ),
+    Finding.BINDER_NOT_GIVEN: Meaning(
+        ReasonClass.BINDING, _IDENTITY, 0, "give the binder of the session to the appraisal"
+    ),
+    Finding.DEFAULT_NONCE: Meaning(
+        ReasonClass.BINDING, _IDENTITY, 99, "collect the report over the session's own GPU nonce"
+    ),
+    Finding.KIND_NOT_ALLOWED: Meaning(
+        ReasonClass.POLICY, _HARDWARE, 97, "use a kind of evidence that the policy allows"
+    ),
+    Finding.PRODUCT_NOT_ALLOWED: Meaning(
+        ReasonClass.POLICY, _HARDWARE, 97, "use a product that the policy allows"
+    ),
+    Finding.SIMULATED_EVIDENCE: Meaning(
+        ReasonClass.POLICY, _HARDWARE, 97, "use real hardware, or a laboratory policy"
+    ),
+    Finding.DEBUG_ENABLED: Meaning(ReasonClass.POLICY, _CONFIGURATION, 96, "launch without debugging"),
+    Finding.MIGRATION_ENABLED: Meaning(
+        ReasonClass.POLICY, _CONFIGURATION, 96, "launch with migration forbidden"
+    ),
+    Finding.PRIVILEGE_LEVEL: Meaning(
+        ReasonClass.POLICY, _CONFIGURATION, 96, "attest from the privilege level the policy names"
+    ),
+    Finding.PLATFORM_BITS: Meaning(
+        ReasonClass.POLICY, _CONFIGURATION, 96, "set the platform up as the policy requires"
+    ),
+    Finding.GUEST_ATTRIBUTES: Meaning(
+        ReasonClass.POLICY, _CONFIGURATION, 96, "launch the guest with the attributes required"
+    ),
+    Finding.FLEET_KEY_NOT_ALLOWED: Meaning(
+        ReasonClass.POLICY,
+        _IDENTITY,
+        97,
+        "use a chip's own key (VCEK), not a fleet's (VLEK)",
+    ),
+    Finding.FIRMWARE_ID_ABSENT: Meaning(
+        ReasonClass.POLICY, _IDENTITY, 0, "use GPU firmware that reports its FWID"
+    ),
+    Finding.MACHINE_NOT_REGISTERED: Meaning(
+        ReasonClass.POLICY, _IDENTITY, 97, "register the inspected machine in the policy"
+    ),
+    Finding.ADVISORY: Meaning(
+        ReasonClass.POLICY, _HARDWARE, 96, "use hardware that no listed advisory names"
+    ),
+    Finding.COMPOSITE_INCOMPLETE: Meaning(
+        ReasonClass.POLICY, _CONFIGURATION, 99, "send evidence for every device required"
+    ),
+    Finding.ROOT_PLURALITY: Meaning(
+        ReasonClass.POLICY, _HARDWARE, 97, "add evidence under another vendor's root"
+    ),
+    Finding.DEVICE_REPEATED: Meaning(ReasonClass.POLICY, _IDENTITY, 99, "send one report per device"),
+    Finding.TCB_BELOW_FLOOR: Meaning(
+        ReasonClass.TCB, _HARDWARE, 32, "update the platform's firmware to the floor"
+    ),
+    Finding.TCB_STATUS: Meaning(
+        ReasonClass.TCB, _HARDWARE, 32, "update or reconfigure the platform as its vendor advises"
+    ),
+    Finding.TCB_REVOKED: Meaning(ReasonClass.TCB, _HARDWARE, 96, "use a platform whose TCB is not revoked"),
+    Finding.TCB_UNRECOGNISED: Meaning(
+        ReasonClass.TCB, _HARDWARE, 97, "use a platform that the collateral recognises"
+    ),
+    Finding.TCB_EVALUATION_TOO_LOW: Meaning(
+        ReasonClass.TCB, _HARDWARE, 36, "fetch collateral of a later evaluation"
+    ),
+    Finding.COLLATERAL_MISSING: Meaning(
+        ReasonClass.TCB, _HARDWARE, 97, "add the vendor's collateral to the bundle"
+    ),
+    Finding.NOT_IN_REFERENCES: Meaning(
+        ReasonClass.REFERENCE, _EXECUTABLES, 33, "run code whose measurement both sides signed"
+    ),
+}
 
 
 @dataclass(frozen=True, slots=True)

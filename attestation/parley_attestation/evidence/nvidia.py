@@ -25,7 +25,7 @@ MAX_PADDING = 64  # zero bytes after the signature; one is seen in the field
 _REQUEST, _SIGNATURE = 37, 96
 _GET_MEASUREMENTS, _MEASUREMENTS = b"\x11\xe0", b"\x11\x60"
 _SIGNED_ALL = b"\x01\xff"  # param1: signature requested; param2: all blocks
-_MODEL = re.compile(r"NVIDIA ([A-Z0-9]{3,10}) Identity")
+_MODEL = re.compile(r"NVIDIA ([A-Z0-9]{3,10}) .+")
 _DICE_TCB_INFO = oid("2.23.133.5.4.1")
 _SHA384 = oid("2.16.840.1.101.3.4.2.2")
 _FWIDS = 0xA6  # [6] of DiceTcbInfo
@@ -154,7 +154,7 @@ def authenticate(item: EvidenceItem, at: int, ledger: Ledger) -> Claims:
     named = _MODEL.fullmatch(full[-2].common_name)
     ledger.demand(
         Finding.WRONG_CERTIFICATE_ROLE,
-        len(full) == 5 and named is not None and not leaf.is_ca,
+        4 <= len(full) <= 6 and named is not None and not leaf.is_ca,
         f"{leaf.common_name!r}, {len(full)} certificates, under {full[-2].common_name!r}",
     )
     known = revocation.check_ocsp(full, item.endorsements.ocsp, at, ledger)

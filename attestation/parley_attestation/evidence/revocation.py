@@ -4,22 +4,14 @@ Revoked is a refusal. Unknown is said, and the policy decides what it means for 
 """
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
 from itertools import pairwise
 
-from cryptography import x509 as pyca
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.serialization import Encoding
-from cryptography.x509 import ocsp
-from cryptography.x509.oid import ExtendedKeyUsageOID
-
-from parley_attestation.evidence import crypto
-from parley_attestation.evidence.findings import Finding, Ledger, refuse
+from parley_attestation.evidence import crypto, ocsp
+from parley_attestation.evidence.findings import Finding, Ledger
+from parley_attestation.evidence.ocsp import Answer, CertificateStatus, Response
 from parley_attestation.evidence.x509 import (
-    MAX_CERTIFICATE,
     Certificate,
     RevocationList,
-    parse_certificate,
     parse_crl,
     revoked_serials,
     verify_crl,
@@ -27,16 +19,6 @@ from parley_attestation.evidence.x509 import (
 )
 
 MAX_CRL = 1 << 20  # bytes
-MAX_OCSP = 16 << 10  # bytes
-_HASHES: dict[str, type[hashes.SHA1 | hashes.SHA256 | hashes.SHA384]] = {
-    "sha1": hashes.SHA1,
-    "sha256": hashes.SHA256,
-    "sha384": hashes.SHA384,
-}
-_SIGNATURES = {
-    "1.2.840.10045.4.3.2": crypto.Algorithm.ECDSA_P256_SHA256,
-    "1.2.840.10045.4.3.3": crypto.Algorithm.ECDSA_P384_SHA384,
-}
 
 
 def check_crl(crl: RevocationList, issuer: Certificate, at: int, ledger: Ledger) -> None:
@@ -58,8 +40,8 @@ def check_crls(path: Sequence[Certificate], raw: Sequence[bytes], at: int, ledge
     """Judge `path`, leaf first up to its root, by the CRLs that its authorities signed.
 
     Returns:
-        Whether every certificate below the root whose issuer publishes a CRL here has a status. A CRL of
-        an authority outside the path is ignored.
+        Whether a CRL of the path's own authorities was there. A CRL of an authority outside the path is
+        ignored.
 
     Raises:
         EvidenceError: BAD_ENDORSEMENT, COLLATERAL_SIGNATURE_INVALID.
@@ -96,83 +78,49 @@ def check_ocsp(path: Sequence[Certificate], raw: Sequence[bytes], at: int, ledge
         Whether every such certificate has a valid answer that says good.
 
     Raises:
-        EvidenceError: BAD_ENDORSEMENT, COLLATERAL_SIGNATURE_INVALID.
+        EvidenceError: BAD_ENDORSEMENT, BAD_CERTIFICATE, COLLATERAL_SIGNATURE_INVALID.
     """
     good: set[bytes] = set()
     pairs = list(pairwise(path[1:]))
     for one in raw:
-        answer = _load(one)
-        for child, issuer in pairs:
-            if not _is_about(answer, child, issuer):
+        response = ocsp.parse(one)
+        for answer in response.answers:
+            about = next((pair for pair in pairs if answer.is_about(*pair)), None)
+            if about is None:
                 continue
-            _verify(answer, issuer, at)
-            status = answer.certificate_status
+            child, issuer = about
+            _verify_response(response, issuer, at)
             ledger.note(
                 Finding.CERTIFICATE_REVOKED,
-                status is not ocsp.OCSPCertStatus.REVOKED,
-                f"{child.common_name!r} is {status.name.lower()}",
+                answer.status is not CertificateStatus.REVOKED,
+                f"{child.common_name!r} is {answer.status}",
             )
-            if _note_times(answer, child, at, ledger) and status is ocsp.OCSPCertStatus.GOOD:
+            _note_answer_times(answer, child, at, ledger)
+            if answer.status is CertificateStatus.GOOD:
                 good.add(child.raw)
     return bool(pairs) and all(child.raw in good for child, _ in pairs)
 
 
-def _load(raw: bytes) -> ocsp.OCSPResponse:
-    if len(raw) > MAX_OCSP:
-        refuse(Finding.BAD_ENDORSEMENT, f"expected an OCSP response of at most {MAX_OCSP} bytes")
-    try:
-        answer = ocsp.load_der_ocsp_response(raw)
-        if answer.response_status is not ocsp.OCSPResponseStatus.SUCCESSFUL:
-            refuse(Finding.BAD_ENDORSEMENT, "expected a successful OCSP response")
-        answer.serial_number  # noqa: B018 - raises where there is not exactly one answer
-    except (ValueError, TypeError) as error:
-        refuse(Finding.BAD_ENDORSEMENT, f"expected an OCSP response with one answer: {type(error).__name__}")
-    return answer
+def _verify_response(response: Response, issuer: Certificate, at: int) -> None:
+    """The issuer signed, or a responder whom it certified for this and whose certificate is valid."""
+    signer = issuer
+    for one in response.certificates:
+        if one.raw != issuer.raw and ocsp.may_sign(one) and one.not_before <= at <= one.not_after:
+            verify_issued(one, issuer)
+            signer = one
+    crypto.verify_der(
+        crypto.load_key(signer.spki),
+        response.algorithm,
+        response.tbs,
+        response.signature,
+        Finding.COLLATERAL_SIGNATURE_INVALID,
+    )
 
 
-def _is_about(answer: ocsp.OCSPResponse, child: Certificate, issuer: Certificate) -> bool:
-    try:
-        kind = _HASHES.get(answer.hash_algorithm.name)
-    except (ValueError, TypeError):
-        return False
-    if kind is None or answer.serial_number != child.serial:
-        return False
-    name = hashes.Hash(kind())
-    name.update(issuer.subject)
-    return answer.issuer_name_hash == name.finalize()
-
-
-def _verify(answer: ocsp.OCSPResponse, issuer: Certificate, at: int) -> None:
-    finding = Finding.COLLATERAL_SIGNATURE_INVALID
-    try:
-        algorithm = _SIGNATURES[answer.signature_algorithm_oid.dotted_string]
-        signature, message = answer.signature, answer.tbs_response_bytes
-        delegates = [c for c in answer.certificates if _may_sign(c)]
-        signers = [c.public_bytes(Encoding.DER) for c in delegates]
-    except (KeyError, ValueError, TypeError, pyca.ExtensionNotFound):
-        refuse(finding, "expected an OCSP response signed with ECDSA")
-    responder = issuer
-    for raw in signers[:2]:
-        found = parse_certificate(raw) if len(raw) <= MAX_CERTIFICATE else issuer
-        if found.raw != issuer.raw and found.not_before <= at <= found.not_after:
-            verify_issued(found, issuer)
-            responder = found
-    crypto.verify_der(crypto.load_key(responder.spki), algorithm, message, signature, finding)
-
-
-def _may_sign(certificate: pyca.Certificate) -> bool:
-    usages = certificate.extensions.get_extension_for_class(pyca.ExtendedKeyUsage).value
-    return ExtendedKeyUsageOID.OCSP_SIGNING in usages
-
-
-def _note_times(answer: ocsp.OCSPResponse, child: Certificate, at: int, ledger: Ledger) -> bool:
-    since, until = _seconds(answer.this_update_utc), _seconds(answer.next_update_utc)
-    begun, live = since is not None and since <= at, until is not None and at <= until
+def _note_answer_times(answer: Answer, child: Certificate, at: int, ledger: Ledger) -> None:
     name = f"OCSP answer for {child.common_name!r}"
-    ledger.note(Finding.COLLATERAL_NOT_YET_VALID, begun, f"{name} from {since}")
-    ledger.note(Finding.COLLATERAL_EXPIRED, live, f"{name} until {until}")
-    return begun and live
-
-
-def _seconds(moment: datetime | None) -> int | None:
-    return None if moment is None else int(moment.timestamp())
+    ledger.note(
+        Finding.COLLATERAL_NOT_YET_VALID, answer.this_update <= at, f"{name} from {answer.this_update}"
+    )
+    live = answer.next_update is not None and at <= answer.next_update
+    ledger.note(Finding.COLLATERAL_EXPIRED, live, f"{name} until {answer.next_update}")

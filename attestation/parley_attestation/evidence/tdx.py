@@ -89,15 +89,7 @@ def parse(raw: bytes) -> Quote:
             BAD_CERTIFICATE.
     """
     reader = Reader(raw, "quote")
-    version, key_type, tee_type = reader.little(2), reader.little(2), reader.little(4)
-    if version not in {3, 4, 5}:
-        refuse(Finding.UNSUPPORTED_VERSION, f"quote: expected version 3, 4 or 5, got {version}")
-    if key_type != _ECDSA_P256:
-        refuse(Finding.UNSUPPORTED_ALGORITHM, f"quote: expected an ECDSA P-256 key, got type {key_type}")
-    reader.take(4)  # QE and PCE SVN (v3) or reserved; the QE report repeats what matters
-    if reader.take(16) != _INTEL_QE:
-        refuse(Finding.UNSUPPORTED_VERSION, "quote: expected Intel's quoting enclave as the QE vendor")
-    reader.take(20)
+    version, tee_type = _header(reader)
     body = _body(reader, version, tee_type)
     signed = raw[: reader.at]
     data = reader.part(reader.little(4), "quote signature data")
@@ -123,6 +115,19 @@ def parse(raw: bytes) -> Quote:
         chain=pem.chain(certificates.take(certificates.left), 4),
         padding=padding,
     )
+
+
+def _header(reader: Reader) -> tuple[int, int]:
+    version, key_type, tee_type = reader.little(2), reader.little(2), reader.little(4)
+    if version not in {3, 4, 5}:
+        refuse(Finding.UNSUPPORTED_VERSION, f"quote: expected version 3, 4 or 5, got {version}")
+    if key_type != _ECDSA_P256:
+        refuse(Finding.UNSUPPORTED_ALGORITHM, f"quote: expected an ECDSA P-256 key, got type {key_type}")
+    reader.take(4)  # QE and PCE SVN (v3) or reserved; the QE report repeats what matters
+    if reader.take(16) != _INTEL_QE:
+        refuse(Finding.UNSUPPORTED_VERSION, "quote: expected Intel's quoting enclave as the QE vendor")
+    reader.take(20)
+    return version, tee_type
 
 
 def _typed(reader: Reader, expected: int, what: str) -> Reader:

@@ -255,23 +255,7 @@ def verify_path(
         EvidenceError: CHAIN_BROKEN, ROOT_NOT_PINNED.
     """
     ledger.demand(Finding.CHAIN_BROKEN, 1 <= len(path) <= MAX_PATH, f"{len(path)} certificates presented")
-    last = path[-1]
-    anchor = next((r for r in roots if last.raw == r.raw), None)
-    full = tuple(path)
-    if anchor is None:
-        anchor = next((r for r in roots if last.issuer == r.subject and last.subject != r.subject), None)
-        ledger.demand(
-            Finding.ROOT_NOT_PINNED,
-            anchor is not None,
-            f"the chain ends in {last.common_name!r}, SHA-256 differs from every pinned root"
-            if anchor is None
-            else f"the chain is issued by the pinned root {anchor.common_name!r}",
-        )
-        full = (*path, anchor) if anchor else full
-    else:
-        ledger.note(
-            Finding.ROOT_NOT_PINNED, True, f"the chain ends in the pinned root {anchor.common_name!r}"
-        )
+    full = (*path, *_anchor(path[-1], roots, ledger))
     for depth, (child, issuer) in enumerate(pairwise(full)):
         try:
             verify_issued(child, issuer)
@@ -282,6 +266,22 @@ def verify_path(
     ledger.note(Finding.CHAIN_BROKEN, True, " <- ".join(c.common_name for c in full))
     note_times(full, at, ledger)
     return full
+
+
+def _anchor(last: Certificate, roots: Sequence[Certificate], ledger: Ledger) -> tuple[Certificate, ...]:
+    """What is missing at the end of a path: nothing where `last` is a pinned root, else its issuer."""
+    if any(last.raw == root.raw for root in roots):
+        ledger.note(Finding.ROOT_NOT_PINNED, True, f"the chain ends in the pinned root {last.common_name!r}")
+        return ()
+    issuer = next((r for r in roots if last.issuer == r.subject and last.subject != r.subject), None)
+    ledger.demand(
+        Finding.ROOT_NOT_PINNED,
+        issuer is not None,
+        f"the chain ends in {last.common_name!r}, whose SHA-256 is that of no pinned root"
+        if issuer is None
+        else f"the chain is issued by the pinned root {issuer.common_name!r}",
+    )
+    return () if issuer is None else (issuer,)
 
 
 def note_times(path: Sequence[Certificate], at: int, ledger: Ledger) -> None:

@@ -1,7 +1,8 @@
 """Vendors' stand-ins, pinned in place of the real roots."""
 
 import pytest
-from evidence_forge import Amd, Aws, Intel, Nvidia
+from evidence_forge import Amd, Aws, Nvidia
+from evidence_forge_intel import Intel
 from parley_attestation.evidence import collateral, dcap, nitro, nvidia, snp
 
 

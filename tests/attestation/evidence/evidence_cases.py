@@ -2,17 +2,20 @@
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from pathlib import Path
 
 from parley_attestation.canonical import Fields
+from parley_attestation.errors import PeerError
 from parley_attestation.evidence import (
     Binder64,
     EvidenceItem,
     GpuNonce,
     Policy,
+    appraise,
     authenticate,
     policy,
     read_policy,
@@ -136,7 +139,7 @@ def rules(**changes: object) -> dict:
         "name": "strict",
         "not_after": LATER,
         "kinds": ["snp", "tdx", "sgx", "nitro", "nvidia", "tpm2", "az-snp-vtpm", "az-tdx-vtpm"],
-        "products": ["milan", "genoa", "turin", "tdx", "sgx", "nitro", "gh100", "gb100", "gb202", "tpm2"],
+        "products": ["milan", "genoa", "turin", "tdx", "sgx", "nitro", "gh100", "gb100", "gb20x", "tpm2"],
         "machines": {"rule": "any", "ids": []},
         "revocation_required": ["nvidia"],
         "max_evidence_age": 300,
@@ -197,3 +200,17 @@ def lenient(item: EvidenceItem, at: int, **changes: object) -> dict:
 def laboratory(document: dict, root: str = "", *, binder_required: bool = False) -> dict:
     """The same rules as a laboratory policy."""
     return document | {"type": "laboratory", "simulated_root": root, "binder_required": binder_required}
+
+
+BOUND = Binder64(bytes(range(64)))
+NOW = 1_750_000_000  # the forge's time
+
+
+def failures(item, *, at=NOW, binder=BOUND, policy=None, **changes):
+    """The findings that stand against an item whose own measurements are the references."""
+    if policy is None:
+        document = rules(**changes)
+        with suppress(PeerError):
+            document["references"] = [own_reference(item, at)]
+        policy = make_policy(document)
+    return {c.finding for c in appraise(item, policy, binder, at).failures}

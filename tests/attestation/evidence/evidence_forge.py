@@ -4,11 +4,9 @@ It stands in for hardware that nobody could capture (Turin, VLEK, SNP v5, NVSwit
 capture is in (revoked, out of date, expired). Tests pin its roots in place of the vendors'.
 """
 
-import hashlib
-import json
 import struct
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import cbor2
 from cryptography import x509
@@ -17,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.x509 import ocsp
 from cryptography.x509.oid import NameOID
-from parley_attestation.evidence import Collateral, Endorsements, EvidenceItem, der
+from parley_attestation.evidence import Endorsements, EvidenceItem, der
 from parley_attestation.evidence.x509 import parse_certificate
 
 NOW = 1_750_000_000
@@ -140,6 +138,22 @@ def crl(issuer: Authority, revoked=(), *, since=NOW - DAY, until=NOW + DAY) -> b
     return builder.sign(issuer.key, digest).public_bytes(DER)
 
 
+def tlv(tag: int, body: bytes) -> bytes:
+    if len(body) < 128:
+        return bytes((tag, len(body))) + body
+    size = len(body).to_bytes((len(body).bit_length() + 7) // 8, "big")
+    return bytes((tag, 0x80 | len(size))) + size + body
+
+
+def number(value: int) -> bytes:
+    body = value.to_bytes(value.bit_length() // 8 + 1, "big")
+    return tlv(2, body)
+
+
+def oid(dotted: str) -> bytes:
+    return tlv(6, der.oid(dotted))
+
+
 # AMD ------------------------------------------------------------------------------------------------
 
 
@@ -231,223 +245,6 @@ def report(product, parts, chip_id, *, fleet, **changes) -> bytes:
     return bytes(raw)
 
 
-# Intel ----------------------------------------------------------------------------------------------
-
-
-def tlv(tag: int, body: bytes) -> bytes:
-    if len(body) < 128:
-        return bytes((tag, len(body))) + body
-    size = len(body).to_bytes((len(body).bit_length() + 7) // 8, "big")
-    return bytes((tag, 0x80 | len(size))) + size + body
-
-
-def number(value: int) -> bytes:
-    body = value.to_bytes(value.bit_length() // 8 + 1, "big")
-    return tlv(2, body)
-
-
-def oid(dotted: str) -> bytes:
-    return tlv(6, der.oid(dotted))
-
-
-SGX = "1.2.840.113741.1.13.1"
-
-
-def sgx_extension(components, pcesvn, fmspc) -> bytes:
-    tcb = b"".join(tlv(0x30, oid(f"{SGX}.2.{n}") + number(v)) for n, v in enumerate(components, 1))
-    tcb += tlv(0x30, oid(f"{SGX}.2.17") + number(pcesvn))
-    tcb += tlv(0x30, oid(f"{SGX}.2.18") + tlv(4, bytes(components)))
-    return tlv(
-        0x30,
-        tlv(0x30, oid(f"{SGX}.1") + tlv(4, b"\x77" * 16))
-        + tlv(0x30, oid(f"{SGX}.2") + tlv(0x30, tcb))
-        + tlv(0x30, oid(f"{SGX}.3") + tlv(4, bytes(2)))
-        + tlv(0x30, oid(f"{SGX}.4") + tlv(4, fmspc))
-        + tlv(0x30, oid(f"{SGX}.5") + tlv(10, b"\x01")),
-    )
-
-
-class Intel:
-    """Intel's root, PCK and TCB signing authorities, quotes and collateral."""
-
-    def __init__(self):
-        self.root = issue("Intel SGX Root CA", p256())
-        self.authority = issue("Intel SGX PCK Platform CA", p256(), self.root)
-        self.processor = issue("Intel SGX PCK Processor CA", p256(), self.root)
-        self.signer = issue("Intel SGX TCB Signing", p256(), self.root, ca=False)
-        self.fmspc = bytes.fromhex("00a0b0c0d0e0")
-        self.qe_signer = b"\xdc" * 32
-
-    def pinned(self, _wanted: str):
-        return self.root.parsed()
-
-    def quote(self, *, version=4, tdx=True, td15=False, padding_bytes=b"", **changes) -> bytes:
-        """A quote; `changes` override fields."""
-        pck_key, attestation = p256(), p256()
-        self.pck = issue(
-            changes.get("common", "Intel SGX PCK Certificate"),
-            pck_key,
-            changes.get("issuer", self.authority),
-            ca=False,
-            extensions=[
-                (
-                    SGX,
-                    sgx_extension(changes.get("components", [5] * 16), changes.get("pcesvn", 13), self.fmspc),
-                )
-            ],
-            since=changes.get("since", NOW - DAY),
-            until=changes.get("until", NOW + DAY),
-        )
-        numbers = attestation.public_key().public_numbers()
-        point = numbers.x.to_bytes(32, "big") + numbers.y.to_bytes(32, "big")
-        auth = bytes(range(32))
-        vouched = changes.get("vouched", hashlib.sha256(point + auth).digest())
-        qe = enclave(
-            signer=self.qe_signer,
-            product=2 if tdx else 1,
-            svn=changes.get("qe_svn", 8),
-            data=vouched + bytes(32),
-        )
-        body = (
-            td_body(td15=td15, **changes)
-            if tdx
-            else enclave(
-                signer=b"\x22" * 32,
-                product=7,
-                svn=1,
-                data=changes.get("bound", bytes(range(64))),
-                attributes=changes.get("attributes", b"\x05" + bytes(15)),
-            )
-        )
-        head = struct.pack("<HHIHH", version, 2, 0x81 if tdx else 0, 0, 0)
-        head += bytes.fromhex("939a7233f79c4ca9940a0db3957f0607") + bytes(20)
-        if version == 5:
-            kind = (3 if td15 else 2) if tdx else 1
-            head += struct.pack("<HI", kind, len(body))
-        signed = head + body
-        chain = self.pck.pem + changes.get("issuer", self.authority).pem + self.root.pem
-        certified = struct.pack("<HI", 5, len(chain)) + chain
-        inner = (
-            qe + raw_signature(pck_key, qe, hashes.SHA256(), 32) + struct.pack("<H", 32) + auth + certified
-        )
-        if version > 3:
-            inner = struct.pack("<HI", 6, len(inner)) + inner
-        data = raw_signature(attestation, signed, hashes.SHA256(), 32) + point + inner
-        return signed + struct.pack("<I", len(data)) + data + padding_bytes
-
-    def collateral(self, *, tdx=True, **changes) -> Collateral:
-        """Collateral for the last quote; `changes` override fields."""
-        since, until = changes.get("issued", NOW - DAY), changes.get("next", NOW + 29 * DAY)
-        dates = {"issueDate": stamp(since), "nextUpdate": stamp(until)}
-        levels = changes.get("levels") or [level(4, "UpToDate", tdx=tdx), level(0, "OutOfDate", tdx=tdx)]
-        info = {
-            "id": changes.get("info_id", "TDX" if tdx else "SGX"),
-            "version": 3,
-            **dates,
-            "fmspc": changes.get("fmspc", self.fmspc.hex().upper()),
-            "pceId": "0000",
-            "tcbType": 0,
-            "tcbEvaluationDataNumber": changes.get("evaluation", 17),
-        }
-        if tdx:
-            same = {"mrsigner": "00" * 48, "attributes": "00" * 8, "attributesMask": "FF" * 8}
-            info["tdxModule"] = same
-            module = changes.get("module", "UpToDate")
-            info["tdxModuleIdentities"] = [
-                {
-                    "id": "TDX_01",
-                    **same,
-                    "tcbLevels": [{"tcb": {"isvsvn": 4}, "tcbDate": stamp(since), "tcbStatus": module}],
-                }
-            ]
-            if not changes.get("modules", True):
-                del info["tdxModuleIdentities"]
-        info["tcbLevels"] = levels
-        identity = {
-            "id": changes.get("identity_id", "TD_QE" if tdx else "QE"),
-            "version": 2,
-            **dates,
-            "tcbEvaluationDataNumber": changes.get("evaluation", 17),
-            "miscselect": "00000000",
-            "miscselectMask": "FFFFFFFF",
-            "attributes": "11" + "00" * 15,
-            "attributesMask": "FB" + "FF" * 7 + "00" * 8,
-            "mrsigner": self.qe_signer.hex().upper(),
-            "isvprodid": 2 if tdx else 1,
-            "tcbLevels": [
-                {"tcb": {"isvsvn": 8}, "tcbDate": stamp(since), "tcbStatus": changes.get("qe", "UpToDate")},
-                {"tcb": {"isvsvn": 1}, "tcbDate": stamp(since), "tcbStatus": "OutOfDate"},
-            ],
-        }
-        signer = changes.get("signer", self.signer)
-        chain = signer.pem + self.root.pem
-        raw_info, raw_identity = (json.dumps(one, separators=(",", ":")).encode() for one in (info, identity))
-        sign = lambda raw: raw_signature(signer.key, raw, hashes.SHA256(), 32)  # noqa: E731
-        authority = changes.get("authority", self.authority)
-        return Collateral(
-            raw_info,
-            sign(raw_info),
-            chain,
-            raw_identity,
-            sign(raw_identity),
-            chain,
-            crl(
-                authority,
-                changes.get("revoked", ()),
-                since=changes.get("crl_since", NOW - DAY),
-                until=changes.get("crl_until", NOW + DAY),
-            ),
-            authority.pem + self.root.pem,
-            crl(self.root, changes.get("root_revoked", ())),
-        )
-
-
-def stamp(seconds: int) -> str:
-    return when(seconds).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def level(svn: int, status: str, *, tdx=True, advisories=(), pcesvn=13) -> dict:
-    components = [{"svn": svn}] * 16
-    tcb = {"sgxtcbcomponents": components, "pcesvn": pcesvn if svn else 0}
-    if tdx:
-        tcb["tdxtcbcomponents"] = [{"svn": svn}, {"svn": 0}, *components[2:]]
-    found = {"tcb": tcb, "tcbDate": stamp(NOW - 100 * DAY), "tcbStatus": status}
-    return found | ({"advisoryIDs": list(advisories)} if advisories else {})
-
-
-def enclave(*, signer, product, svn, data, attributes=b"\x11" + bytes(15)) -> bytes:
-    return (
-        bytes(48)
-        + attributes
-        + b"\x33" * 32
-        + bytes(32)
-        + signer
-        + bytes(96)
-        + struct.pack("<HH", product, svn)
-        + bytes(60)
-        + data
-    )
-
-
-def td_body(*, td15, **changes) -> bytes:
-    attributes = changes.get("td_attributes", 1 << 28).to_bytes(8, "little")
-    body = (
-        changes.get("tee_tcb", bytes([5, 1]) + bytes([5]) * 14)
-        + b"\x44" * 48
-        + changes.get("mrsignerseam", bytes(48))
-        + bytes(8)
-        + attributes
-        + bytes(8)
-        + b"\x55" * 48
-        + bytes(144)
-        + b"".join(bytes((n,)) * 48 for n in range(1, 5))
-        + changes.get("bound", bytes(range(64)))
-    )
-    if td15:
-        body += changes.get("tee_tcb", bytes([5, 1]) + bytes([5]) * 14) + changes.get("service", bytes(48))
-    return body
-
-
 # AWS ------------------------------------------------------------------------------------------------
 
 
@@ -526,7 +323,7 @@ class Nvidia:
         certificates = tuple(one.der for one in self.path)
         return EvidenceItem("nvidia", raw, Endorsements(certificates, ocsp=changes.get("ocsp", ())))
 
-    def ocsp(self, *, status="GOOD", until=NOW + DAY, delegate=False) -> tuple[bytes, ...]:
+    def ocsp(self, *, status="GOOD", since=NOW - DAY, until=NOW + DAY, delegate=False, **responder):
         """Responses for every authority of the last item's chain."""
         found = []
         for child, issuer in zip(self.path[1:-1], self.path[2:], strict=True):
@@ -535,30 +332,32 @@ class Nvidia:
                 issuer=issuer.cert,
                 algorithm=hashes.SHA256(),
                 cert_status=ocsp.OCSPCertStatus[status],
-                this_update=when(NOW - DAY),
-                next_update=when(until),
+                this_update=when(since),
+                next_update=None if until is None else when(until),
                 revocation_time=when(NOW - DAY) if status == "REVOKED" else None,
                 revocation_reason=x509.ReasonFlags.certificate_hold if status == "REVOKED" else None,
             )
             key, signer = issuer.key, issuer.cert
             if delegate:
-                usage = x509.ExtendedKeyUsage([x509.oid.ExtendedKeyUsageOID.OCSP_SIGNING])
                 key = p384()
-                signer = (
-                    x509.CertificateBuilder()
-                    .subject_name(name("responder"))
-                    .issuer_name(name(issuer.common))
-                    .public_key(key.public_key())
-                    .serial_number(7)
-                    .not_valid_before(when(NOW - DAY))
-                    .not_valid_after(when(NOW + DAY))
-                    .add_extension(usage, critical=False)
-                    .sign(issuer.key, hashes.SHA384())
-                )
+                signer = responder_of(responder.get("responder_issuer", issuer), key, **responder)
                 builder = builder.certificates([signer])
             builder = builder.responder_id(ocsp.OCSPResponderEncoding.HASH, signer)
             found.append(builder.sign(key, hashes.SHA384()).public_bytes(DER))
         return tuple(found)
 
 
-__all__ = ["DAY", "NOW", "Amd", "Aws", "Intel", "Nvidia", "crl", "issue", "level", "timedelta"]
+def responder_of(issuer, key, *, usage=x509.oid.ExtendedKeyUsageOID.OCSP_SIGNING, **changes):
+    """The certificate of a delegated responder."""
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(name("responder"))
+        .issuer_name(name(issuer.common))
+        .public_key(key.public_key())
+        .serial_number(7)
+        .not_valid_before(when(NOW - DAY))
+        .not_valid_after(when(changes.get("responder_until", NOW + DAY)))
+    )
+    if usage is not None:
+        builder = builder.add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
+    return builder.sign(issuer.key, hashes.SHA384())

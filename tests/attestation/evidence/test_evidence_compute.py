@@ -19,7 +19,6 @@ from parley_attestation.evidence.compute import (
     Declaration,
     Device,
     Inventory,
-    Outcome,
     Problem,
     Records,
     Snapshot,
@@ -29,6 +28,7 @@ from parley_attestation.evidence.compute import (
     read_records,
     seal_record,
 )
+from parley_attestation.frametest import Decision
 
 KEY = SigningKey(b"\x09" * 32)
 RUN, OTHER = Bytes32(b"\1" * 32), Bytes32(b"\2" * 32)
@@ -179,7 +179,7 @@ def test_records_that_contradict_themselves_decide_nothing(backing):
     steps, _ = FAULTS["formula"]
     for kind in ClaimKind:
         claim = Claim(kind, 1, frozenset(), RUN)
-        assert judge_claim(records(steps), claim, INVENTORY, backing).outcome is Outcome.INCONCLUSIVE
+        assert judge_claim(records(steps), claim, INVENTORY, backing).decision is Decision.INCONCLUSIVE
 
 
 # Verdicts -------------------------------------------------------------------------------------------
@@ -198,7 +198,7 @@ def backing(amd):
 
 
 AT_MOST, AT_LEAST = ClaimKind.AT_MOST, ClaimKind.AT_LEAST
-C, V, I = Outcome.COMPLIANT, Outcome.VIOLATION, Outcome.INCONCLUSIVE  # noqa: E741 - three letters for a table
+C, V, I = Decision.COMPLIANT, Decision.VIOLATION, Decision.INCONCLUSIVE  # noqa: E741 - three letters for a table
 # claim, with evidence and inventory, with evidence alone, with inventory alone, with neither
 VERDICTS = [
     (Claim(AT_MOST, TOTAL), (C, I, I, I)),
@@ -217,7 +217,7 @@ def test_the_verdict_on_a_compute_claim_keeps_its_honest_label(backing, claim, e
     assert backing.result.assurance == "attested"
     found = records(honest())
     given_ = [(INVENTORY, backing), (None, backing), (INVENTORY, None), (None, None)]
-    outcomes = tuple(judge_claim(found, claim, inventory, by).outcome for inventory, by in given_)
+    outcomes = tuple(judge_claim(found, claim, inventory, by).decision for inventory, by in given_)
     assert outcomes == expected
     assert all(judge_claim(found, claim, i, by).reasons for i, by in given_)
 
@@ -238,7 +238,7 @@ def test_an_inventory_that_is_not_wholly_accounted_for_decides_no_upper_bound(ba
         inventory = INVENTORY
         steps[4] = (2000, Window("gpu-a", "boot", 1, 500, None))
     verdict = judge_claim(records(steps), Claim(AT_MOST, TOTAL), inventory, backing)
-    assert verdict.outcome is I
+    assert verdict.decision is I
     assert verdict.reasons[0] == "records never show absence"
 
 
@@ -246,17 +246,29 @@ def test_seconds_counted_beyond_the_windows_decide_no_upper_bound(backing):
     steps = honest()
     steps[5] = (2000, Window("gpu-a", "boot", 500, 1400, RUN))
     steps.insert(6, (2000, Window("gpu-a", "boot", 1400, 1500, None)))
-    assert judge_claim(records(steps), Claim(AT_MOST, TOTAL), INVENTORY, backing).outcome is I
+    assert judge_claim(records(steps), Claim(AT_MOST, TOTAL), INVENTORY, backing).decision is I
+
+
+def test_devices_outside_the_inventory_or_none_at_all_decide_nothing(backing):
+    found = records(honest())
+    for devices in (BOTH | {"gpu-z"}, frozenset()):
+        claim = Claim(ClaimKind.EXCLUSIVE, 0, devices, RUN)
+        assert judge_claim(found, claim, INVENTORY, backing).decision is I
+    idle = records([(0, DECLARED), (2000, Window("gpu-a", "boot", 0, 2000, None))])
+    assert {one.problem for one in check_records(idle)} == {Problem.RUN_NOT_CLOSED}
+    only_idle = records([(2000, Window("gpu-a", "boot", 0, 2000, None))])
+    verdict = judge_claim(only_idle, Claim(ClaimKind.DEVICES, 0, BOTH), INVENTORY, backing)
+    assert (verdict.decision, verdict.reasons) == (I, ("no device is on record",))
 
 
 def test_evidence_for_another_key_backs_nothing(backing):
     other = replace(backing, exercise=replace(EXERCISE, answering_key=Bytes32(b"\7" * 32)))
-    assert judge_claim(records(honest()), Claim(AT_LEAST, 1), INVENTORY, other).outcome is I
+    assert judge_claim(records(honest()), Claim(AT_LEAST, 1), INVENTORY, other).decision is I
 
 
 def test_evidence_that_is_not_attested_backs_nothing(backing):
     weak = replace(backing, result=replace(backing.result, production=False))
-    assert judge_claim(records(honest()), Claim(AT_LEAST, 1), INVENTORY, weak).outcome is I
+    assert judge_claim(records(honest()), Claim(AT_LEAST, 1), INVENTORY, weak).decision is I
 
 
 @settings(max_examples=60, deadline=None)
@@ -266,8 +278,8 @@ def test_no_upper_bound_or_exclusivity_is_ever_compliant_without_an_inventory(bo
     if attested:
         result = Backing(_FakeResult(), EXERCISE)
     claim = Claim(kind, bound, BOTH, RUN)
-    assert judge_claim(_HONEST, claim, None, result).outcome is not C
-    assert judge_claim(_HONEST, claim, INVENTORY, None).outcome is not C
+    assert judge_claim(_HONEST, claim, None, result).decision is not C
+    assert judge_claim(_HONEST, claim, INVENTORY, None).decision is not C
 
 
 class _FakeResult:

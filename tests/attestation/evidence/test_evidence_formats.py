@@ -1,37 +1,22 @@
 """Every layout, key and state of each format, forged fresh: what passes, and what each defect is called."""
 
-from contextlib import suppress
 from dataclasses import replace
 
-import cbor2
 import evidence_cases as cases
 import evidence_forge as forge
 import pytest
+from evidence_cases import failures
 from evidence_forge import DAY, NOW
+from evidence_forge_intel import level
 from parley_attestation.evidence import (
     Binder64,
     Endorsements,
-    EvidenceError,
     EvidenceItem,
     Finding,
-    GpuNonce,
-    appraise,
-    authenticate,
 )
-from parley_attestation.evidence.nvidia import DEFAULT_NONCE
 
 F = Finding
 BOUND = Binder64(bytes(range(64)))
-
-
-def failures(item, *, at=NOW, binder=BOUND, policy=None, **changes):
-    """The findings that stand against an item whose own measurements are the references."""
-    if policy is None:
-        document = cases.rules(**changes)
-        with suppress(EvidenceError):
-            document["references"] = [cases.own_reference(item, at)]
-        policy = cases.make_policy(document)
-    return {c.finding for c in appraise(item, policy, binder, at).failures}
 
 
 # SEV-SNP --------------------------------------------------------------------------------------------
@@ -167,16 +152,21 @@ TDX_DEFECTS = {
     "binder": ({"bound": bytes(64)}, {}, {F.BINDER_MISMATCH}),
     "hardening": (
         {},
-        {"levels": [forge.level(3, "SWHardeningNeeded", advisories=["INTEL-SA-1"])]},
+        {"levels": [level(3, "SWHardeningNeeded", advisories=["INTEL-SA-1"])]},
         {F.TCB_STATUS},
     ),
     "out of date": ({"components": [3] * 16}, {}, {F.TCB_STATUS}),
-    "relaunch": ({}, {"levels": [forge.level(3, "TDRelaunchAdvised")]}, {F.TCB_STATUS}),
-    "revoked TCB": ({}, {"levels": [forge.level(3, "Revoked")]}, {F.TCB_REVOKED}),
-    "unknown status": ({}, {"levels": [forge.level(3, "Splendid")]}, {F.TCB_UNRECOGNISED}),
-    "no level": ({}, {"levels": [forge.level(9, "UpToDate")]}, {F.TCB_UNRECOGNISED}),
+    "relaunch": ({}, {"levels": [level(3, "TDRelaunchAdvised")]}, {F.TCB_STATUS}),
+    "revoked TCB": ({}, {"levels": [level(3, "Revoked")]}, {F.TCB_REVOKED}),
+    "unknown status": ({}, {"levels": [level(3, "Splendid")]}, {F.TCB_UNRECOGNISED}),
+    "no level": ({}, {"levels": [level(9, "UpToDate")]}, {F.TCB_UNRECOGNISED}),
     "module": ({}, {"module": "OutOfDate"}, {F.TCB_STATUS}),
     "module version": ({"tee_tcb": bytes([5, 9]) + bytes([5]) * 14}, {}, {F.TCB_UNRECOGNISED}),
+    "QE signer": ({}, {"qe_mrsigner": "00" * 32}, {F.QE_IDENTITY_MISMATCH}),
+    "QE product": ({}, {"qe_product": 9}, {F.QE_IDENTITY_MISMATCH}),
+    "QE signer size": ({}, {"qe_mrsigner": "00" * 31}, {F.MALFORMED}),
+    "QE signer digits": ({}, {"qe_mrsigner": "x" * 64}, {F.MALFORMED}),
+    "time": ({}, {"stamp": "2025-06-20 00:00:00"}, {F.BAD_ENDORSEMENT}),
     "QE": ({"qe_svn": 7}, {}, {F.TCB_STATUS}),
     "evaluation": ({}, {"evaluation": 14}, {F.TCB_EVALUATION_TOO_LOW}),
     "FMSPC": ({}, {"fmspc": "00A0B0C0D0E1"}, {F.COLLATERAL_MISMATCH}),
@@ -197,9 +187,7 @@ def test_every_defect_of_a_td_quote_or_its_collateral_has_its_own_finding(intel,
 
 def test_the_modules_own_version_is_judged_by_its_identity_not_by_the_platform_level(intel):
     """Intel's rule (TcbLevelCheck.cpp): bytes 0 and 1 are skipped where the module has a version."""
-    item = quote(
-        intel, {"tee_tcb": bytes([4, 1]) + bytes([5]) * 14}, {"levels": [forge.level(5, "UpToDate")]}
-    )
+    item = quote(intel, {"tee_tcb": bytes([4, 1]) + bytes([5]) * 14}, {"levels": [level(5, "UpToDate")]})
     item = replace(item, raw=intel.quote(components=[5] * 16, tee_tcb=bytes([4, 1]) + bytes([5]) * 14))
     assert failures(item) == set()
 
@@ -256,173 +244,3 @@ def test_an_enclave_quote_given_as_a_td_is_refused(intel):
 
 def test_a_debug_enclave_is_refused(intel):
     assert failures(quote(intel, {"attributes": b"\x07" + bytes(15)}, tdx=False)) == {F.DEBUG_ENABLED}
-
-
-# AWS ------------------------------------------------------------------------------------------------
-
-
-def test_a_nitro_document_over_the_binder_is_affirming(aws):
-    assert failures(aws.item()) == set()
-
-
-def test_a_tagged_document_is_the_same_document(aws):
-    item = aws.item()
-    assert failures(replace(item, raw=b"\xd2" + item.raw)) == set()
-
-
-def test_indefinite_length_maps_are_the_vendors_choice(aws):
-    fields = aws.payload()
-    payload = b"\xbf" + b"".join(cbor2.dumps(k) + cbor2.dumps(v) for k, v in fields.items()) + b"\xff"
-    assert failures(EvidenceItem("nitro", aws.sign(payload))) == set()
-
-
-def test_fields_of_1024_bytes_are_accepted_and_longer_ones_are_not(aws):
-    assert failures(aws.item(user_data=bytes(1024), public_key=bytes(1024))) == set()
-    assert failures(aws.item(user_data=bytes(1025))) == {F.MALFORMED}
-
-
-NITRO_DEFECTS = {
-    "debug": ({"pcrs": {n: bytes(48) for n in range(16)}}, {F.DEBUG_ENABLED}),
-    "digest": ({"digest": "SHA256"}, {F.UNSUPPORTED_ALGORITHM}),
-    "no PCR0": ({"pcrs": {1: bytes(48)}}, {F.MALFORMED}),
-    "PCR size": ({"pcrs": {n: bytes(32) for n in range(16)}}, {F.MALFORMED}),
-    "PCR index": ({"pcrs": dict.fromkeys((0, 1, 2, 32), b"\x01" * 48)}, {F.MALFORMED}),
-    "nonce": ({"nonce": bytes(64)}, {F.BINDER_MISMATCH}),
-    "no nonce": ({"nonce": None}, {F.BINDER_MISMATCH}),
-    "no bundle": ({"cabundle": []}, {F.MALFORMED}),
-    "null bundle": ({"cabundle": None}, {F.MALFORMED}),
-    "future": ({"timestamp": (NOW + 301) * 1000}, {F.EVIDENCE_TIME}),
-    "before the leaf": ({"timestamp": (NOW - 61) * 1000}, {F.EVIDENCE_TIME}),
-    "float": ({"timestamp": 1.0}, {F.MALFORMED}),
-}
-
-
-@pytest.mark.parametrize("defect", NITRO_DEFECTS)
-def test_every_defect_of_a_nitro_document_has_its_own_finding(aws, defect):
-    changes, expected = NITRO_DEFECTS[defect]
-    assert failures(aws.item(**changes)) == expected
-
-
-def test_an_old_document_is_refused_live(aws):
-    assert failures(aws.item(), at=NOW + 301) == {F.EVIDENCE_TIME}
-
-
-def test_the_algorithm_must_stand_in_the_protected_header(aws):
-    payload = cbor2.dumps(aws.payload())
-    smuggled = aws.sign(payload, protected=b"", unprotected={1: -35})
-    assert failures(EvidenceItem("nitro", smuggled)) == {F.UNPROTECTED_HEADER}
-    bare = aws.sign(payload, protected=b"")
-    assert failures(EvidenceItem("nitro", bare)) == {F.UNSUPPORTED_ALGORITHM}
-    other = aws.sign(payload, protected=cbor2.dumps({1: -7}))
-    assert failures(EvidenceItem("nitro", other)) == {F.UNSUPPORTED_ALGORITHM}
-
-
-def test_a_byte_after_the_document_is_refused(aws):
-    item = aws.item()
-    assert failures(replace(item, raw=item.raw + b"\0")) == {F.TRAILING_BYTES}
-
-
-def test_duplicate_keys_are_refused_in_definite_and_indefinite_maps(aws):
-    fields = b"".join(cbor2.dumps(k) + cbor2.dumps(v) for k, v in aws.payload().items())
-    twice = cbor2.dumps("nonce") + cbor2.dumps(b"x")
-    indefinite = b"\xbf" + fields + twice + b"\xff"
-    definite = bytes((0xA0 + len(aws.payload()) + 1,)) + fields + twice
-    for payload in (indefinite, definite):
-        assert failures(EvidenceItem("nitro", aws.sign(payload))) == {F.DUPLICATE_KEY}
-
-
-def test_a_bundle_in_the_wrong_order_is_refused(aws):
-    item = aws.item(cabundle=[aws.zone.der, aws.root.der])
-    assert failures(item) & {F.ROOT_NOT_PINNED, F.CHAIN_BROKEN}
-
-
-# NVIDIA ---------------------------------------------------------------------------------------------
-
-GPU = GpuNonce(bytes(range(32)))
-
-
-def with_ocsp(gpus, item, **changes):
-    return replace(item, endorsements=replace(item.endorsements, ocsp=gpus.ocsp(**changes)))
-
-
-@pytest.mark.parametrize("model", ["GH100", "GB100", "GB202"])
-@pytest.mark.parametrize("delegate", [False, True])
-def test_a_gpu_with_good_ocsp_answers_is_affirming(gpus, model, delegate):
-    assert failures(with_ocsp(gpus, gpus.item(model), delegate=delegate), binder=GPU) == set()
-
-
-def test_a_gpu_without_ocsp_answers_is_never_affirming(gpus):
-    item = gpus.item()
-    assert failures(item, binder=GPU, revocation_required=[]) == {F.REVOCATION_UNKNOWN}
-
-
-def test_ocsp_answers_that_say_otherwise_are_not_good(gpus):
-    item = gpus.item()
-    assert failures(with_ocsp(gpus, item, status="REVOKED"), binder=GPU) == {F.CERTIFICATE_REVOKED}
-    assert failures(with_ocsp(gpus, item, status="UNKNOWN"), binder=GPU) == {F.REVOCATION_UNKNOWN}
-    assert failures(with_ocsp(gpus, item, until=NOW - 1), binder=GPU) == {F.COLLATERAL_EXPIRED}
-
-
-def test_an_answer_for_only_part_of_the_chain_leaves_revocation_unknown(gpus):
-    item = gpus.item()
-    part = replace(item, endorsements=replace(item.endorsements, ocsp=gpus.ocsp()[:2]))
-    assert failures(part, binder=GPU) == {F.REVOCATION_UNKNOWN}
-
-
-def test_an_ocsp_answer_signed_by_a_stranger_is_refused(gpus):
-    item = gpus.item()
-    raw = bytearray(gpus.ocsp()[0])
-    raw[-20] ^= 1
-    forged = replace(item, endorsements=replace(item.endorsements, ocsp=(bytes(raw),)))
-    assert failures(forged, binder=GPU) <= {F.COLLATERAL_SIGNATURE_INVALID, F.BAD_ENDORSEMENT}
-
-
-@pytest.mark.parametrize("field", [23, 24, 25])
-def test_a_switch_never_passes_as_a_gpu(gpus, field):
-    switch = gpus.item("LS10", opaque=[(field, b"\1")])
-    assert failures(with_ocsp(gpus, switch), binder=GPU, products=["ls10"]) == {F.WRONG_DEVICE}
-    fields_only = gpus.item("GH100", opaque=[(field, b"\1")])
-    assert failures(with_ocsp(gpus, fields_only), binder=GPU) == {F.WRONG_DEVICE}
-    model_only = gpus.item("LS10")
-    assert failures(with_ocsp(gpus, model_only), binder=GPU, products=["ls10"]) == {F.WRONG_DEVICE}
-
-
-def test_an_old_report_without_fwid_is_genuine_but_not_affirming(gpus):
-    item = with_ocsp(gpus, gpus.item(reported=False))
-    assert authenticate(item, NOW).product == "gh100"
-    assert failures(item, binder=GPU) == {F.FIRMWARE_ID_ABSENT}
-
-
-def test_a_fwid_that_the_certificate_does_not_name_is_refused(gpus):
-    item = gpus.item(opaque=[(99, b"x")])
-    other = gpus.item(fwid=b"\x67" * 48)
-    mixed = replace(item, endorsements=other.endorsements)
-    assert failures(mixed, binder=GPU) == {F.FIRMWARE_ID_MISMATCH, F.SIGNATURE_INVALID}
-
-
-def test_the_sdk_default_nonce_is_refused_even_as_a_binder(gpus):
-    item = with_ocsp(gpus, gpus.item(nonce=DEFAULT_NONCE))
-    assert failures(item, binder=GpuNonce(DEFAULT_NONCE)) == {F.DEFAULT_NONCE}
-
-
-def test_one_zero_after_the_signature_is_accepted_and_anything_else_is_not(gpus):
-    assert failures(with_ocsp(gpus, gpus.item(tail=b"\0")), binder=GPU) == set()
-    assert failures(gpus.item(tail=b"\1"), binder=GPU) == {F.TRAILING_BYTES}
-    assert failures(gpus.item(tail=bytes(65)), binder=GPU) == {F.TRAILING_BYTES}
-
-
-def test_a_chain_out_of_order_or_incomplete_is_refused(gpus):
-    item = gpus.item()
-    for chain in (item.endorsements.certificates[::-1], item.endorsements.certificates[:2]):
-        broken = replace(item, endorsements=Endorsements(chain))
-        assert failures(broken, binder=GPU) & {F.CHAIN_BROKEN, F.ROOT_NOT_PINNED, F.WRONG_CERTIFICATE_ROLE}
-    assert failures(replace(item, endorsements=Endorsements()), binder=GPU) == {F.ENDORSEMENT_MISSING}
-
-
-def test_a_gpu_report_without_the_pinned_root_at_its_end_still_ends_there(gpus):
-    item = with_ocsp(gpus, gpus.item())
-    short = replace(
-        item,
-        endorsements=replace(item.endorsements, certificates=item.endorsements.certificates[:-1]),
-    )
-    assert failures(short, binder=GPU) == set()

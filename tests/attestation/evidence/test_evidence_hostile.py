@@ -1,13 +1,15 @@
 """Hostile bytes: nothing signed can change, parsers only refuse, and nothing allocates out of proportion."""
 
 import contextlib
+import json
 import tracemalloc
 from dataclasses import replace
 
 import cbor2
 import evidence_cases as cases
+import evidence_forge as forge
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from parley_attestation.errors import PeerError, Reason
 from parley_attestation.evidence import (
@@ -25,7 +27,9 @@ from parley_attestation.evidence import (
     der,
     nitro,
     nvidia,
+    ocsp,
     pem,
+    read_result,
     snp,
     strictjson,
     tdx,
@@ -57,6 +61,7 @@ PARSERS = {
     "cbor": lambda raw: cbor.load(raw, "x"),
     "certificate": x509.parse_certificate,
     "crl": lambda raw: x509.parse_crl(raw, 1 << 20),
+    "ocsp": ocsp.parse,
     "der": der.parse,
     "pem": pem.chain,
     "json": lambda raw: strictjson.load(raw, 1 << 20, "x"),
@@ -103,8 +108,6 @@ def test_any_change_inside_signed_bytes_is_refused(data):
 
 @pytest.mark.parametrize("field", ["message", "pcrs", "signature"])
 def test_any_change_of_the_vtpm_quote_is_refused(field):
-    import json  # noqa: PLC0415 - used here alone
-
     item, at = ITEMS["az-snp-v1"]
     whole = json.loads(item.raw)
     text = whole["tpm_quote"][field]
@@ -293,5 +296,69 @@ def test_memory_stays_within_a_small_multiple_of_hostile_input(name):
 def test_oversized_evidence_is_refused_before_it_is_read():
     item = EvidenceItem("tdx", bytes((256 << 10) + 1))
     assert [c.finding for c in appraise(item, ANY, None, 0).failures] == [Finding.SIZE]
-    many = EvidenceItem("snp", b"x", Endorsements(certificates=(b"",) * 17))
-    assert [c.finding for c in appraise(many, ANY, None, 0).failures] == [Finding.SIZE]
+    report = cases.read("snp/trustee/test-report.bin")
+    for many in (
+        Endorsements(certificates=(b"",) * 17),
+        Endorsements(crls=(b"",) * 17),
+        Endorsements(ocsp=(b"",) * 17),
+    ):
+        item = EvidenceItem("snp", report, many)
+        assert [c.finding for c in appraise(item, ANY, None, 0).failures] == [Finding.SIZE]
+    assert [c.finding for c in appraise(EvidenceItem("nvidia", b""), ANY, None, 0).failures] == [Finding.SIZE]
+
+
+JUNK = [None, [], {}, -1, 99_999_999_999, "x", True, {"a": 1}]
+
+
+def scramble(document: dict, rng) -> bytes:
+    """Replace or remove one value somewhere inside a JSON document."""
+    node = document = json.loads(json.dumps(document))
+    while True:
+        keys = list(node) if isinstance(node, dict) else list(range(len(node)))
+        if not keys:
+            break
+        key = rng.choice(keys)
+        if isinstance(node[key], dict | list) and rng.random() < 0.7:
+            node = node[key]
+        elif rng.random() < 0.3:
+            del node[key]
+            break
+        else:
+            node[key] = rng.choice(JUNK)
+            break
+    return json.dumps(document, separators=(",", ":")).encode()
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.randoms(use_true_random=False), st.booleans())
+def test_collateral_that_the_vendor_signed_in_another_shape_makes_nothing_raise(intel, rng, both):
+    base = intel.collateral()
+    info, identity = base.tcb_info, scramble(json.loads(base.qe_identity), rng)
+    if both:
+        info = scramble(json.loads(info), rng)
+    sign = lambda raw: forge.raw_signature(intel.signer.key, raw, forge.hashes.SHA256(), 32)  # noqa: E731
+    changed = replace(
+        base,
+        tcb_info=info,
+        qe_identity=identity,
+        tcb_info_signature=sign(info),
+        qe_identity_signature=sign(identity),
+    )
+    item = EvidenceItem("tdx", intel.quote(), Endorsements(collateral=changed))
+    result = appraise(item, ANY, None, forge.NOW)
+    assert read_result(result.statement()) == result
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.data())
+def test_a_payload_that_the_vendor_signed_in_another_shape_makes_nothing_raise(aws, data):
+    payload = bytearray(cbor2.dumps(aws.payload()))
+    for _ in range(data.draw(st.integers(1, 3))):
+        payload[data.draw(st.integers(0, len(payload) - 1))] = data.draw(st.integers(0, 255))
+    result = appraise(EvidenceItem("nitro", aws.sign(bytes(payload))), ANY, None, forge.NOW)
+    assert read_result(result.statement()) == result
+
+
+def test_a_file_that_is_too_large_is_refused_before_it_is_read():
+    with pytest.raises(PeerError):
+        capture.assemble("snp", [bytes(capture.MAX_FILE + 1)])

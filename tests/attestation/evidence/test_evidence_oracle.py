@@ -7,6 +7,7 @@ import dcap_qvl
 import evidence_cases as cases
 import evidence_forge as forge
 import pytest
+from evidence_forge_intel import level
 from parley_attestation.evidence import Collateral, Endorsements, EvidenceItem, Finding, appraise
 
 SAMPLES = ("tdx-v4-qvl", "sgx-v3-qvl")
@@ -132,12 +133,12 @@ STATES = {
     "current": ({}, {}),
     "v5": ({"version": 5}, {}),
     "v5 td15": ({"version": 5, "td15": True}, {}),
-    "sw hardening": ({}, {"levels": [forge.level(3, "SWHardeningNeeded", advisories=["INTEL-SA-1"])]}),
-    "configuration": ({}, {"levels": [forge.level(3, "ConfigurationNeeded")]}),
+    "sw hardening": ({}, {"levels": [level(3, "SWHardeningNeeded", advisories=["INTEL-SA-1"])]}),
+    "configuration": ({}, {"levels": [level(3, "ConfigurationNeeded")]}),
     "out of date": ({"components": [3] * 16}, {}),
-    "revoked level": ({}, {"levels": [forge.level(3, "Revoked")]}),
-    "no level": ({}, {"levels": [forge.level(9, "UpToDate")]}),
-    "pcesvn too low": ({"pcesvn": 12}, {"levels": [forge.level(4, "UpToDate")]}),
+    "revoked level": ({}, {"levels": [level(3, "Revoked")]}),
+    "no level": ({}, {"levels": [level(9, "UpToDate")]}),
+    "pcesvn too low": ({"pcesvn": 12}, {"levels": [level(4, "UpToDate")]}),
     "old module": ({"tee_tcb": bytes([3, 1]) + bytes([5]) * 14}, {}),
     "unknown module": ({"tee_tcb": bytes([5, 2]) + bytes([5]) * 14}, {}),
     "first module": ({"tee_tcb": bytes([5, 0]) + bytes([5]) * 14}, {}),

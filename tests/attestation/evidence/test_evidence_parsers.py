@@ -18,7 +18,6 @@ from parley_attestation.evidence import (
     EvidenceError,
     Finding,
     appraise,
-    azure,
     capture,
     der,
     pem,
@@ -28,6 +27,7 @@ from parley_attestation.evidence import (
     tpm2,
     x509,
 )
+from parley_attestation.evidence.explain import ASKS
 from parley_attestation.evidence.findings import MEANINGS, Ledger
 from parley_attestation.evidence.roots import pinned
 
@@ -181,6 +181,37 @@ def test_der_that_is_not_minimal_definite_and_exact_is_refused(raw):
         der.parse(bytes.fromhex(raw))
 
 
+@pytest.mark.parametrize("inner", ["0205ff", "1f0100", "02", "028100", "02850000000001ff"])
+def test_elements_inside_others_are_as_strict_and_stay_inside(inner):
+    raw = bytes.fromhex(inner)
+    node = der.parse(bytes((0x30, len(raw))) + raw)
+    with pytest.raises(EvidenceError):
+        der.children(node)
+
+
+@pytest.mark.parametrize(
+    ("read", "tag", "good", "bad"),
+    [
+        (der.boolean, der.BOOLEAN, {"00": False, "ff": True}, ["01", "", "0000"]),
+        (der.bits, der.BIT_STRING, {"00": b"", "00aa": b"\xaa"}, ["", "01aa"]),
+        (
+            der.named_bits,
+            der.BIT_STRING,
+            {"0106": 96, "0780": 1, "078000": 1},
+            ["", "00", "0806", "00000000"],
+        ),
+    ],
+)
+def test_booleans_and_bit_strings_are_read_in_one_form_only(read, tag, good, bad):
+    for text, value in good.items():
+        raw = bytes.fromhex(text)
+        assert read(der.parse(bytes((tag, len(raw))) + raw, tag)) == value
+    for text in bad:
+        raw = bytes.fromhex(text)
+        with pytest.raises(EvidenceError):
+            read(der.parse(bytes((tag, len(raw))) + raw, tag))
+
+
 @pytest.mark.parametrize("body", ["", "80", "0000", "0001", "00" + "80" * 64])
 def test_integers_that_are_negative_or_padded_are_refused(body):
     raw = bytes.fromhex(body)
@@ -284,101 +315,11 @@ def test_bytes_in_another_spelling_are_refused(value):
         tpm2.octets(value, "x")
 
 
-# TPM ------------------------------------------------------------------------------------------------
-
-
-def quote_of(case_name="az-snp-v1"):
-    return json.loads(cases.case(case_name).item().raw)["tpm_quote"]
-
-
-def test_a_bare_tpm_quote_proves_nothing_until_a_registry_names_its_key():
-    case = cases.case("az-snp-v1")
-    whole = json.loads(case.item().raw)
-    runtime = strictjson.load(azure.parse_hcl(tpm2.octets(whole["hcl_report"], "x")).runtime, 1 << 20, "x")
-    n, e = (int.from_bytes(tpm2.octets(runtime["keys"][0][k], "x"), "big") for k in ("n", "e"))
-    spki = (
-        forge.rsa.RSAPublicNumbers(e, n)
-        .public_key()
-        .public_bytes(forge.serialization.Encoding.DER, forge.serialization.PublicFormat.SubjectPublicKeyInfo)
-    )
-    raw = json.dumps({"ak_public": base64.b64encode(spki).decode(), "tpm_quote": quote_of()}).encode()
-    item = capture.assemble("tpm2", [raw])
-    document = cases.laboratory(cases.rules(references=[cases.own_reference(item, 0)]))
-    bare = appraise(item, cases.make_policy(document), None, 0)
-    assert bare.authentic
-    assert {c.finding for c in bare.failures} == {Finding.ATTESTATION_KEY_NOT_VOUCHED}
-    document["machines"] = {"rule": "registered", "ids": [hashlib.sha256(spki).hexdigest()]}
-    assert appraise(item, cases.make_policy(document), None, 0).affirming
-    edited = raw.replace(b'"pcrs": ["', b'"pcrs": ["00', 1)
-    assert not appraise(capture.assemble("tpm2", [edited]), cases.make_policy(document), None, 0).authentic
-
-
-def test_tpm_signatures_are_read_in_the_tpms_own_form_too():
-    bare = bytes.fromhex(quote_of()["signature"])
-    wrapped = b"\x00\x14\x00\x0b" + len(bare).to_bytes(2, "big") + bare
-    assert tpm2.parse_signature(bare) == tpm2.parse_signature(wrapped)
-    for broken in (wrapped + b"\0", wrapped[:-1], b"\x00\x14\x00\x04" + wrapped[4:], b"", b"\x00\x18"):
-        with pytest.raises(EvidenceError):
-            tpm2.parse_signature(broken)
-
-
-def test_a_quote_from_another_session_or_vm_is_refused():
-    case = cases.case("az-snp-v1")
-    whole = json.loads(case.item().raw)
-    whole["tpm_quote"] = quote_of() | {"pcrs": quote_of()["pcrs"][:-1]}
-    item = capture.assemble("az-snp-vtpm", [json.dumps(whole).encode()])
-    assert not appraise(item, cases.make_policy(cases.rules()), None, case.at).authentic
-    other = capture.assemble(
-        "az-snp-vtpm",
-        [cases.read("az-snp-vtpm/evidence-v2.json"), cases.read("az-snp-vtpm/tpm-quote-v1.json")],
-    )
-    result = appraise(other, cases.make_policy(cases.rules()), None, case.at)
-    assert {c.finding for c in result.failures} == {Finding.SIGNATURE_INVALID}
-
-
-def test_a_runtime_with_another_key_is_not_what_the_hardware_committed_to():
-    case = cases.case("az-snp-v1")
-    whole = json.loads(case.item().raw)
-    hcl = bytearray(tpm2.octets(whole["hcl_report"], "x"))
-    hcl[1300] ^= 1
-    whole["hcl_report"] = bytes(hcl).hex()
-    item = capture.assemble("az-snp-vtpm", [json.dumps(whole).encode()])
-    result = appraise(item, cases.make_policy(cases.rules()), None, case.at)
-    assert {c.finding for c in result.failures} == {Finding.ATTESTATION_KEY_NOT_VOUCHED}
-
-
-def test_azure_tdx_evidence_is_a_td_quote_that_vouches_for_the_vtpm(intel):
-    case = cases.case("az-snp-v1")
-    whole = json.loads(case.item().raw)
-    hcl = bytearray(tpm2.octets(whole["hcl_report"], "x"))
-    runtime = azure.parse_hcl(bytes(hcl)).runtime
-    hcl[1216 + 8] = 4  # the report type: TDX
-    quote = intel.quote(bound=hashlib.sha256(runtime).digest() + bytes(32))
-    evidence = {
-        "version": 1,
-        "hcl_report": base64.urlsafe_b64encode(bytes(hcl)).decode(),
-        "td_quote": base64.urlsafe_b64encode(quote).decode(),
-        "tpm_quote": whole["tpm_quote"],
-    }
-    item = capture.assemble("az-tdx-vtpm", [json.dumps(evidence).encode()])
-    result = appraise(item, cases.make_policy(cases.rules()), None, forge.NOW)
-    assert result.authentic
-    assert {c.finding for c in result.failures} == {
-        Finding.BINDER_NOT_GIVEN,
-        Finding.COLLATERAL_MISSING,
-        Finding.NOT_IN_REFERENCES,
-    }
-    evidence["td_quote"] = base64.urlsafe_b64encode(intel.quote()).decode()
-    item = capture.assemble("az-tdx-vtpm", [json.dumps(evidence).encode()])
-    result = appraise(item, cases.make_policy(cases.rules()), None, forge.NOW)
-    assert {c.finding for c in result.failures} == {Finding.ATTESTATION_KEY_NOT_VOUCHED}
-
-
 # Findings and captures ------------------------------------------------------------------------------
 
 
 def test_every_finding_has_a_meaning_and_a_remedy():
-    assert set(MEANINGS) == set(Finding)
+    assert set(MEANINGS) == set(Finding) == set(ASKS)
     assert all(one.remedy and 0 <= one.value <= 99 for one in MEANINGS.values())
 
 
@@ -400,6 +341,28 @@ def test_certificates_from_separate_files_are_put_in_order():
         roots.PINS["amd_milan_ask"],
         roots.PINS["amd_milan_ark"],
     ]
+
+
+def test_a_vendors_bundle_beside_the_leaf_is_searched_for_the_path():
+    bundle = b"".join(
+        resources.files(roots).joinpath(f"amd_milan_{role}.pem").read_bytes()
+        for role in ("ask", "ark", "asvk")
+    )
+    item = capture.assemble("snp", [bundle, cases.read("snp/trustee/test-report.bin"), VCEK])
+    assert [hashlib.sha256(c).hexdigest() for c in item.endorsements.certificates][1:] == [
+        roots.PINS["amd_milan_ask"],
+        roots.PINS["amd_milan_ark"],
+    ]
+
+
+def test_a_chain_in_one_file_keeps_its_order_right_or_wrong():
+    chain = cases.read("nvidia/nvtrust/hopperCertChain.txt")
+    blocks = [b + b"-----END CERTIFICATE-----\n" for b in chain.split(b"-----END CERTIFICATE-----\n")[:-1]]
+    swapped = b"".join([blocks[0], blocks[2], blocks[1], *blocks[3:]])
+    report = cases.read("nvidia/nvtrust/hopperAttestationReport.txt")
+    item = capture.assemble("nvidia", [report, swapped])
+    result = appraise(item, cases.make_policy(cases.rules()), None, cases.case("nv-hopper-nvtrust").at)
+    assert {c.finding for c in result.failures} == {Finding.CHAIN_BROKEN}
 
 
 def test_files_without_evidence_are_refused():

@@ -277,3 +277,32 @@ def test_an_archive_is_one_canonical_json_file():
     assert canonical.load(raw)["format"] == archive.FORMAT
     with pytest.raises(PeerError):
         archive.load(raw + b"\n")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda d: d.update(format="tag:other"),
+        lambda d: d.update(items=[]),
+        lambda d: d.update(items=d["items"] * 2),
+        lambda d: d["items"][0].update(raw="!"),
+        lambda d: d["items"][0].update(raw="AB=="),
+        lambda d: d["items"][0].update(certificates=["!"]),
+        lambda d: d["items"][0].update(crls=[5]),
+        lambda d: d["items"][0].update(certificates=[""] * 17),
+        lambda d: d["items"][0].update(collateral={"tcb_info": ""}),
+        lambda d: d["items"][0].update(extra=1),
+        lambda d: d["binding"].update(rule="bind64"),
+        lambda d: d["binding"].update(rule="perhaps"),
+        lambda d: d["policy"].update(type="production", simulated_root=""),
+        lambda d: d.update(at=-1),
+        lambda d: d.update(result=""),
+        lambda d: d.update(extra=1),
+    ],
+)
+def test_an_archive_of_another_shape_is_refused(change):
+    made = archive.make({"cpu0": EvidenceItem("snp", b"x")}, cases.make_policy(cases.rules()), None, 5)
+    document = json.loads(made.dump())
+    change(document)
+    with pytest.raises(PeerError):
+        archive.load(canonical.dump(document))

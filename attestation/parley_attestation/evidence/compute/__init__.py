@@ -22,7 +22,6 @@ from parley_attestation.evidence.compute.verdict import (
     ClaimKind,
     ComputeVerdict,
     Inventory,
-    Outcome,
     judge_claim,
 )
 
@@ -35,7 +34,6 @@ __all__ = [
     "Declaration",
     "Device",
     "Inventory",
-    "Outcome",
     "Problem",
     "Record",
     "Records",

@@ -13,6 +13,7 @@ from parley_attestation.evidence.binder import Exercise
 from parley_attestation.evidence.compute.checks import check_records
 from parley_attestation.evidence.compute.records import Close, Records, Snapshot, Window
 from parley_attestation.evidence.result import Assurance, AttestationResult
+from parley_attestation.frametest import Decision
 
 
 class ClaimKind(StrEnum):
@@ -22,14 +23,6 @@ class ClaimKind(StrEnum):
     AT_LEAST = "at-least"
     EXCLUSIVE = "exclusive"
     DEVICES = "devices"
-
-
-class Outcome(StrEnum):
-    """The three verdicts."""
-
-    COMPLIANT = "COMPLIANT"
-    VIOLATION = "VIOLATION"
-    INCONCLUSIVE = "INCONCLUSIVE"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +61,9 @@ class Backing:
 
 @dataclass(frozen=True, slots=True)
 class ComputeVerdict:
-    """An outcome and why, in words for the verdict's page."""
+    """A decision and why, in words for the verdict's page."""
 
-    outcome: Outcome
+    decision: Decision
     reasons: tuple[str, ...]
     flop: int
 
@@ -90,20 +83,25 @@ def judge_claim(
     faults = check_records(records)
     if faults:
         reasons = tuple(f"record {one.sequence}: {one.problem} ({one.detail})" for one in faults[:20])
-        return ComputeVerdict(Outcome.INCONCLUSIVE, ("the records contradict themselves", *reasons), flop)
+        return ComputeVerdict(Decision.INCONCLUSIVE, ("the records contradict themselves", *reasons), flop)
     word = _gaps(records, backing)
     if inventory is None:
         gaps = [*word, "no complete chip-time inventory in the terms"]
     else:
-        gaps = [*word, *_uncovered(records, inventory)]
+        absent = sorted(claim.devices - inventory.devices)
+        gaps = [
+            *word,
+            *_uncovered(records, inventory),
+            *(f"device {name} is claimed but not in the inventory" for name in absent),
+        ]
     judge = {
         ClaimKind.AT_MOST: _at_most,
         ClaimKind.AT_LEAST: _at_least,
         ClaimKind.EXCLUSIVE: _exclusive,
         ClaimKind.DEVICES: _devices,
     }[claim.kind]
-    outcome, reasons = judge(records, claim, flop, gaps, word)
-    return ComputeVerdict(outcome, reasons, flop)
+    decision, reasons = judge(records, claim, flop, gaps, word)
+    return ComputeVerdict(decision, reasons, flop)
 
 
 def total_flop(records: Records) -> int:
@@ -169,25 +167,25 @@ def _overcounted(records: Records) -> list[str]:
     return sorted(name for name, value in counted.items() if value > held.get(name, 0))
 
 
-_Answer = tuple[Outcome, tuple[str, ...]]
+_Answer = tuple[Decision, tuple[str, ...]]
 
 
 def _at_most(_records: Records, claim: Claim, flop: int, gaps: list[str], _word: list[str]) -> _Answer:
     if flop > claim.flop:
-        return Outcome.VIOLATION, (f"{flop} FLOP on record, at most {claim.flop} claimed",)
+        return Decision.VIOLATION, (f"{flop} FLOP on record, at most {claim.flop} claimed",)
     if gaps:
-        return Outcome.INCONCLUSIVE, ("records never show absence", *gaps)
-    return Outcome.COMPLIANT, (f"{flop} FLOP on record over all chip time of the inventory",)
+        return Decision.INCONCLUSIVE, ("records never show absence", *gaps)
+    return Decision.COMPLIANT, (f"{flop} FLOP on record over all chip time of the inventory",)
 
 
 def _at_least(_records: Records, claim: Claim, flop: int, gaps: list[str], word: list[str]) -> _Answer:
     if flop >= claim.flop:
         if word:
-            return Outcome.INCONCLUSIVE, tuple(word)
-        return Outcome.COMPLIANT, (f"attested code counted {flop} FLOP, at least {claim.flop} claimed",)
+            return Decision.INCONCLUSIVE, tuple(word)
+        return Decision.COMPLIANT, (f"attested code counted {flop} FLOP, at least {claim.flop} claimed",)
     if gaps:
-        return Outcome.INCONCLUSIVE, (f"{flop} FLOP on record; work without a record may exist", *gaps)
-    return Outcome.VIOLATION, (f"{flop} FLOP over all chip time of the inventory, {claim.flop} claimed",)
+        return Decision.INCONCLUSIVE, (f"{flop} FLOP on record; work without a record may exist", *gaps)
+    return Decision.VIOLATION, (f"{flop} FLOP over all chip time of the inventory, {claim.flop} claimed",)
 
 
 def _exclusive(records: Records, claim: Claim, _flop: int, gaps: list[str], _word: list[str]) -> _Answer:
@@ -197,17 +195,17 @@ def _exclusive(records: Records, claim: Claim, _flop: int, gaps: list[str], _wor
         if body.device in claim.devices and body.run is not None and body.run != claim.run
     ]
     if others:
-        return Outcome.VIOLATION, tuple(f"device {one.device} served another run" for one in others[:20])
-    if gaps:
-        return Outcome.INCONCLUSIVE, ("records never show absence", *gaps)
-    return Outcome.COMPLIANT, ("every second of the devices is accounted for",)
+        return Decision.VIOLATION, tuple(f"device {one.device} served another run" for one in others[:20])
+    if gaps or not claim.devices:
+        return Decision.INCONCLUSIVE, ("records never show absence", *gaps)
+    return Decision.COMPLIANT, ("every second of the devices is accounted for",)
 
 
 def _devices(records: Records, claim: Claim, _flop: int, _gaps: list[str], word: list[str]) -> _Answer:
     others = sorted(used_devices(records) - claim.devices)
     if others:
-        return Outcome.VIOLATION, tuple(f"device {name} is not among those claimed" for name in others[:20])
-    if word:
-        return Outcome.INCONCLUSIVE, tuple(word)
+        return Decision.VIOLATION, tuple(f"device {name} is not among those claimed" for name in others[:20])
+    if word or not used_devices(records):
+        return Decision.INCONCLUSIVE, tuple(word) or ("no device is on record",)
     runs = len(records.bodies(Close))
-    return Outcome.COMPLIANT, (f"{runs} runs on record, all on the devices claimed",)
+    return Decision.COMPLIANT, (f"{runs} runs on record, all on the devices claimed",)
