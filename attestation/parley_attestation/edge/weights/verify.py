@@ -1,10 +1,12 @@
 """Room: the edge. Recomputes a claim from files on disk; chamber, judge and prover call it."""
 
+from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 
 from parley_attestation.edge.weights.hashing import Progress, hash_plan
 from parley_attestation.edge.weights.plan import Plan, make_plan
+from parley_attestation.encoding import Digest
 from parley_attestation.errors import PeerError, Reason, printable
 from parley_attestation.model.claim import ClaimSecret, ModelClaim, verify_secret
 from parley_attestation.model.manifest import Keys, Manifest
@@ -45,16 +47,22 @@ def verify_model(
     """
     manifest = verify_secret(claim, secret)
     plan = make_plan(location)
-    _refuse(_layout_differences(manifest, plan))
-    roots = hash_plan(plan, Keys(secret.series, len(plan.segments)), executor, progress)
-    _refuse(
-        [
-            f"{entry.segment} differs"
-            for entry, root in zip(manifest.entries, roots, strict=True)
-            if entry.root != root
-        ]
-    )
+    compare(manifest, plan)
+    compare(manifest, plan, hash_plan(plan, Keys(secret.series, len(plan.segments)), executor, progress))
     return VerifiedModel(claim, manifest, plan)
+
+
+def compare(manifest: Manifest, plan: Plan, roots: Sequence[Digest] | None = None) -> None:
+    """Refuse files that are laid out differently from `manifest`, or, with `roots`, hold other bytes.
+
+    Raises:
+        PeerError: BAD_MODEL_CLAIM, naming the first tensors or files that differ.
+    """
+    if roots is None:
+        _refuse(_layout_differences(manifest, plan))
+        return
+    pairs = zip(manifest.entries, roots, strict=True)
+    _refuse([f"{entry.segment} differs" for entry, root in pairs if entry.root != root])
 
 
 def _layout_differences(manifest: Manifest, plan: Plan) -> list[str]:
