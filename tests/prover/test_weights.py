@@ -106,3 +106,81 @@ def test_a_file_that_changes_while_it_is_read_is_refused(tmp_path):
 def test_a_file_that_appears_while_the_model_is_read_is_refused(folder):
     with pytest.raises(LocalError, match="'a' changed while"):
         _register(folder, progress=lambda *_: (folder / "a").write_bytes(b""))
+
+
+def test_a_claim_of_the_same_bytes_joins_the_series_and_other_bytes_are_refused(folder):
+    first = _register(folder)
+    second = _register(folder, entropy=Bytes32(b"f" * 32), same_as=first.secret)
+    assert second.claim.commitment != first.claim.commitment
+    assert second.secret.content() == first.secret.content()
+    (folder / "weights.bin").write_bytes(bytes(256_000))
+    with pytest.raises(LocalError, match=r"file 'weights.bin' differs"):
+        _register(folder, same_as=first.secret)
+
+
+class _StopError(Exception):
+    pass
+
+
+def test_an_interrupted_registration_resumes_at_the_last_finished_file(folder, tmp_path):
+    journal = tmp_path / "journal"
+
+    def stop(done, total):
+        if done == total:
+            raise _StopError
+
+    with pytest.raises(_StopError):
+        _register(folder, journal=journal, progress=stop)
+    assert journal.stat().st_mode & 0o777 == 0o600
+    seen = []
+    resumed = _register(
+        folder, journal=journal, entropy=Bytes32(b"f" * 32), progress=lambda done, _: seen.append(done)
+    )
+    assert seen == [256_002]  # sub/tokenizer.json was done, weights.bin was not
+    assert resumed.claim == _register(folder).claim
+
+
+@pytest.mark.parametrize("spoil", ["plan", "torn", "altered"])
+def test_a_journal_about_other_files_or_with_a_bad_line_is_not_believed(folder, tmp_path, spoil):
+    journal = tmp_path / "journal"
+    made = _register(folder, journal=journal)
+    raw = journal.read_bytes()
+    if spoil == "plan":
+        (folder / "weights.bin").write_bytes(bytes(256_000))
+    elif spoil == "torn":
+        journal.write_bytes(raw[:-10])
+    else:
+        journal.write_bytes(
+            raw.replace(raw[-20:-4], raw[-20:-4].translate(bytes.maketrans(b"0123", b"1230")))
+        )
+    seen = []
+    again = _register(folder, journal=journal, progress=lambda done, _: seen.append(done))
+    assert seen  # something was hashed again
+    assert (again.claim == made.claim) is (spoil != "plan")
+    assert verify_model(str(folder), again.claim, again.secret)
+
+
+def test_a_model_in_an_object_store_gives_the_same_claim_and_changes_there_are_seen(folder):
+    fsspec = pytest.importorskip("fsspec")
+    store = fsspec.filesystem("memory")
+    store.pipe(
+        {f"/models/m/{p.relative_to(folder)}": p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+    )
+    try:
+        made = _register("memory://models/m")
+        assert made.claim == _register(folder).claim
+        one = _register("memory://models/m/weights.bin")
+        assert one.claim == _register(folder / "weights.bin").claim
+        store.pipe("/models/m/weights.bin", bytes(256_000))
+        with pytest.raises(PeerError, match=r"file 'weights.bin' differs"):
+            verify_model("memory://models/m", made.claim, made.secret)
+        with pytest.raises(LocalError, match=r"changed while it was read"):
+            _register(
+                "memory://models/m", progress=lambda *_: store.pipe("/models/m/weights.bin", b"x" * 256_000)
+            )
+        with pytest.raises(LocalError, match="expected 1"):
+            _register("memory://models/none")
+    finally:
+        store.rm("/models", recursive=True)
+    with pytest.raises(LocalError, match="not the local disk"):
+        _register(folder.as_uri())

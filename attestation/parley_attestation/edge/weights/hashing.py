@@ -7,7 +7,7 @@ units is in flight, so memory does not grow with the model.
 """
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 
@@ -21,7 +21,6 @@ from parley_attestation.model.layout import Segment
 from parley_attestation.model.manifest import Keys
 
 Progress = Callable[[int, int], None]  # bytes done, bytes in all
-BUFFER = 1 << 20  # bytes read at once: fits the second-level cache, so hashing finds them there
 WINDOW = 32  # units in flight
 _PIECES = 1024  # in one unit, so that a model of tiny tensors still moves
 
@@ -58,16 +57,17 @@ def hash_unit(unit: Unit) -> bytes:
         PeerError: BAD_MODEL_CLAIM, where the file changed.
         LocalError: CORRUPT, where it cannot be read.
     """
-    buffer = memoryview(bytearray(min(BUFFER, max((p.size for p in unit.pieces), default=0))))
-    with open_source(unit.location).reading(unit.info) as read_into:
+    source = open_source(unit.location)
+    buffer = memoryview(bytearray(min(source.block, max(p.size for p in unit.pieces))))
+    with source.reading(unit.info) as read_into:
         return b"".join(_hash_piece(piece, read_into, buffer) for piece in unit.pieces)
 
 
 def _hash_piece(piece: Piece, read_into: ReadInto, buffer: memoryview) -> bytes:
     salts = SeedTree(piece.seed, 1 << piece.height).keys()
     found = bytearray()
-    for start in range(0, piece.size, BUFFER):
-        view = buffer[: min(BUFFER, piece.size - start)]
+    for start in range(0, piece.size, len(buffer)):
+        view = buffer[: min(len(buffer), piece.size - start)]
         read_into(piece.offset + start, view)
         at = 32 * (start // CHUNK)
         found += leaves(salts[at : at + 32 * chunk_count(len(view))], view)
@@ -98,11 +98,20 @@ def _pieces(segment: Segment, number: int, seed: Bytes32) -> Iterator[Piece]:
         yield Piece(number, segment.offset + start, min(RUN, segment.size - start), piece_seed, height)
 
 
+@dataclass(frozen=True, slots=True)
+class Resume:
+    """Files whose segments have known roots already, and what to call when another one is finished."""
+
+    known: Mapping[str, Sequence[Digest]]
+    finished: Callable[[FileInfo, Sequence[Digest]], None]
+
+
 def hash_plan(
     plan: Plan,
     keys: Keys,
     executor: Executor | None = None,
     progress: Progress | None = None,
+    resume: Resume | None = None,
 ) -> list[Digest]:
     """Hash everything; returns the root of each segment, in order.
 
@@ -111,22 +120,55 @@ def hash_plan(
         keys: The keys of the claim's series.
         executor: Where units run; None runs them here.
         progress: Called with bytes done and bytes in all.
+        resume: What an earlier, interrupted pass has left.
 
     Raises:
         PeerError: BAD_MODEL_CLAIM, where files changed under way.
         LocalError: CORRUPT, where they cannot be read.
     """
-    runs: list[list[bytes]] = [[] for _ in plan.segments]
-    done = 0
-    for unit, roots in _run(units(plan, keys), executor):
-        for n, piece in enumerate(unit.pieces):
-            runs[piece.segment].append(roots[32 * n : 32 * n + 32])
+    gathered = _Gathered(plan, resume)
+    done = sum(f.size for f in plan.files if f.path in gathered.roots)
+    for unit, found in _run(units(plan, keys, skip=frozenset(gathered.roots)), executor):
+        gathered.take(unit, found)
         done += unit.size
         if progress is not None:
             progress(done, plan.size)
+    roots = gathered.finish()
     if moved := set(plan.files) ^ set(open_source(plan.location).scan()):
         raise changed(min(info.path for info in moved))
-    return [join_runs(r) for r in runs]
+    return roots
+
+
+class _Gathered:
+    """Joins the roots that units return to segments and files; units come in the order of the manifest."""
+
+    def __init__(self, plan: Plan, resume: Resume | None) -> None:
+        self._resume = resume
+        self._infos = {f.path: f for f in plan.files}
+        self._rows: dict[str, list[int]] = {f.path: [] for f in plan.files}
+        for number, segment in enumerate(plan.segments):
+            self._rows[segment.path].append(number)
+        self._runs: dict[int, list[bytes]] = {}
+        self._path = ""
+        self.roots: dict[str, Sequence[Digest]] = dict(resume.known) if resume is not None else {}
+
+    def take(self, unit: Unit, found: bytes) -> None:
+        if self._path not in {"", unit.info.path}:
+            self._close(self._path)
+        self._path = unit.info.path
+        for n, piece in enumerate(unit.pieces):
+            self._runs.setdefault(piece.segment, []).append(found[32 * n : 32 * n + 32])
+
+    def _close(self, path: str) -> None:
+        self.roots[path] = [join_runs(self._runs.pop(n, [])) for n in self._rows[path]]
+        if self._resume is not None:
+            self._resume.finished(self._infos[path], self.roots[path])
+
+    def finish(self) -> list[Digest]:
+        for path in self._rows:
+            if path not in self.roots:  # the last file, and files without a byte
+                self._close(path)
+        return [root for path in self._rows for root in self.roots[path]]
 
 
 def _run(work: Iterator[Unit], executor: Executor | None) -> Iterator[tuple[Unit, bytes]]:

@@ -1,10 +1,13 @@
 """Room: the edge. Finds the files of a model and splits each into segments; `hashing` works on the result."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from parley_attestation.edge.weights.source import FileInfo, open_source
-from parley_attestation.errors import PeerError, Reason
-from parley_attestation.model.layout import MAX_SEGMENTS, Segment, opaque
+from parley_attestation.model.cursor import Read
+from parley_attestation.model.formats import split
+from parley_attestation.model.layout import Segment
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +31,19 @@ def make_plan(location: str) -> Plan:
         PeerError: BAD_MODEL_CLAIM, naming the file.
         LocalError: Where it cannot be read.
     """
-    files = open_source(location).scan()
-    segments: list[Segment] = []
-    for info in files:
-        segments += opaque(info.path, info.size)
-        if len(segments) > MAX_SEGMENTS:
-            raise PeerError(Reason.BAD_MODEL_CLAIM, f"expected at most {MAX_SEGMENTS} segments")
-    return Plan(location, files, tuple(segments))
+    source = open_source(location)
+    files = source.scan()
+    infos = {f.path: f for f in files}
+
+    @contextmanager
+    def opener(path: str) -> Iterator[Read]:
+        with source.reading(infos[path]) as read_into:
+
+            def read(offset: int, size: int) -> bytes:
+                buffer = bytearray(size)
+                read_into(offset, memoryview(buffer))
+                return bytes(buffer)
+
+            yield read
+
+    return Plan(location, files, split({f.path: f.size for f in files}, opener))

@@ -28,7 +28,9 @@ class FileInfo:
 
 
 class Source(Protocol):
-    """Where the files of one model lie."""
+    """Where the files of one model lie; `block` is how many bytes to read at once."""
+
+    block: int
 
     def scan(self) -> tuple[FileInfo, ...]:
         """All files, in the order of their paths."""
@@ -38,7 +40,11 @@ class Source(Protocol):
 
 
 def open_source(location: str) -> Source:
-    """The source at `location`, a local path. Raises `LocalError` where nothing is there."""
+    """The source at `location`: a local path, or a URL that fsspec knows. Raises `LocalError`."""
+    if "://" in location:
+        from parley_attestation.edge.weights.store import StoreFiles  # noqa: PLC0415 - needs an extra
+
+        return StoreFiles(location)
     return LocalFiles(Path(location))
 
 
@@ -53,6 +59,8 @@ def changed(path: str) -> PeerError:
 
 class LocalFiles:
     """A folder, or one file, on this machine."""
+
+    block = 1 << 20  # fits the second-level cache, so that hashing finds the bytes there
 
     def __init__(self, location: Path) -> None:
         """Take the folder, or the file; the location itself may be reached through links."""
