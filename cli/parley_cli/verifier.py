@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 from parley_attestation.edge import party
 from parley_attestation.edge.journal import Journal
-from parley_attestation.errors import ParleyError, Role
+from parley_attestation.errors import LocalError, ParleyError, Reason, Role
 
 from parley_cli.output import Bar
 from parley_cli.testset import vault_key
@@ -74,3 +74,49 @@ def run(config: Path, record: Path, *, fresh: bool) -> int:
         return 3
     print_verdict(verdict)
     return EXIT[verdict.predicate["overall"]]
+
+
+@verifier.command()
+@click.argument("config", type=click.Path(exists=True, path_type=Path))
+@click.option("--record", type=click.Path(path_type=Path), help="Write the record with the claim here.")
+def claim(config: Path, record: Path | None) -> int:
+    """Claim the prover's default: first its clock is started with the witnesses, later the claim is made.
+
+    Run it once to leave the own last message with the witnesses, and again when the deadline has passed.
+    """
+    from parley_attestation.edge.attempts import replay  # noqa: PLC0415
+    from parley_attestation.edge.notary import PanelNotary  # noqa: PLC0415
+    from parley_attestation.edge.records import write_record  # noqa: PLC0415
+    from parley_attestation.witnessing import deadline, position, standing  # noqa: PLC0415
+    from parley_verifier.config import read_config  # noqa: PLC0415
+
+    settings = read_config(config)
+    me = party.load(settings.party)
+    notary = PanelNotary(me, [party.read_card(path) for path in settings.witnesses])
+    with contextlib.closing(Journal(settings.journal)) as journal:
+        row = next(iter(journal.unfinished(Role.VERIFIER)), None)
+        machine = replay(journal, Role.VERIFIER, row) if row is not None else None
+        if (
+            row is None
+            or machine is None
+            or machine.turn is not Role.PROVER
+            or machine.facts.exercise is None
+        ):
+            raise LocalError(
+                Reason.CONFIG, "no session waits for the prover", hint="parley verifier run resumes one"
+            )
+        at = position(machine, machine.sequence)
+        turns = [turn for _, turn in journal.turns(row)]
+        posted = notary.post(machine, at, turns[-1].envelope)
+        claimed = notary.claim(machine, at) if posted else ()
+        for sealed in (*posted, *claimed):
+            journal.side(row, sealed)
+        found = standing(machine, journal.extras(row)[0])
+        if found.default is None:
+            why = "; ".join(str(error) for error in notary.refusals.values())
+            click.echo(f"the prover has {deadline(machine)} s from the time the witnesses gave; {why}")
+            return 3
+        click.echo(found.default.verdict.value)
+        if record is not None:
+            write_record(journal, row, record)
+    return 0

@@ -83,3 +83,30 @@ def serve(folder: Path, address: str, peers: tuple[Path, ...], logs: tuple[str, 
     finally:
         server.stop(5).wait()
         store.close()
+
+
+@witness.command()
+@click.argument("statement", type=click.Path(exists=True, path_type=Path))
+@click.option("--party", "folder", type=click.Path(path_type=Path), required=True, help="Your party folder.")
+@click.option(
+    "--witness", "cards", type=click.Path(exists=True, path_type=Path), multiple=True, required=True
+)
+def register(statement: Path, folder: Path, cards: tuple[Path, ...]) -> int:
+    """Give a sealed STATEMENT (a registration, a claim, a revocation) a time; receipts go beside it."""
+    from parley_attestation import statement as statements  # noqa: PLC0415
+    from parley_attestation.edge import party  # noqa: PLC0415
+    from parley_attestation.edge.notary import addresses  # noqa: PLC0415
+    from parley_attestation.edge.witness_client import WitnessPanel  # noqa: PLC0415
+    from parley_attestation.envelope import from_json  # noqa: PLC0415
+
+    digest = statements.parse(from_json(statement.read_bytes()).payload).digest()
+    own = party.load(folder)
+    with WitnessPanel(addresses(own, [party.read_card(path) for path in cards])) as panel:
+        collected = panel.register(digest)
+    for number, sealed in enumerate(collected.sealed, 1):
+        out = statement.with_name(f"{statement.name}.receipt{number}.json")
+        out.write_bytes(sealed)
+        click.echo(f"receipt  {out}")
+    for key, error in collected.refusals.items():
+        click.echo(f"error: witness {key.hex()[:16]}…: {error}", err=True)
+    return 0 if collected.sealed else 1

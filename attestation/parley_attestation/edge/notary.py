@@ -21,20 +21,25 @@ class Notary(Protocol):
         """Sealed cosignatures of the witnesses that answered; those that did not are left out."""
 
 
+def addresses(party: Party, cards: Sequence[PeerCard]) -> list[Address]:
+    """Where witnesses are, under their pinned cards; a witness signs with its root key."""
+    return [
+        Address(
+            card.endpoint,
+            PublicKey(bytes.fromhex(card.root_key)),
+            transport.channel_credentials(party.card, party.tls_key, card),
+        )
+        for card in cards
+    ]
+
+
 class PanelNotary:
     """Reaches witnesses over gRPC, each under its pinned card."""
 
     def __init__(self, party: Party, cards: Sequence[PeerCard]) -> None:
         """Take the own party, whose session key signs requests, and the witnesses' cards."""
         self._party = party
-        self._addresses = [
-            Address(
-                card.endpoint,
-                PublicKey(bytes.fromhex(card.root_key)),
-                transport.channel_credentials(party.card, party.tls_key, card),
-            )
-            for card in cards
-        ]
+        self._addresses = addresses(party, cards)
         self.refusals: dict[bytes, Exception] = {}
 
     def cosign(self, machine: Machine, at: Position, event: Event) -> tuple[bytes, ...]:
