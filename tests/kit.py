@@ -143,6 +143,8 @@ def make_terms(verifier: Side, prover: Side, tests: MemorySet, claim: bytes, **c
         binding="none",
         operators=(),
         qualifiers=(),
+        evidence_policy=None,
+        inventory=None,
         scope=("addition", "generated sums", ("nothing about other sums",)),
     )
     return replace(terms, **changes)

@@ -6,14 +6,17 @@ only what is signed.
 """
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from math import gcd
-from typing import Any
+from typing import Any, TypeVar
 
 from parley_attestation.canonical import Fields
 from parley_attestation.encoding import MAX_BLOB, MAX_UNITS_PER_TURN, Bytes32, Digest, Label, Nonce, digest
 from parley_attestation.errors import PeerError, Reason
+from parley_attestation.evidence.compute import verdict as compute
+from parley_attestation.evidence.policy import Policy, read_policy
 from parley_attestation.grading import Grader, OutcomeMap, read_grader, read_outcome_map
 from parley_attestation.statement import Statement, Subject
 
@@ -21,6 +24,7 @@ TERMS = "tag:parley,2026:terms/v1"
 MAX_CLAIMS = 64
 MAX_SAMPLES = 1024
 MAX_EXCLUDED = 4096
+T = TypeVar("T")
 _RATIO = re.compile(r"(0|[1-9][0-9]{0,17})/([1-9][0-9]{0,17})")
 
 ASSURANCE_ORDER = ("declared", "re-executed", "neutral-operator", "attested", "proven")
@@ -89,7 +93,28 @@ class IdentityClaim:
         return {"type": "identity", "id": self.claim_id, "min_assurance": self.min_assurance}
 
 
-Claim = MetricClaim | IdentityClaim
+@dataclass(frozen=True, slots=True)
+class ComputeClaim:
+    """Something about the compute on record: a bound on FLOP, devices, or their exclusive use."""
+
+    claim_id: str
+    claim: compute.Claim
+    min_assurance: str
+
+    def document(self) -> dict[str, Any]:
+        """The claim as it is signed."""
+        return {
+            "type": "compute",
+            "id": self.claim_id,
+            "kind": self.claim.kind.value,
+            "flop": str(self.claim.flop),
+            "devices": sorted(self.claim.devices),
+            "run": self.claim.run.hex() if self.claim.run is not None else "",
+            "min_assurance": self.min_assurance,
+        }
+
+
+Claim = MetricClaim | IdentityClaim | ComputeClaim
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +177,8 @@ class Terms:
     binding: str
     operators: tuple[Bytes32, ...]
     qualifiers: tuple[Digest, ...]
+    evidence_policy: Policy | None
+    inventory: compute.Inventory | None
     scope: tuple[str, str, tuple[str, ...]]
 
     def document(self) -> dict[str, Any]:
@@ -194,6 +221,8 @@ class Terms:
             },
             "binding": {"kind": self.binding, "operators": [k.hex() for k in self.operators]},
             "qualifiers": [q.hex() for q in self.qualifiers],
+            "evidence_policy": self.evidence_policy.document() if self.evidence_policy is not None else None,
+            "inventory": _write_inventory(self.inventory),
             "scope": {"construct": construct, "sampling_frame": frame, "not_concluded": list(barred)},
         }
 
@@ -250,6 +279,8 @@ def read_terms(said: Statement) -> Terms:
         binding=binding.choice("kind", {"none": "none", "chamber": "chamber"}),
         operators=_keys(binding, "operators"),
         qualifiers=tuple(Digest(k) for k in _keys(fields, "qualifiers")),
+        evidence_policy=_optional(fields, "evidence_policy", read_policy),
+        inventory=_optional(fields, "inventory", _inventory),
         scope=(
             scope.text("construct"),
             scope.text("sampling_frame"),
@@ -260,6 +291,28 @@ def read_terms(said: Statement) -> Terms:
         nested.end()
     _check(terms)
     return terms
+
+
+def _optional(fields: Fields, name: str, read: Callable[[Fields], T]) -> T | None:
+    """An object read by `read`, or null."""
+    value = fields.raw(name)
+    return None if value is None else read(Fields(value, name, reason=Reason.BAD_TERMS))
+
+
+def _write_inventory(inventory: compute.Inventory | None) -> dict[str, Any] | None:
+    if inventory is None:
+        return None
+    return {"devices": sorted(inventory.devices), "start": inventory.start, "end": inventory.end}
+
+
+def _inventory(fields: Fields) -> compute.Inventory:
+    found = compute.Inventory(
+        frozenset(fields.texts("devices", 4096, 1)),
+        fields.integer("start", 0, 1 << 42),
+        fields.integer("end", 0, 1 << 42),
+    )
+    fields.end()
+    return found
 
 
 def _keys(fields: Fields, name: str) -> tuple[Bytes32, ...]:
@@ -295,12 +348,14 @@ def _system(fields: Fields) -> dict[str, str]:
 
 
 def _claim(fields: Fields) -> Claim:
-    kind = fields.choice("type", {"metric": "metric", "identity": "identity"})
+    kind = fields.choice("type", {k: k for k in ("metric", "identity", "compute")})
     claim_id = fields.text("id", 64)
     assurance = fields.choice("min_assurance", {a: a for a in ASSURANCE_ORDER})
     claim: Claim
     if kind == "identity":
         claim = IdentityClaim(claim_id, assurance)
+    elif kind == "compute":
+        claim = ComputeClaim(claim_id, _compute(fields), assurance)
     else:
         claim = MetricClaim(
             claim_id=claim_id,
@@ -317,6 +372,18 @@ def _claim(fields: Fields) -> Claim:
             fields.refuse("threshold", "a rate between 0/1 and 1/1")
     fields.end()
     return claim
+
+
+def _compute(fields: Fields) -> compute.Claim:
+    flop, run = fields.decimal("flop"), fields.text("run", 64, empty=True)
+    if not flop.isdigit() or int(flop) >= 1 << 128:
+        fields.refuse("flop", "a whole number below 2^128")
+    return compute.Claim(
+        fields.choice("kind", {k.value: k for k in compute.ClaimKind}),
+        int(flop),
+        frozenset(fields.texts("devices", 4096)),
+        Bytes32.of_hex(run) if run else None,
+    )
 
 
 def _alpha(fields: Fields, name: str) -> Fraction:

@@ -7,9 +7,11 @@ claim that refusing every prompt would meet is never COMPLIANT at `declared`, an
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
+from parley_attestation.evidence import Assurance
+from parley_attestation.evidence.compute.verdict import judge_claim
 from parley_attestation.frametest import Decision, FrameTest
 from parley_attestation.statement import Statement, Subject
-from parley_attestation.terms import ASSURANCE_ORDER, Claim, IdentityClaim, MetricClaim
+from parley_attestation.terms import ASSURANCE_ORDER, Claim, ComputeClaim, IdentityClaim, MetricClaim
 
 if TYPE_CHECKING:
     from parley_attestation.session.facts import Facts
@@ -40,9 +42,9 @@ def derive(mode: str, facts: "Facts", tests: tuple[FrameTest, ...]) -> Statement
     assert facts.test_set is not None
     assert facts.exercise is not None
     assert facts.seed is not None
-    assurance = "declared"
+    assurance = derived_assurance(facts)
     by_claim = dict(zip((c.claim_id for c in terms.metric_claims), tests, strict=True))
-    claims = [_claim(claim, by_claim.get(claim.claim_id), assurance) for claim in terms.claims]
+    claims = [_claim(claim, by_claim.get(claim.claim_id), assurance, facts.support) for claim in terms.claims]
     predicate = {
         "exercise": facts.exercise.hex(),
         "session": facts.session_id.hex(),
@@ -52,6 +54,7 @@ def derive(mode: str, facts: "Facts", tests: tuple[FrameTest, ...]) -> Statement
         "model_claim": terms.model_claim.hex(),
         "seed": facts.seed.hex(),
         "assurance": assurance,
+        "roots": list(facts.support.result.roots) if assurance == "attested" else [],
         "claims": claims,
         "identity": "INCONCLUSIVE",
         "overall": overall([c["verdict"] for c in claims]),
@@ -72,11 +75,41 @@ def overall(verdicts: list[str]) -> str:
     return Decision.INCONCLUSIVE.value
 
 
-def _claim(claim: Claim, test: FrameTest | None, assurance: str) -> dict[str, Any]:
+def derived_assurance(facts: "Facts") -> str:
+    """The level that a session's own evidence carries: simulated hardware lifts nothing."""
+    support = facts.support
+    if support is not None and support.result is not None and support.result.assurance is Assurance.ATTESTED:
+        return "attested"
+    return "declared"
+
+
+def _compute(claim: ComputeClaim, assurance: str, support: Any) -> dict[str, Any]:
+    if support is None or support.records is None:
+        said, because, flop = Decision.INCONCLUSIVE, ["the prover showed no compute records"], 0
+    else:
+        found = judge_claim(support.records, claim.claim, support.inventory, support.backing)
+        said, because, flop = found.decision, list(found.reasons), found.flop
+    if said is Decision.COMPLIANT and _below(assurance, claim.min_assurance):
+        said = Decision.INCONCLUSIVE
+        because.append(f"the claim asks for assurance {claim.min_assurance}, the exercise gives {assurance}")
+    return {
+        "id": claim.claim_id,
+        "type": "compute",
+        "verdict": said.value,
+        "because": because,
+        "flop_on_record": str(flop),
+    }
+
+
+def _below(assurance: str, least: str) -> bool:
+    return ASSURANCE_ORDER.index(assurance) < ASSURANCE_ORDER.index(least)
+
+
+def _claim(claim: Claim, test: FrameTest | None, assurance: str, support: Any) -> dict[str, Any]:
+    if isinstance(claim, ComputeClaim):
+        return _compute(claim, assurance, support)
     if isinstance(claim, IdentityClaim):
-        because = (
-            ["the prover's word does not show which weights answered"] if assurance == "declared" else []
-        )
+        because = ["nothing but the prover's own program shows which weights answered"]
         return {
             "id": claim.claim_id,
             "type": "identity",
@@ -112,7 +145,7 @@ def labelled(claim: MetricClaim, decision: Decision, assurance: str) -> tuple[De
     if decision is Decision.COMPLIANT:
         if claim.degradable and assurance == "declared":
             because.append("at declared assurance, refusing or degrading outputs would meet this claim")
-        if ASSURANCE_ORDER.index(assurance) < ASSURANCE_ORDER.index(claim.min_assurance):
+        if _below(assurance, claim.min_assurance):
             because.append(
                 f"the claim asks for assurance {claim.min_assurance}, the exercise gives {assurance}"
             )

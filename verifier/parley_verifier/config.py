@@ -40,7 +40,15 @@ class ClaimFile(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     id: str = Field(min_length=1, max_length=64, description="Name of the claim.")
-    type: Literal["metric", "identity"] = Field(default="metric", description="metric or identity.")
+    type: Literal["metric", "identity", "compute"] = Field(
+        default="metric", description="metric, identity or compute."
+    )
+    kind: Literal["at-most", "at-least", "exclusive", "devices"] = Field(
+        default="at-least", description="Compute claims: what is claimed."
+    )
+    flop: str = Field(default="0", description="Compute claims: the bound in FLOP, a whole number.")
+    devices: list[str] = Field(default_factory=list, description="Compute claims: the devices.")
+    run: str = Field(default="", description="Compute claims: the run, 64 hexadecimal digits.")
     stratum: str = Field(default="", description="Stratum; empty for the whole set.")
     grader: dict[str, Any] = Field(default_factory=dict, description="The grader's document.")
     events: list[str] = Field(default=["pass"], description="Outcomes that count.")
@@ -97,6 +105,8 @@ class TermsFile(BaseModel):
     )
     prover_default: str = Field(default="The exercise counts as not passed.", description="Consequence.")
     verifier_default: str = Field(default="The exercise counts as withdrawn.", description="Consequence.")
+    evidence_policy: dict[str, Any] | None = Field(default=None, description="The agreed appraisal policy.")
+    inventory: dict[str, Any] | None = Field(default=None, description="A complete chip-time inventory.")
     qualifiers: list[str] = Field(default_factory=list, description="Roots that may qualify the test set.")
     measures: str = Field(description="The construct: what the items are meant to measure.")
     sampling_frame: str = Field(description="Where the items come from.")
@@ -170,6 +180,8 @@ def make_terms(
         },
         "binding": {"kind": "none", "operators": []},
         "qualifiers": written.qualifiers,
+        "evidence_policy": written.evidence_policy,
+        "inventory": written.inventory,
         "scope": {
             "construct": written.measures,
             "sampling_frame": written.sampling_frame,
@@ -185,6 +197,16 @@ def make_terms(
 def _claim(written: ClaimFile) -> dict[str, Any]:
     if written.type == "identity":
         return {"type": "identity", "id": written.id, "min_assurance": written.min_assurance}
+    if written.type == "compute":
+        return {
+            "type": "compute",
+            "id": written.id,
+            "kind": written.kind,
+            "flop": written.flop,
+            "devices": sorted(written.devices),
+            "run": written.run,
+            "min_assurance": written.min_assurance,
+        }
     return {
         "type": "metric",
         "id": written.id,

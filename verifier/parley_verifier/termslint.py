@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
+from parley_attestation.evidence.compute.verdict import ClaimKind
 from parley_attestation.frametest import FramePlan, require_decidable, threshold_count
-from parley_attestation.terms import ASSURANCE_ORDER, IdentityClaim, MetricClaim, Terms
+from parley_attestation.terms import ASSURANCE_ORDER, Claim, ComputeClaim, IdentityClaim, Terms
 
 from parley_verifier.inspection import deterred_ratio, leakage
 from parley_verifier.planning import PlanCost, plan_cost
@@ -101,9 +102,15 @@ def _notes(terms: Terms) -> list[str]:
     return notes
 
 
-def _at_declared(claim: MetricClaim | IdentityClaim) -> list[str]:
+def _at_declared(claim: Claim) -> list[str]:
     if isinstance(claim, IdentityClaim):
         return [f"{claim.claim_id}: identity stays INCONCLUSIVE at assurance declared"]
+    if isinstance(claim, ComputeClaim):
+        if claim.claim.kind in {ClaimKind.AT_MOST, ClaimKind.EXCLUSIVE}:
+            return [
+                f"{claim.claim_id}: records never show absence; cannot become COMPLIANT without attested inventory"
+            ]
+        return []
     notes = []
     if claim.degradable:
         notes.append(

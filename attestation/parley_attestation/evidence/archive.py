@@ -59,7 +59,7 @@ class Archive:
         return canonical.dump(
             {
                 "format": FORMAT,
-                "items": [_item(name, item) for name, item in self.items],
+                "items": [write_item(name, item) for name, item in self.items],
                 "binding": _binding(self.binding),
                 "policy": self.policy.document(),
                 "at": self.at,
@@ -101,7 +101,7 @@ def load(raw: bytes) -> Archive:
     top = Fields(canonical.load(raw, limit=MAX_ARCHIVE), reason=Reason.BAD_EVIDENCE)
     if top.text("format", 64) != FORMAT:
         top.refuse("format", FORMAT)
-    items = top.items("items", _read_item, MAX_SUBMODS, 1)
+    items = top.items("items", read_item, MAX_SUBMODS, 1)
     if len({name for name, _ in items}) != len(items):
         top.refuse("items", "every name once")
     found = Archive(
@@ -145,7 +145,8 @@ def _many(source: Fields, name: str, high: int) -> tuple[bytes, ...]:
     return tuple(found)
 
 
-def _item(name: str, item: EvidenceItem) -> dict[str, Any]:
+def write_item(name: str, item: EvidenceItem) -> dict[str, Any]:
+    """One item as it stands in archives and evidence statements."""
     endorsed = item.endorsements
     collateral = endorsed.collateral
     return {
@@ -162,7 +163,8 @@ def _item(name: str, item: EvidenceItem) -> dict[str, Any]:
     }
 
 
-def _read_item(source: Fields) -> tuple[str, EvidenceItem]:
+def read_item(source: Fields) -> tuple[str, EvidenceItem]:
+    """Read it back. Raises `PeerError` (the code of `source`)."""
     name, kind = source.text("name", 64), source.text("kind", 64)
     raw = _bytes(source, "raw", MAX_EVIDENCE)
     certificates = _many(source, "certificates", MAX_CERTIFICATES)

@@ -15,6 +15,7 @@ from parley_attestation.model.claim import read_claim
 from parley_attestation.session import messages as m
 from parley_attestation.session import schedule
 from parley_attestation.session.audit import Audit, Challenged
+from parley_attestation.session.backing import read_support
 from parley_attestation.session.checks import Check
 from parley_attestation.session.facts import Channel, Context, Earlier, Ending, Expect
 from parley_attestation.session.results import result_root
@@ -28,14 +29,16 @@ SUITE = 1
 NOBODYS_FAULT = frozenset({Reason.UNKNOWN_PARTY, Reason.CHANNEL_MISMATCH})
 
 
-def receive(at: Context, sender: Role, key: bytes, body: m.Body) -> Expect:
-    """Check `body`, whose signature by `key`, header and place in the order hold.
+def receive(at: Context, sender: Role, key: bytes, body: m.Body, heads: Sequence[Digest]) -> Expect:
+    """Check `body`, whose signature by `key`, header and place after the messages `heads` hold.
 
     Raises:
         PeerError: The message breaks the protocol.
     """
     if isinstance(body, m.Hello | m.HelloReply):
         return _greet(at, sender, key, body)
+    if isinstance(body, m.Accept):
+        return _accept(at, sender, body, heads)
     return _HANDLERS[type(body)](at, sender, body)
 
 
@@ -153,7 +156,7 @@ def _check_graders(terms: Terms, test_set: registration.TestSet) -> None:
             )
 
 
-def _accept(at: Context, sender: Role, body: m.Accept) -> Expect:
+def _accept(at: Context, sender: Role, body: m.Accept, heads: Sequence[Digest]) -> Expect:
     facts = at.facts
     terms, test_set = _agreed(at)
     assert facts.terms_statement is not None
@@ -173,8 +176,10 @@ def _accept(at: Context, sender: Role, body: m.Accept) -> Expect:
     else:
         audit = Audit.begin(terms, schedule.frames(terms, test_set), body.declared_counts)
 
+    support = read_support(facts, heads, body.evidence, facts.session_keys[sender])
+
     def record() -> None:
-        facts.model_claim, facts.audit = claim, audit
+        facts.model_claim, facts.audit, facts.support = claim, audit, support
         facts.coin_commitments[sender] = body.coin_commitment
         at.checks[Check.TERMS] += 1
         at.checks[Check.MODEL_CLAIM] += 1
@@ -407,7 +412,6 @@ def _dissent(at: Context, sender: Role, body: m.Dissent) -> Expect:
 
 _HANDLERS: dict[type[Any], Callable[[Context, Role, Any], Expect]] = {
     m.Propose: _propose,
-    m.Accept: _accept,
     m.Decline: _ending,
     m.Coin: _coin,
     m.Challenge: _challenge,

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from parley_attestation.encoding import Digest
 from parley_attestation.errors import Role
@@ -56,6 +57,7 @@ class Facts:
     coins: dict[Role, bytes] = field(default_factory=dict)
     seed: Digest | None = None
     audit: Audit | None = None
+    support: Any = None  # `backing.Support`: appraised evidence and compute records
     pending: int = 0  # units of the last challenge, while it is unanswered
     stop_counts: tuple[int, ...] = ()
     verdict: Statement | None = None

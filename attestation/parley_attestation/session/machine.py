@@ -133,7 +133,7 @@ class Machine:
         self._check_header(envelope, header, sender)
         try:
             next_state = self._check_order(body, sender)
-            expect = exercise.receive(self._context, sender, envelope.signatures[0].key, body)
+            expect = exercise.receive(self._context, sender, envelope.signatures[0].key, body, self.heads)
         except PeerError as error:
             if error.reason in exercise.NOBODYS_FAULT:
                 raise

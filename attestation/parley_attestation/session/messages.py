@@ -21,7 +21,7 @@ from parley_attestation.merkle import MAX_PROOF
 MAX_OFFER = 32  # versions, suites or modes in one offer
 MAX_DETAIL = 1000  # characters of a reason in words
 MAX_CLAIMS = 64  # claims in one set of terms
-MAX_EVIDENCE = 16  # statements of evidence in one Accept
+MAX_EVIDENCE = 512  # pieces of evidence and compute records in one Accept
 MAX_ATTEMPTS = 64  # attempts at one exercise
 
 
