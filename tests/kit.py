@@ -203,6 +203,7 @@ class Exercise:
     graders: tuple = (EXACT,)
     declared: dict = field(default_factory=dict)
     notary: object = None
+    offer_changes: dict = field(default_factory=dict)
 
     def __post_init__(self):
         self.verifier = side(Role.VERIFIER)
@@ -236,7 +237,7 @@ class Exercise:
     def prover_end(self, secret=b"p", policy=None, *, load=True) -> Endpoint:
         journal = self.journal(Role.PROVER)
         budget = DisclosureBudget(journal.connection, self.verifier.owner, self.limits)
-        offer = Offer(self.prover.history, (self.claim,), self.declared)
+        offer = Offer(self.prover.history, (self.claim,), self.declared, **self.offer_changes)
         policy = policy or ProverPolicy(offer, CHANNEL, self.engine, journal, budget)
         row = next(iter(journal.unfinished(Role.PROVER)), None) if load else None
         return self._end(policy, self.prover.session, journal, row, secret)

@@ -40,6 +40,8 @@ def serve(config: Path, *, verbose: bool) -> None:
         tuple(path.read_bytes() for path in settings.models),
         settings.declared,
         settings.max_turn_bytes,
+        tuple(path.read_bytes() for path in settings.records),
+        key=me.session,
     )
     witnesses = [party.read_card(path) for path in settings.witnesses]
     notary = PanelNotary(me, witnesses) if witnesses else None

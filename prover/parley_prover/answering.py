@@ -2,17 +2,22 @@
 
 import contextlib
 import threading
+import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 from parley_attestation.commitment import commit_output
+from parley_attestation.ed25519 import SigningKey
 from parley_attestation.edge.endpoint import Draft, Secret, acknowledgement
 from parley_attestation.edge.journal import Also, Journal
 from parley_attestation.encoding import Digest, Nonce, u64
 from parley_attestation.errors import LocalError, PeerError, Reason, Role
+from parley_attestation.evidence.collect import Collector, collect
 from parley_attestation.model.claim import read_claim
 from parley_attestation.session import messages as m
 from parley_attestation.session.audit import Audit
+from parley_attestation.session.backing import binding, seal_evidence
 from parley_attestation.session.exercise import SUITE, VERSION, coin_commitment
 from parley_attestation.session.facts import Channel
 from parley_attestation.session.machine import Machine
@@ -26,12 +31,27 @@ from parley_prover.engines.base import Engine, Prompt
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """What the prover brings to every session."""
+    """What the prover brings to every session.
+
+    Attributes:
+        history: Its key history.
+        model_claims: Its registered claims.
+        declared_rates: By claim id, the success rate it declares.
+        max_turn_bytes: Largest content of one turn it accepts.
+        records: Compute records, sealed by its session key.
+        collectors: Where evidence comes from, if the terms ask for it.
+        key: The session key, which seals collected evidence.
+        now: The clock, Unix seconds.
+    """
 
     history: tuple[bytes, ...]
     model_claims: tuple[bytes, ...]
     declared_rates: dict[str, float] = field(default_factory=dict)
     max_turn_bytes: int = 256 << 20
+    records: tuple[bytes, ...] = ()
+    collectors: tuple[Collector, ...] = ()
+    key: SigningKey | None = None
+    now: Callable[[], int] = lambda: int(time.time())
 
 
 class ProverPolicy:
@@ -125,9 +145,17 @@ class ProverPolicy:
             counts,
             coin_commitment(key, exercise, Role.PROVER, coin),
             claim,
-            (),
+            (*self._offer.records, *self._evidence(machine)),
         )
         return Draft(accept, also=(lambda db: self._budget.reserve(db, exercise, answers),))
+
+    def _evidence(self, machine: Machine) -> tuple[bytes, ...]:
+        """Evidence over a binder that carries the answering key, where the terms have a policy for it."""
+        terms, key = machine.facts.terms, self._offer.key
+        if not self._offer.collectors or key is None or terms is None or terms.evidence_policy is None:
+            return ()
+        items = collect(self._offer.collectors, binding(machine.facts, machine.heads, key.public))
+        return (seal_evidence(items, self._offer.now(), key),)
 
     def _first(self, machine: Machine, secret: Secret) -> Secret:
         """The secret of the first attempt: coins stay what they were."""

@@ -28,6 +28,7 @@ class ProverConfig(BaseModel):
     models: list[Path] = Field(min_length=1, description="Registered model claims.")
     witnesses: list[Path] = Field(default_factory=list, description="Cards of the witnesses to ask.")
     journal: Path = Field(default=Path("prover.journal"), description="The journal of sessions and budgets.")
+    records: list[Path] = Field(default_factory=list, description="Compute records to show, in order.")
     sessions: int = Field(default=4, ge=1, le=64, description="Sessions at once.")
     max_turn_bytes: int = Field(
         default=256 << 20, ge=1024, description="Largest content of one turn to accept."
@@ -50,6 +51,7 @@ def read_config(path: Path) -> ProverConfig:
             "journal": base / config.journal,
             "peers": [base / p for p in config.peers],
             "models": [base / p for p in config.models],
+            "records": [base / p for p in config.records],
             "witnesses": [base / p for p in config.witnesses],
             "engine": config.engine.resolved(base),
         }
