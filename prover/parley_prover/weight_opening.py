@@ -1,7 +1,5 @@
 """Room: the prover. Opens parts of a registered model: budget first, then the disk, then its own check."""
 
-from dataclasses import dataclass, field
-
 from parley_attestation.commitment import SeedTree
 from parley_attestation.edge.weights.source import FileInfo, ReadInto, Source, open_source
 from parley_attestation.encoding import Bytes32, Digest
@@ -16,13 +14,16 @@ from parley_prover.weight_budget import Caps, Disclosure, WeightBudget
 from parley_prover.weights import Registration
 
 
-@dataclass(frozen=True, slots=True)
 class WeightOpener:
-    """A registered model, where its files lie, and the budget that guards them."""
+    """A registered model, where its files lie, and the budget that guards them; made once a session."""
 
-    registration: Registration
-    location: str
-    budget: WeightBudget = field(repr=False)
+    def __init__(self, registration: Registration, location: str, budget: WeightBudget) -> None:
+        """Recompute the manifest's tree; reads no file."""
+        self.budget = budget
+        self._registration = registration
+        self._location = location
+        self._blinded = registration.secret.blinded()
+        self._content = self._blinded.content()
 
     def open(self, request: Request, counterparty: Digest, terms: Caps | None = None) -> Opening:
         """Answer `request`, if the budget has room for it.
@@ -36,24 +37,24 @@ class WeightOpener:
             PeerError: BUDGET_EXHAUSTED, WRONG_INDEX, OVER_CAP; nothing has been read then.
             LocalError: CORRUPT, where the files are gone or no longer the registered ones.
         """
-        secret = self.registration.secret
+        secret = self._registration.secret
         picks = select(secret.manifest, request)
         asked = Disclosure(
-            secret.content(), counterparty, request_digest(request), sum(pick.size for pick in picks)
+            self._content, counterparty, request_digest(request), sum(pick.size for pick in picks)
         )
         self.budget.reserve(asked, secret.manifest.size, terms)
         try:
-            source = open_source(self.location)
+            source = open_source(self._location)
             infos = {info.path: info for info in source.scan()}
-            keys = Keys(secret.series, len(secret.manifest.entries))
             opening = build_opening(
-                self.registration.claim,
+                self._registration.claim,
                 secret,
+                self._blinded,
                 request,
                 picks,
-                lambda pick: _material(source, infos, pick, keys),
+                lambda pick: _material(source, infos, pick, self._blinded.keys),
             )
-            verify_opening(self.registration.claim, request, opening)
+            verify_opening(self._registration.claim, request, opening)
         except PeerError as error:  # our own files, our own opening
             raise LocalError(
                 Reason.CORRUPT, f"the files are not the registered ones: {error.message}"

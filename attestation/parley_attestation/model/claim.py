@@ -18,7 +18,7 @@ from parley_attestation.encoding import Bytes32, Digest, Label, Salt, mac
 from parley_attestation.errors import PeerError, Reason
 from parley_attestation.keys import fingerprint
 from parley_attestation.model.layout import MAX_FILES
-from parley_attestation.model.manifest import MAX_MANIFEST, Manifest, read_manifest
+from parley_attestation.model.manifest import MAX_MANIFEST, Blinded, Manifest, blind, read_manifest
 from parley_attestation.statement import Statement, Subject
 
 PREDICATE_TYPE = "tag:parley,2026:model-claim/v1"
@@ -69,9 +69,13 @@ class ClaimSecret:
             }
         )
 
+    def blinded(self) -> Blinded:
+        """The manifest with its keys and tree, recomputed."""
+        return blind(self.manifest, self.series)
+
     def content(self) -> Digest:
-        """The content commitment, recomputed from the manifest."""
-        return self.manifest.content(self.series)
+        """The content commitment, recomputed."""
+        return self.blinded().content()
 
 
 def commit(key: Salt, owner: Digest, claim_id: Bytes32, content: Digest) -> Digest:

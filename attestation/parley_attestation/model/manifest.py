@@ -8,7 +8,7 @@ keys follow from the secret of the claim's series.
 
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import groupby
 from typing import Any
@@ -128,25 +128,40 @@ class Manifest:
         for path, row in groupby(self.entries, key=lambda e: e.segment.path):
             yield path, tuple(row)
 
-    def tree(self, keys: Keys) -> Tree:
-        """The tree over all entries."""
-        return Tree(
-            entry_leaf(commit_what(keys.what(n), entry.what()), commit_where(keys.where(n), entry.where()))
-            for n, entry in enumerate(self.entries)
-        )
-
-    def content(self, series: Bytes32) -> Digest:
-        """The content commitment of this manifest under the secret of a series."""
-        keys = Keys(series, len(self.entries))
-        total = commit_total(keys.total, self.size, self.chunks)
-        return commit_content(keys.content, self.tree(keys).root(), len(self.entries), total)
-
     def to_json(self) -> list[Any]:
         """The files as canonical JSON holds them; offsets and chunk numbers follow from the sizes."""
         return [
             {"path": path, "segments": [_segment_json(e.segment, e.root) for e in row]}
             for path, row in self.files()
         ]
+
+
+@dataclass(frozen=True, slots=True)
+class Blinded:
+    """A manifest with the keys of a series, and the tree that both give; tens of microseconds an entry."""
+
+    manifest: Manifest = field(repr=False)
+    keys: Keys = field(repr=False)
+    tree: Tree = field(repr=False)
+
+    def content(self) -> Digest:
+        """The content commitment: what two claims over the same bytes share."""
+        size = len(self.manifest.entries)
+        return commit_content(self.keys.content, self.tree.root(), size, self.total())
+
+    def total(self) -> Digest:
+        """The commitment to the model's total of bytes and chunks."""
+        return commit_total(self.keys.total, self.manifest.size, self.manifest.chunks)
+
+
+def blind(manifest: Manifest, series: Bytes32) -> Blinded:
+    """Commit to every entry of `manifest` under the secret of a series."""
+    keys = Keys(series, len(manifest.entries))
+    tree = Tree(
+        entry_leaf(commit_what(keys.what(n), entry.what()), commit_where(keys.where(n), entry.where()))
+        for n, entry in enumerate(manifest.entries)
+    )
+    return Blinded(manifest, keys, tree)
 
 
 def build(segments: Sequence[Segment], roots: Iterable[Digest]) -> Manifest:

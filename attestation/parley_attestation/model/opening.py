@@ -16,11 +16,7 @@ from parley_attestation.encoding import Bytes32
 from parley_attestation.errors import PeerError, Reason
 from parley_attestation.model import chunks as tree
 from parley_attestation.model.claim import ClaimSecret, ModelClaim
-from parley_attestation.model.manifest import (
-    Keys,
-    commit_total,
-    commit_where,
-)
+from parley_attestation.model.manifest import Blinded, Keys, commit_where
 from parley_attestation.model.request import (
     Pick,
     RandomRequest,
@@ -57,6 +53,7 @@ def decode(raw: bytes) -> Opening:
 def build_opening(
     claim: ModelClaim,
     secret: ClaimSecret,
+    blinded: Blinded,
     request: Request,
     picks: tuple[Pick, ...],
     material: Callable[[Pick], tuple[bytes, bytes]],
@@ -66,14 +63,13 @@ def build_opening(
     Args:
         claim: The claim to open.
         secret: What opens it.
+        blinded: `secret.blinded()`, which callers keep between openings.
         request: What was asked.
         picks: From `select`, not empty.
         material: Gives a pick's chunks, joined, and the leaf hashes of its whole segment, joined; where
             the whole segment is picked the leaf hashes are not needed and may be empty.
     """
-    manifest = secret.manifest
-    keys = Keys(secret.series, len(manifest.entries))
-    entries = manifest.tree(keys)
+    manifest, keys, entries = blinded.manifest, blinded.keys, blinded.tree
     leaves = b"".join(entries.leaf(n) for n in range(entries.size))
     parts: list[dict[str, Any]] = []
     data: list[bytes] = []
@@ -91,7 +87,7 @@ def build_opening(
         "total": (
             {"key": keys.total.hex(), "size": manifest.size, "chunks": manifest.chunks}
             if isinstance(request, RandomRequest)
-            else {"commitment": commit_total(keys.total, manifest.size, manifest.chunks).hex()}
+            else {"commitment": blinded.total().hex()}
         ),
         "parts": parts,
         "proof": [h.hex() for h in tree.prove(leaves, [p.index for p in picks])],
