@@ -197,6 +197,11 @@ def test_collateral_without_module_identities_recognises_no_versioned_module(int
     assert failures(item) == {F.TCB_UNRECOGNISED}
 
 
+def test_a_module_of_another_signer_is_refused_without_collateral_too(intel):
+    bare = EvidenceItem("tdx", intel.quote(mrsignerseam=b"\1" * 48))
+    assert failures(bare) == {F.COLLATERAL_MISSING, F.GUEST_ATTRIBUTES}
+
+
 def test_a_revoked_pck_is_refused(intel):
     raw = intel.quote()
     revoked = intel.collateral(revoked=[intel.pck.cert.serial_number])

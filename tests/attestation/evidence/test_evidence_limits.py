@@ -134,6 +134,8 @@ NITRO_SHAPES = [
     {"timestamp": True},
     {"timestamp": 1 << 52},
     {"pcrs": []},
+    {"pcrs": 5},
+    {"pcrs": "pcr"},
     {"pcrs": {}},
     {"pcrs": {"0": b""}},
     {"certificate": b""},
