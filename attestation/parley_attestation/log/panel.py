@@ -19,9 +19,11 @@ from parley_attestation.log.witness import (
     Event,
     Position,
     Receipt,
+    Request,
     cosignature_of,
     read_cosignature,
     read_receipt,
+    read_request,
     receipt_of,
 )
 
@@ -229,6 +231,46 @@ def _contradicts(one: Cosignature, two: Cosignature) -> str:
         if two.event is Event.LATE and two.number < one.number:
             return "called a record late that came before the claim"
     return ""
+
+
+def check_requests(first: bytes, second: bytes, *histories: Sequence[bytes]) -> None:
+    """Check that two requests to witnesses do not contradict each other.
+
+    A party asks for one head in a slot and for one session in an attempt; a retry under a new session
+    id in the same attempt breaks that. A witness that refuses shows both requests; this is the check
+    that whoever is shown them repeats.
+
+    Args:
+        first: A signed request.
+        second: Another one.
+        histories: Key histories of the parties; each request must fit one.
+
+    Raises:
+        PeerError: EQUIVOCATION or BAD_ATTEMPT, blaming the party where it signed both, else nobody;
+            UNKNOWN_PARTY or as `read_request`, where a request fits no history.
+    """
+    one, two = (_request(sealed, histories) for sealed in (first, second))
+    if one.position.slot()[:2] != two.position.slot()[:2]:
+        return
+    reason, why = Reason.BAD_ATTEMPT, "two sessions are named for one attempt"
+    if one.position.session == two.position.session:
+        if one.position.sequence != two.position.sequence or one.position.head == two.position.head:
+            return
+        reason, why = Reason.EQUIVOCATION, "two heads are named for one slot"
+    error = PeerError(reason, why, evidence=(first, second))
+    if (one.requester, one.parties) == (two.requester, two.parties):
+        error.blame(one.requester, first, second)
+    raise error
+
+
+def _request(sealed: bytes, histories: Sequence[Sequence[bytes]]) -> Request:
+    failed = PeerError(Reason.UNKNOWN_PARTY, "the request fits no key history that was given")
+    for history in histories:
+        try:
+            return read_request(sealed, history, None)
+        except PeerError as error:
+            failed = error
+    raise failed
 
 
 class DefaultVerdict(StrEnum):

@@ -208,18 +208,25 @@ def test_our_own_failure_crosses_without_its_text(three, panel, monkeypatch):
     assert {type(e) for e in found.refusals.values()} == {LocalError}
 
 
+SEALED = request(PROVER, Event.ACCEPTED, position(4)).sealed(PROVER.key)
+
+
 @pytest.mark.parametrize(
-    "message",
+    ("sealed", "history", "text"),
     [
-        witness_pb2.CosignRequest(),
-        witness_pb2.CosignRequest(request=witness_pb2.SignedRequest(sealed=b"x" * 3000)),
-        witness_pb2.CosignRequest(request=witness_pb2.SignedRequest(sealed=b"x", key_history=[b"x"] * 65)),
+        (b"", [], "expected one JSON value"),
+        (b"x" * 3000, [], "expected a request of at most 2048 bytes"),
+        (SEALED, [b"x"] * 65, "key history entries"),
+        (SEALED, [b"x" * 5000], "key history entries"),
+        (SEALED, [], "entries in a key history"),
     ],
 )
-def test_garbage_is_refused_and_typed(three, message):
+def test_garbage_is_refused_and_typed(three, sealed, history, text):
+    message = witness_pb2.CosignRequest(request=witness_pb2.SignedRequest(sealed=sealed, key_history=history))
     with grpc.insecure_channel(three[0].address.target) as channel, pytest.raises(grpc.RpcError) as caught:
         witness_pb2_grpc.WitnessStub(channel).Cosign(message, timeout=5)
     assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+    assert text in caught.value.details()
 
 
 def test_a_look_up_of_garbage_is_refused_and_of_the_unknown_is_empty(three, panel):

@@ -4,13 +4,14 @@ from parley_attestation.log.panel import (
     DefaultVerdict,
     check_before,
     check_consistent,
+    check_requests,
     default_stands,
     k_of_n,
     registered,
 )
 from parley_attestation.log.witness import Event, Receipt
 from parley_attestation.log.witness_state import register
-from witness_kit import PROVER, T0, VERIFIER, head, position, witness
+from witness_kit import PROVER, T0, VERIFIER, head, position, request, witness
 
 THREE = [witness(50), witness(60), witness(70)]
 
@@ -232,3 +233,40 @@ def test_a_witness_that_takes_a_claim_and_then_the_answer_as_timely_is_at_fault(
     assert caught.value.blamed is Role.WITNESS
     assert "neither late" in caught.value.message
     assert str(judge([*sealed, posted], panel).witnessed) == "witnessed by 2 of 3"
+
+
+def asked(party, at):
+    return request(party, Event.ACCEPTED, at).sealed(party.key)
+
+
+BOTH = (PROVER.history, VERIFIER.history)
+
+
+@pytest.mark.parametrize(
+    ("changed", "reason"),
+    [
+        ({"of": head(99)}, Reason.EQUIVOCATION),
+        ({"session": head(98)}, Reason.BAD_ATTEMPT),
+    ],
+)
+def test_two_requests_that_exclude_each_other_blame_the_party_that_signed_both(changed, reason):
+    one, two = asked(PROVER, position(4)), asked(PROVER, position(4, **changed))
+    with refused(reason) as caught:
+        check_requests(one, two, *BOTH)
+    assert (caught.value.blamed, caught.value.evidence) == (Role.PROVER, (one, two))
+    with refused(reason) as caught:
+        check_requests(one, asked(VERIFIER, position(4, **changed)), *BOTH)
+    assert (caught.value.blamed, len(caught.value.evidence)) == (None, 2)
+
+
+def test_requests_for_other_slots_and_attempts_are_consistent():
+    one = asked(PROVER, position(4))
+    for other in (position(4), position(5), position(4, attempt=2, session=head(98))):
+        check_requests(one, asked(PROVER, other), *BOTH)
+
+
+def test_a_request_by_nobody_known_proves_nothing():
+    with refused(Reason.UNKNOWN_PARTY):
+        check_requests(asked(PROVER, position(4)), asked(PROVER, position(4, of=head(9))))
+    with refused(Reason.UNKNOWN_PARTY):
+        check_requests(asked(PROVER, position(4)), asked(PROVER, position(4, of=head(9))), VERIFIER.history)
