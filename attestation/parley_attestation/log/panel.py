@@ -96,6 +96,20 @@ def k_of_n(
     return _count(times, witnesses, threshold, panel.faulty)
 
 
+def attempts(cosignatures: Sequence[bytes], witnesses: Sequence[bytes], exercise: Digest) -> tuple[int, ...]:
+    """Numbers of the attempts of an exercise that any named witness cosigned as accepted, ascending.
+
+    A gap means attempts that were not shown. What came after the last one nobody can know from here: a
+    look-up at the witnesses tells.
+
+    Raises:
+        PeerError: BAD_COSIGNATURE for a list of witnesses out of form, TOO_LARGE.
+    """
+    said = _weigh(cosignatures, witnesses, 1, read_cosignature).said.values()
+    places = [s.position for one in said for s in one if s.event is Event.ACCEPTED]
+    return tuple(sorted({p.attempt for p in places if p.exercise == exercise}))
+
+
 def registered(
     receipts: Sequence[bytes], witnesses: Sequence[bytes], threshold: int, *, digest: Digest
 ) -> Witnessed:
@@ -226,10 +240,10 @@ def _contradicts(one: Cosignature, two: Cosignature) -> str:
     if same and (one.event is not Event.DEFAULT or one.requester is two.requester):
         return "cosigned one event twice"
     if one.event is Event.DEFAULT and two.position.follows(one.position):
+        if two.number < one.number:
+            return "took a claim after it was shown the awaited record"
         if two.event is Event.POSTED and two.requester is not one.requester:
-            return "took a claim and the awaited record, and called neither late"
-        if two.event is Event.LATE and two.number < one.number:
-            return "called a record late that came before the claim"
+            return "did not call a record late that came after a claim"
     return ""
 
 
@@ -301,9 +315,9 @@ def default_stands(
     """Decide whether a timeout claim stands against the other party.
 
     A witness counts for the claim if it cosigned the head itself and the claim at least `deadline`
-    seconds later. One named witness that was shown the awaited record before the claim voids it: where
-    witnesses disagree, nobody is blamed. The caller knows from the session's table that it was the
-    other party's turn; this function does not.
+    seconds later. One named witness that was shown the awaited record by the time of the claim voids it:
+    where witnesses disagree, nobody is blamed. What was shown may be wrong: the judge reads it. The
+    caller knows from the session's table that it was the other party's turn; this function does not.
 
     Args:
         cosignatures: All sealed cosignatures that were shown.
@@ -321,9 +335,6 @@ def default_stands(
     early = 0
     for key, said in panel.said.items():
         claim = next((s for s in said if _is_claim(s, position, claimant)), None)
-        for s in said:
-            if s.event is Event.POSTED and s.requester is not claimant and s.position.follows(position):
-                raise PeerError(Reason.CLAIM_VOID, "a witness was shown the awaited record in time")
         if claim is None:
             continue
         shown = [s.time for s in said if s.position == position and s.event is not Event.DEFAULT]
@@ -333,8 +344,13 @@ def default_stands(
             early += 1
     if len(claims) < threshold <= len(claims) + early:
         raise PeerError(Reason.CLAIM_EARLY, "the deadline had not passed since the head was witnessed")
+    witnessed = _count(claims, witnesses, threshold, panel.faulty)
+    for key, said in panel.said.items():
+        for s in said:
+            if key not in claims and s.position.follows(position) and s.time <= witnessed.time:
+                raise PeerError(Reason.CLAIM_VOID, "a witness was shown the awaited record in time")
     verdict = DefaultVerdict.PROVER if claimant is Role.VERIFIER else DefaultVerdict.VERIFIER
-    return Default(verdict, position, _count(claims, witnesses, threshold, panel.faulty))
+    return Default(verdict, position, witnessed)
 
 
 def _is_claim(said: Cosignature, position: Position, claimant: Role) -> bool:
