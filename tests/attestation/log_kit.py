@@ -34,6 +34,10 @@ class MemoryStore:
     def write(self, path, data):
         self.files[path] = data
 
+    def write_all(self, files):
+        for path, data in files:
+            self.write(path, data)
+
     def drop(self, path):
         for one in [p for p in self.files if p.startswith(path + "/")]:
             del self.files[one]

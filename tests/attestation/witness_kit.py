@@ -4,6 +4,7 @@ from dataclasses import dataclass, field, replace
 
 from parley_attestation.ed25519 import SigningKey
 from parley_attestation.encoding import Digest
+from parley_attestation.envelope import Envelope, Signature, pae
 from parley_attestation.errors import Role
 from parley_attestation.keys import Certificate, fingerprint
 from parley_attestation.log.witness import Cosignature, Event, Position, Request, read_request
@@ -33,6 +34,14 @@ PROVER, VERIFIER, STRANGER = Party(Role.PROVER, 10), Party(Role.VERIFIER, 20), P
 
 def position(sequence: int, *, attempt: int = 1, session: Digest = SESSION, of: Digest | None = None):
     return Position(EXERCISE, attempt, session, sequence, of or head(sequence))
+
+
+def record(party: Party, sequence: int, payload: bytes = b"a signed record"):
+    """A record in a slot, signed by a party, and its position."""
+    kind = "application/vnd.parley.challenge.v1"
+    signature = Signature(party.key.public, party.key.sign(pae(kind, payload)))
+    one = Envelope(kind, payload, (signature,))
+    return one, position(sequence, of=one.head())
 
 
 def request(party: Party, event: Event, at: Position, deadline: int = 0) -> Request:

@@ -9,7 +9,8 @@ import os
 import shutil
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Protocol
@@ -19,6 +20,7 @@ from parley_attestation.log.note import MAX_NOTE
 from parley_attestation.log.tiles import MAX_BUNDLE
 
 MAX_FILE = max(MAX_NOTE, MAX_BUNDLE)  # bytes of any file of a log
+FLUSHES = 4  # flushes to disk at once
 TIMEOUT = 10.0  # seconds for one file over HTTP
 
 
@@ -31,6 +33,10 @@ class LogStore(Protocol):
 
     def write(self, path: str, data: bytes) -> None:
         """Put a file in place, whole and durable. Raises `LocalError` (UNREACHABLE)."""
+        ...
+
+    def write_all(self, files: Sequence[tuple[str, bytes]]) -> None:
+        """Put several files in place, in order; all are durable when it returns. Raises `LocalError`."""
         ...
 
     def drop(self, path: str) -> None:
@@ -49,6 +55,7 @@ class FolderStore:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._known: set[Path] = set()
+        self._pool = ThreadPoolExecutor(FLUSHES)
 
     def read(self, path: str) -> bytes | None:
         """The file, or None where there is none."""
@@ -60,21 +67,21 @@ class FolderStore:
             raise LocalError(Reason.UNREACHABLE, f"cannot read {path}: {error.strerror}") from error
 
     def write(self, path: str, data: bytes) -> None:
-        """Write beside, flush to disk, rename, flush the folder."""
-        target = self._folder / path
-        beside = target.with_name(target.name + ".tmp")
+        """Put one file in place."""
+        self.write_all([(path, data)])
+
+    def write_all(self, files: Sequence[tuple[str, bytes]]) -> None:
+        """Write beside, flush to disk, rename, flush the folders; flushes run together and share a commit."""
+        targets = [self._folder / path for path, _ in files]
         try:
-            self._make(target.parent)
-            fd = os.open(beside, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o644)
-            try:
-                os.write(fd, data)
-                os.fsync(fd)
-            finally:
-                os.close(fd)
-            beside.rename(target)
-            _flush(target.parent)
+            for target in targets:
+                self._make(target.parent)
+            list(self._pool.map(_put_beside, targets, [data for _, data in files]))
+            for target in targets:
+                _beside(target).rename(target)
+            list(self._pool.map(_flush, {target.parent for target in targets}))
         except OSError as error:
-            raise LocalError(Reason.UNREACHABLE, f"cannot write {path}: {error.strerror}") from error
+            raise LocalError(Reason.UNREACHABLE, f"cannot write {files[0][0]}: {error.strerror}") from error
 
     def drop(self, path: str) -> None:
         """Remove a folder."""
@@ -100,6 +107,17 @@ class FolderStore:
             folder.mkdir(exist_ok=True)
             _flush(folder.parent)
         self._known.add(folder)
+
+
+def _beside(target: Path) -> Path:
+    return target.with_name(target.name + ".tmp")
+
+
+def _put_beside(target: Path, data: bytes) -> None:
+    with _beside(target).open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def _flush(folder: Path) -> None:
@@ -148,6 +166,11 @@ class FsspecStore:
             self._files.pipe_file(target, data)
         except OSError as error:
             raise LocalError(Reason.UNREACHABLE, f"cannot write {path}") from error
+
+    def write_all(self, files: Sequence[tuple[str, bytes]]) -> None:
+        """Write several objects."""
+        for path, data in files:
+            self.write(path, data)
 
     def drop(self, path: str) -> None:
         """Remove a folder."""

@@ -1,7 +1,7 @@
 """Room: the edge. The one writer of a log: entries, then tiles, then the checkpoint, each durable.
 
-A signed checkpoint is written to the file `pending` before a witness or reader can see it and moves to
-`checkpoint` when it is published. A writer that was killed anywhere resumes from `pending`: it never
+A signed checkpoint is written to the file `pending` before a witness can see it, and to `checkpoint` when
+it is published. A writer that was killed anywhere resumes from `pending`: it never
 signs two roots for one size that anyone could have seen. Memory is the right edge of the tree.
 """
 
@@ -93,12 +93,12 @@ class LogWriter:
             raise LocalError(Reason.CONFIG, f"expected 1..{BATCH} entries in a batch")
         first = self._range.size
         files, full = self._grow(entries)
-        for path, data in files:  # entries first, then tiles
-            self._store.write(path, data)
+        self._store.write_all(files)  # entries first, then tiles
         self.checkpoint = Checkpoint(self._name, self._range.size, self._range.root())
         text = self.checkpoint.text()
         self._note = Note(text, (note.sign(text, self._key, self._name),))
-        self._store.write(PENDING, self._note.dump())
+        if self._cosign is not None:  # else nobody sees it before it stands in its place
+            self._store.write(PENDING, self._note.dump())
         self._publish()
         for path in full:  # partial tiles of tiles that are full now
             self._store.drop(path + ".p")

@@ -98,9 +98,13 @@ class WitnessPanel:
         for channel in self._channels:
             channel.close()
 
-    def cosign(self, request: Request, key: SigningKey, history: Sequence[bytes]) -> Collected:
-        """Have an acceptance, a decline or an end cosigned."""
-        message = witness_pb2.CosignRequest(request=_signed(request, key, history))
+    def cosign(
+        self, request: Request, key: SigningKey, history: Sequence[bytes], record: Envelope
+    ) -> Collected:
+        """Have an acceptance, a decline or an end cosigned; `record` is the one behind the head."""
+        message = witness_pb2.CosignRequest(
+            request=_signed(request, key, history), record=record_message(record)
+        )
         return self._ask("Cosign", message, lambda k, r: _expected(k, r.cosignature, request))
 
     def post(

@@ -48,7 +48,8 @@ class WitnessService(witness_pb2_grpc.WitnessServicer):
     def Cosign(self, request: Any, _context: Any) -> Any:  # noqa: N802 - named by the proto
         """Cosign an acceptance, a decline or an end."""
         asked, now = self._read(request.request, *_COSIGNED)
-        answer = self._store.cosign(asked, request.request.sealed, now)
+        record = _shown(request.record, asked)
+        answer = self._store.cosign(asked, request.request.sealed, now, record)
         return witness_pb2.CosignResponse(cosignature=answer)
 
     def Claim(self, request: Any, _context: Any) -> Any:  # noqa: N802 - named by the proto
@@ -60,14 +61,10 @@ class WitnessService(witness_pb2_grpc.WitnessServicer):
     def Post(self, request: Any, _context: Any) -> Any:  # noqa: N802 - named by the proto
         """Keep a record and cosign its head."""
         asked, now = self._read(request.request, Event.POSTED)
-        record = read_record(request.record)
-        key = signer(request.request.sealed)
-        signature = next((s for s in record.signatures if s.key == key), None)
-        if record.head() != asked.position.head or signature is None:
-            raise PeerError(Reason.HEAD_MISMATCH, "expected the record that the request names, by its signer")
-        verify(key, record.pae(), signature.value)
-        kept = Envelope(record.payload_type, record.payload, (signature,))
-        answer = self._store.cosign(asked, request.request.sealed, now, kept)
+        record = _shown(request.record, asked)
+        if record.signatures[0].key != signer(request.request.sealed):
+            raise PeerError(Reason.HEAD_MISMATCH, "expected a record by the key that signed the request")
+        answer = self._store.cosign(asked, request.request.sealed, now, record)
         return witness_pb2.PostResponse(cosignature=answer)
 
     def Register(self, request: Any, _context: Any) -> Any:  # noqa: N802 - named by the proto
@@ -101,6 +98,16 @@ class WitnessService(witness_pb2_grpc.WitnessServicer):
         if asked.event not in events:
             raise PeerError(Reason.BAD_STATEMENT, "expected " + " or ".join(events) + f", got {asked.event}")
         return asked, now
+
+
+def _shown(message: Any, asked: Request) -> Envelope:
+    """The record behind a head, with its first signature, which holds. Raises `PeerError`."""
+    record = read_record(message)
+    if record.head() != asked.position.head:
+        raise PeerError(Reason.HEAD_MISMATCH, "expected the record whose head the request names")
+    signature = record.signatures[0]
+    verify(signature.key, record.pae(), signature.value)
+    return Envelope(record.payload_type, record.payload, (signature,))
 
 
 def serve(

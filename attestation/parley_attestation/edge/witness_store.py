@@ -101,7 +101,7 @@ class WitnessStore:
             request: The request, verified by `read_request`.
             sealed: The same as it came.
             now: The witness's clock, Unix seconds.
-            record: The posted record, whose head and signature the caller has checked.
+            record: The record behind the head, checked by the caller; None for a timeout claim.
 
         Returns:
             The sealed cosignature.

@@ -19,9 +19,11 @@ from parley_attestation.log.witness import (
     Event,
     Position,
     Receipt,
+    Request,
     cosignature_of,
     read_cosignature,
     read_receipt,
+    read_request,
     receipt_of,
 )
 
@@ -92,6 +94,20 @@ def k_of_n(
         if said.position == position and said.event is event
     }
     return _count(times, witnesses, threshold, panel.faulty)
+
+
+def attempts(cosignatures: Sequence[bytes], witnesses: Sequence[bytes], exercise: Digest) -> tuple[int, ...]:
+    """Numbers of the attempts of an exercise that any named witness cosigned as accepted, ascending.
+
+    A gap means attempts that were not shown. What came after the last one nobody can know from here: a
+    look-up at the witnesses tells.
+
+    Raises:
+        PeerError: BAD_COSIGNATURE for a list of witnesses out of form, TOO_LARGE.
+    """
+    said = _weigh(cosignatures, witnesses, 1, read_cosignature).said.values()
+    places = [s.position for one in said for s in one if s.event is Event.ACCEPTED]
+    return tuple(sorted({p.attempt for p in places if p.exercise == exercise}))
 
 
 def registered(
@@ -224,11 +240,51 @@ def _contradicts(one: Cosignature, two: Cosignature) -> str:
     if same and (one.event is not Event.DEFAULT or one.requester is two.requester):
         return "cosigned one event twice"
     if one.event is Event.DEFAULT and two.position.follows(one.position):
+        if two.number < one.number:
+            return "took a claim after it was shown the awaited record"
         if two.event is Event.POSTED and two.requester is not one.requester:
-            return "took a claim and the awaited record, and called neither late"
-        if two.event is Event.LATE and two.number < one.number:
-            return "called a record late that came before the claim"
+            return "did not call a record late that came after a claim"
     return ""
+
+
+def check_requests(first: bytes, second: bytes, *histories: Sequence[bytes]) -> None:
+    """Check that two requests to witnesses do not contradict each other.
+
+    A party asks for one head in a slot and for one session in an attempt; a retry under a new session
+    id in the same attempt breaks that. A witness that refuses shows both requests; this is the check
+    that whoever is shown them repeats.
+
+    Args:
+        first: A signed request.
+        second: Another one.
+        histories: Key histories of the parties; each request must fit one.
+
+    Raises:
+        PeerError: EQUIVOCATION or BAD_ATTEMPT, blaming the party where it signed both, else nobody;
+            UNKNOWN_PARTY or as `read_request`, where a request fits no history.
+    """
+    one, two = (_request(sealed, histories) for sealed in (first, second))
+    if one.position.slot()[:2] != two.position.slot()[:2]:
+        return
+    reason, why = Reason.BAD_ATTEMPT, "two sessions are named for one attempt"
+    if one.position.session == two.position.session:
+        if one.position.sequence != two.position.sequence or one.position.head == two.position.head:
+            return
+        reason, why = Reason.EQUIVOCATION, "two heads are named for one slot"
+    error = PeerError(reason, why, evidence=(first, second))
+    if (one.requester, one.parties) == (two.requester, two.parties):
+        error.blame(one.requester, first, second)
+    raise error
+
+
+def _request(sealed: bytes, histories: Sequence[Sequence[bytes]]) -> Request:
+    failed = PeerError(Reason.UNKNOWN_PARTY, "the request fits no key history that was given")
+    for history in histories:
+        try:
+            return read_request(sealed, history, None)
+        except PeerError as error:
+            failed = error
+    raise failed
 
 
 class DefaultVerdict(StrEnum):
@@ -259,9 +315,9 @@ def default_stands(
     """Decide whether a timeout claim stands against the other party.
 
     A witness counts for the claim if it cosigned the head itself and the claim at least `deadline`
-    seconds later. One named witness that was shown the awaited record before the claim voids it: where
-    witnesses disagree, nobody is blamed. The caller knows from the session's table that it was the
-    other party's turn; this function does not.
+    seconds later. One named witness that was shown the awaited record by the time of the claim voids it:
+    where witnesses disagree, nobody is blamed. What was shown may be wrong: the judge reads it. The
+    caller knows from the session's table that it was the other party's turn; this function does not.
 
     Args:
         cosignatures: All sealed cosignatures that were shown.
@@ -279,9 +335,6 @@ def default_stands(
     early = 0
     for key, said in panel.said.items():
         claim = next((s for s in said if _is_claim(s, position, claimant)), None)
-        for s in said:
-            if s.event is Event.POSTED and s.requester is not claimant and s.position.follows(position):
-                raise PeerError(Reason.CLAIM_VOID, "a witness was shown the awaited record in time")
         if claim is None:
             continue
         shown = [s.time for s in said if s.position == position and s.event is not Event.DEFAULT]
@@ -291,8 +344,13 @@ def default_stands(
             early += 1
     if len(claims) < threshold <= len(claims) + early:
         raise PeerError(Reason.CLAIM_EARLY, "the deadline had not passed since the head was witnessed")
+    witnessed = _count(claims, witnesses, threshold, panel.faulty)
+    for key, said in panel.said.items():
+        for s in said:
+            if key not in claims and s.position.follows(position) and s.time <= witnessed.time:
+                raise PeerError(Reason.CLAIM_VOID, "a witness was shown the awaited record in time")
     verdict = DefaultVerdict.PROVER if claimant is Role.VERIFIER else DefaultVerdict.VERIFIER
-    return Default(verdict, position, _count(claims, witnesses, threshold, panel.faulty))
+    return Default(verdict, position, witnessed)
 
 
 def _is_claim(said: Cosignature, position: Position, claimant: Role) -> bool:

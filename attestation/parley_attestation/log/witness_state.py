@@ -1,8 +1,9 @@
 """Room: log. What a witness decides, as pure logic; only the witness's store calls it.
 
 The store reads the facts, calls `decide` or `register`, writes the answer down durably, all in one
-transaction, and only then signs. The witness never reads a record: whose turn it was, and whether a
-posted record is the right one, is the judge's to say.
+transaction, and only then signs. Whoever names a head shows the record behind it, and the witness keeps
+it: a slot cannot be taken by a head without a record, neither to stop a claim nor to stop an answer. The
+witness never reads a record: whose turn it was, and whether it is a right one, is the judge's to say.
 """
 
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from parley_attestation.encoding import Digest
 from parley_attestation.errors import LocalError, PeerError, Reason
 from parley_attestation.log.witness import Cosignature, Event, Receipt, Request
 
-MAX_EVENTS = 1024  # cosignatures of one exercise
+MAX_EVENTS = 256  # cosignatures of one exercise
 _OPENING = (Event.ACCEPTED, Event.DECLINE)
 
 

@@ -15,10 +15,12 @@ class SignedRequest(_message.Message):
     def __init__(self, sealed: _Optional[bytes] = ..., key_history: _Optional[_Iterable[bytes]] = ...) -> None: ...
 
 class CosignRequest(_message.Message):
-    __slots__ = ("request",)
+    __slots__ = ("request", "record")
     REQUEST_FIELD_NUMBER: _ClassVar[int]
+    RECORD_FIELD_NUMBER: _ClassVar[int]
     request: SignedRequest
-    def __init__(self, request: _Optional[_Union[SignedRequest, _Mapping]] = ...) -> None: ...
+    record: _session_pb2.Envelope
+    def __init__(self, request: _Optional[_Union[SignedRequest, _Mapping]] = ..., record: _Optional[_Union[_session_pb2.Envelope, _Mapping]] = ...) -> None: ...
 
 class CosignResponse(_message.Message):
     __slots__ = ("cosignature",)

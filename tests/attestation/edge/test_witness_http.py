@@ -16,7 +16,7 @@ from parley_attestation.errors import LocalError, PeerError, Reason
 from parley_attestation.log import note
 from parley_attestation.log.add_checkpoint import Submission, SubmissionError, parse_submission
 from parley_attestation.log.checkpoint import Checkpoint, open_checkpoint
-from parley_attestation.log.cosignature import Ed25519Cosigner, check_cosigner, cosigned
+from parley_attestation.log.cosignature import Ed25519Cosigner, check_cosigner, cosign, cosigned
 from parley_attestation.log.note import Note
 from parley_attestation.log.tiles import TileTree
 
@@ -55,10 +55,10 @@ def test_a_log_gets_every_checkpoint_cosigned_as_it_is_published(url):
     store = MemoryStore()
     init_log(store, LOG_KEY, NAME)
 
-    def cosign(checkpoint, signed):
+    def ask(checkpoint, signed):
         return (cosign_by(url, WITNESS, store.read, checkpoint, signed),)
 
-    with open_log(store, LOG_KEY, NAME, cosign) as log:
+    with open_log(store, LOG_KEY, NAME, ask) as log:
         for batch in (range(200), range(200, 300)):
             log.append([entry(n) for n in batch])
     found, signed = open_checkpoint(store.read("checkpoint"), PUBLIC)
@@ -178,6 +178,16 @@ def test_an_answer_by_another_witness_counts_for_nothing(url):
     other = Ed25519Cosigner("witness.example/other", KEY.public)
     with pytest.raises(PeerError, check=lambda e: e.reason is Reason.BAD_COSIGNATURE):
         cosign_by(url, other, store.read, found, one)
+
+
+def test_an_answer_that_does_not_verify_is_refused(url, monkeypatch):
+    store, raw = log_of(3)
+    found, one = open_checkpoint(raw, PUBLIC)
+    monkeypatch.setattr(
+        "parley_attestation.edge.witness_http.cosign", lambda _, *rest: cosign(b"another text\n", *rest)
+    )
+    with pytest.raises(PeerError, check=lambda e: e.reason is Reason.BAD_SIGNATURE):
+        cosign_by(url, WITNESS, store.read, found, one)
 
 
 def test_what_a_witness_cosigned_is_known_after_a_restart(tmp_path):

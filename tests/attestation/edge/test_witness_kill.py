@@ -8,7 +8,7 @@ from parley_attestation.ed25519 import SigningKey
 from parley_attestation.edge.witness_client import Address, WitnessPanel
 from parley_attestation.errors import Reason
 from parley_attestation.log.witness import Event, read_cosignature
-from witness_kit import PROVER, head, position, request
+from witness_kit import PROVER, record, request
 
 KEY = SigningKey(b"k" * 32)
 CHILD = Path(__file__).with_name("witness_child.py")
@@ -33,8 +33,8 @@ def child(folder, point):
 
 
 def ask(panel, which):
-    asked = request(PROVER, Event.ACCEPTED, position(4, of=head(which)))
-    return panel.cosign(asked, PROVER.key, PROVER.history)
+    one, at = record(PROVER, 4, b"%d" % which)
+    return panel.cosign(request(PROVER, Event.ACCEPTED, at), PROVER.key, PROVER.history, one)
 
 
 @pytest.mark.parametrize(
@@ -63,4 +63,4 @@ def test_a_witness_killed_at_any_point_never_signs_two_heads_for_one_slot(tmp_pa
     signed = (tmp_path / "signed").read_bytes().splitlines()
     said = {read_cosignature(one, KEY.public) for one in signed}
     assert len(said) == 1
-    assert {s.position.head for s in said} == {head(1 if written else 2)}
+    assert {s.position.head for s in said} == {record(PROVER, 4, b"1" if written else b"2")[1].head}

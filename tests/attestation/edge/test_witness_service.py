@@ -7,12 +7,13 @@ from parley_attestation.ed25519 import SigningKey
 from parley_attestation.edge.witness_client import Address, WitnessPanel
 from parley_attestation.edge.witness_service import serve
 from parley_attestation.edge.witness_store import WitnessStore
+from parley_attestation.edge.witness_wire import record_message
 from parley_attestation.encoding import Digest
-from parley_attestation.envelope import Envelope, Signature, pae
+from parley_attestation.envelope import Envelope, Signature
 from parley_attestation.errors import LocalError, PeerError, Reason, Role
 from parley_attestation.log.panel import DefaultVerdict, default_stands, k_of_n, registered
-from parley_attestation.log.witness import Event, Position, read_cosignature
-from witness_kit import EXERCISE, PROVER, SESSION, T0, VERIFIER, Party, head, position, request
+from parley_attestation.log.witness import Event, read_cosignature
+from witness_kit import EXERCISE, PROVER, T0, VERIFIER, Party, head, position, record, request
 
 
 class Running:
@@ -45,14 +46,13 @@ def keys(three):
     return [w.key.public for w in three]
 
 
-def cosign(panel, party, event, at):
-    return panel.cosign(request(party, event, at), party.key, party.history)
+def cosign(panel, party, event, sequence, payload=b"a signed record"):
+    one, at = record(party, sequence, payload)
+    return panel.cosign(request(party, event, at), party.key, party.history, one)
 
 
-def record(party, sequence, payload=b"a signed record"):
-    kind = "application/vnd.parley.challenge.v1"
-    one = Envelope(kind, payload, (Signature(party.key.public, party.key.sign(pae(kind, payload))),))
-    return one, Position(EXERCISE, 1, SESSION, sequence, one.head())
+def accept(panel):
+    return cosign(panel, PROVER, Event.ACCEPTED, 4)
 
 
 def post(panel, party, sequence, payload=b"a signed record"):
@@ -65,15 +65,15 @@ def claim(panel, party, at, deadline=60):
 
 
 def test_three_witnesses_cosign_an_acceptance(three, panel):
-    found = cosign(panel, PROVER, Event.ACCEPTED, position(4))
+    found = accept(panel)
     assert found.refusals == {}
-    counted = k_of_n(found.sealed, keys(three), 3, position=position(4), event=Event.ACCEPTED)
+    counted = k_of_n(found.sealed, keys(three), 3, position=record(PROVER, 4)[1], event=Event.ACCEPTED)
     assert str(counted) == "witnessed by 3 of 3"
 
 
 def test_a_witness_that_is_gone_is_listed_and_the_others_carry_the_exercise(three, panel):
     three[0].stop()
-    found = cosign(panel, PROVER, Event.ACCEPTED, position(4))
+    found = accept(panel)
     assert len(found.sealed) == 2
     (error,) = found.refusals.values()
     assert isinstance(error, LocalError)
@@ -81,8 +81,8 @@ def test_a_witness_that_is_gone_is_listed_and_the_others_carry_the_exercise(thre
 
 
 def test_a_refusal_crosses_with_its_code_and_both_signed_requests(panel):
-    cosign(panel, PROVER, Event.ACCEPTED, position(4))
-    found = cosign(panel, PROVER, Event.ACCEPTED, position(4, of=head(99)))
+    accept(panel)
+    found = cosign(panel, PROVER, Event.ACCEPTED, 4, b"another record")
     assert found.sealed == ()
     for error in found.refusals.values():
         assert isinstance(error, PeerError)
@@ -92,16 +92,19 @@ def test_a_refusal_crosses_with_its_code_and_both_signed_requests(panel):
 
 
 def test_a_posted_record_is_kept_for_the_other_party(three, panel):
-    cosign(panel, PROVER, Event.ACCEPTED, position(4))
+    accept(panel)
     _, at = post(panel, VERIFIER, 7)
     found = panel.lookup(three[0].key.public, EXERCISE, attempt=1, sequence=7)
     assert found.record == record(VERIFIER, 7)[0]
-    assert [read_cosignature(s, three[0].key.public).position for s in found.sealed] == [position(4), at]
+    assert [read_cosignature(s, three[0].key.public).position for s in found.sealed] == [
+        record(PROVER, 4)[1],
+        at,
+    ]
     assert panel.lookup(three[0].key.public, EXERCISE, attempt=1, sequence=8).record is None
 
 
 def test_silence_after_a_posted_record_ends_in_a_default_that_anyone_can_check(three, panel):
-    cosign(panel, PROVER, Event.ACCEPTED, position(4))
+    accept(panel)
     posted, at = post(panel, VERIFIER, 7)
     for w in three:
         w.now += 60
@@ -116,7 +119,7 @@ def test_silence_after_a_posted_record_ends_in_a_default_that_anyone_can_check(t
 
 
 def test_an_answer_posted_in_time_voids_the_claim(three, panel):
-    cosign(panel, PROVER, Event.ACCEPTED, position(4))
+    accept(panel)
     _, at = post(panel, VERIFIER, 7)
     post(panel, PROVER, 8)
     for w in three:
@@ -125,13 +128,13 @@ def test_an_answer_posted_in_time_voids_the_claim(three, panel):
 
 
 def test_a_claim_before_the_deadline_is_refused(panel):
-    cosign(panel, PROVER, Event.ACCEPTED, position(4))
+    accept(panel)
     _, at = post(panel, VERIFIER, 7)
     assert {e.reason for e in claim(panel, VERIFIER, at).refusals.values()} == {Reason.CLAIM_EARLY}
 
 
 def test_a_record_of_another_head_or_another_signer_is_refused(panel):
-    cosign(panel, PROVER, Event.ACCEPTED, position(4))
+    accept(panel)
     one, at = record(VERIFIER, 7)
     other, _ = record(VERIFIER, 7, b"another record")
     foreign = Envelope(one.payload_type, one.payload, record(PROVER, 7)[0].signatures)
@@ -143,6 +146,29 @@ def test_a_record_of_another_head_or_another_signer_is_refused(panel):
     ):
         found = panel.post(request(VERIFIER, Event.POSTED, at), VERIFIER.key, VERIFIER.history, wrong)
         assert {e.reason for e in found.refusals.values()} == {reason}
+        if wrong is not foreign:
+            found = panel.cosign(request(VERIFIER, Event.END, at), VERIFIER.key, VERIFIER.history, wrong)
+            assert {e.reason for e in found.refusals.values()} == {reason}
+
+
+def test_either_party_may_have_the_other_ones_record_cosigned_and_both_can_read_it(three, panel):
+    one, at = record(PROVER, 4)
+    found = panel.cosign(request(VERIFIER, Event.ACCEPTED, at), VERIFIER.key, VERIFIER.history, one)
+    assert len(found.sealed) == 3
+    assert accept(panel).sealed == found.sealed
+    assert panel.lookup(three[0].key.public, EXERCISE, attempt=1, sequence=4).record == one
+
+
+def test_a_slot_is_taken_by_a_record_that_the_other_party_can_read(three, panel):
+    """A party that ends an exercise with a made-up record stops the claim and leaves the proof."""
+    accept(panel)
+    _, at = post(panel, VERIFIER, 7)
+    cosign(panel, PROVER, Event.END, 8, b"made up")
+    for w in three:
+        w.now += 60
+    assert {e.reason for e in claim(panel, VERIFIER, at).refusals.values()} == {Reason.CLAIM_VOID}
+    shown = panel.lookup(three[0].key.public, EXERCISE, attempt=1, sequence=8).record
+    assert (shown.payload, shown.signatures[0].key) == (b"made up", PROVER.key.public)
 
 
 def test_registrations_keep_their_first_time_at_every_witness(three, panel):
@@ -154,7 +180,7 @@ def test_registrations_keep_their_first_time_at_every_witness(three, panel):
 
 
 def test_a_cosign_call_takes_no_claim_and_a_claim_call_no_end(panel):
-    found = cosign(panel, VERIFIER, Event.DEFAULT, position(7))
+    found = cosign(panel, VERIFIER, Event.DEFAULT, 7)
     assert {e.reason for e in found.refusals.values()} == {Reason.BAD_STATEMENT}
     found = panel.claim(request(VERIFIER, Event.END, position(7)), VERIFIER.key, VERIFIER.history)
     assert {e.reason for e in found.refusals.values()} == {Reason.BAD_STATEMENT}
@@ -162,15 +188,15 @@ def test_a_cosign_call_takes_no_claim_and_a_claim_call_no_end(panel):
 
 def test_a_key_that_has_expired_by_the_witnesss_clock_is_refused(panel):
     late = Party(Role.PROVER, 10, not_after=T0 - 1)
-    found = cosign(panel, late, Event.ACCEPTED, position(4))
+    found = cosign(panel, late, Event.ACCEPTED, 4)
     assert {e.reason for e in found.refusals.values()} == {Reason.KEY_NOT_CERTIFIED}
 
 
 def test_a_witness_that_answers_with_another_head_is_refused_by_the_client(three, panel, monkeypatch):
-    cosign(panel, PROVER, Event.ACCEPTED, position(4))
-    other = request(PROVER, Event.ACCEPTED, position(4, of=head(9)))
+    accept(panel)
+    one, at = record(PROVER, 4, b"another record")
     monkeypatch.setattr(WitnessStore, "cosign", lambda s, *_: s.exercise(EXERCISE)[0][0])
-    found = panel.cosign(other, PROVER.key, PROVER.history)
+    found = panel.cosign(request(PROVER, Event.ACCEPTED, at), PROVER.key, PROVER.history, one)
     assert {e.reason for e in found.refusals.values()} == {Reason.BAD_COSIGNATURE}
 
 
@@ -181,9 +207,11 @@ def test_the_text_of_an_exception_never_leaves_the_witness(three, panel, monkeyp
     monkeypatch.setattr(WitnessStore, "cosign", fail)
     with grpc.insecure_channel(three[0].address.target) as channel:
         stub = witness_pb2_grpc.WitnessStub(channel)
-        asked = request(PROVER, Event.ACCEPTED, position(4))
+        one, at = record(PROVER, 4)
+        asked = request(PROVER, Event.ACCEPTED, at)
         message = witness_pb2.CosignRequest(
-            request=witness_pb2.SignedRequest(sealed=asked.sealed(PROVER.key), key_history=PROVER.history)
+            request=witness_pb2.SignedRequest(sealed=asked.sealed(PROVER.key), key_history=PROVER.history),
+            record=record_message(one),
         )
         with pytest.raises(grpc.RpcError) as caught:
             stub.Cosign(message, timeout=5)
@@ -208,18 +236,25 @@ def test_our_own_failure_crosses_without_its_text(three, panel, monkeypatch):
     assert {type(e) for e in found.refusals.values()} == {LocalError}
 
 
+SEALED = request(PROVER, Event.ACCEPTED, position(4)).sealed(PROVER.key)
+
+
 @pytest.mark.parametrize(
-    "message",
+    ("sealed", "history", "text"),
     [
-        witness_pb2.CosignRequest(),
-        witness_pb2.CosignRequest(request=witness_pb2.SignedRequest(sealed=b"x" * 3000)),
-        witness_pb2.CosignRequest(request=witness_pb2.SignedRequest(sealed=b"x", key_history=[b"x"] * 65)),
+        (b"", [], "expected one JSON value"),
+        (b"x" * 3000, [], "expected a request of at most 2048 bytes"),
+        (SEALED, [b"x"] * 65, "key history entries"),
+        (SEALED, [b"x" * 5000], "key history entries"),
+        (SEALED, [], "entries in a key history"),
     ],
 )
-def test_garbage_is_refused_and_typed(three, message):
+def test_garbage_is_refused_and_typed(three, sealed, history, text):
+    message = witness_pb2.CosignRequest(request=witness_pb2.SignedRequest(sealed=sealed, key_history=history))
     with grpc.insecure_channel(three[0].address.target) as channel, pytest.raises(grpc.RpcError) as caught:
         witness_pb2_grpc.WitnessStub(channel).Cosign(message, timeout=5)
     assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+    assert text in caught.value.details()
 
 
 def test_a_look_up_of_garbage_is_refused_and_of_the_unknown_is_empty(three, panel):

@@ -55,6 +55,19 @@ def test_a_refusal_leaves_nothing_behind(opened):
     assert read_cosignature(sealed, KEY.public).number == 2
 
 
+def test_a_failure_half_way_leaves_nothing_behind(opened, monkeypatch):
+    store = opened()
+    ask(store, PROVER, Event.ACCEPTED, position(4))
+    asked = request(PROVER, Event.POSTED, position(5))
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "_keep", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            store.cosign(asked, asked.sealed(PROVER.key), T0, object())
+    assert len(store.exercise(EXERCISE)[0]) == 1
+    sealed = ask(store, PROVER, Event.POSTED, position(5, of=head(9)))
+    assert read_cosignature(sealed, KEY.public).number == 2
+
+
 def test_numbers_run_over_registrations_and_cosignatures_alike(opened):
     store = opened()
     ask(store, PROVER, Event.ACCEPTED, position(4))

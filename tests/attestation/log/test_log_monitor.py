@@ -124,6 +124,8 @@ def test_a_log_that_forks_shrinks_or_hides_tiles_is_told():
     seen, _ = follow(None, raw, PUBLIC, store.read)
     with refused(Reason.EQUIVOCATION):
         follow(seen, grow(fork, [entry(2000)]), PUBLIC, fork.read)
+    with refused(Reason.BAD_PROOF):  # files that fit each other and not the checkpoint
+        follow(None, raw, PUBLIC, fork.read)
     with refused(Reason.BAD_PROOF):
         follow(seen, grow(fork, [entry(2001)]), PUBLIC, fork.read)
     with refused(Reason.BAD_CHECKPOINT):

@@ -72,6 +72,15 @@ def test_a_note_takes_sixteen_signatures_and_no_hundred():
         note.parse(b"x" * (note.MAX_NOTE + 1))
 
 
+@pytest.mark.parametrize("wrong", ["\0", "\t", "\r", "\x1f"])
+def test_a_control_character_is_refused_even_where_it_was_signed(wrong):
+    text = f"a{wrong}b\n".encode()
+    signed = Note(text, (note.sign(text, LOG_KEY, NAME),))
+    signed.signed_by(PUBLIC)
+    with pytest.raises(PeerError, check=lambda e: e.reason is Reason.MALFORMED):
+        note.parse(signed.dump())
+
+
 def test_the_last_empty_line_ends_the_text():
     line = note.sign(b"a\n\nb\n", LOG_KEY, NAME).line()
     assert note.parse(("a\n\nb\n\n" + line).encode()).text == b"a\n\nb\n"

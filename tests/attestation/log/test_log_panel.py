@@ -1,16 +1,20 @@
+from dataclasses import replace
+
 import pytest
 from parley_attestation.errors import PeerError, Reason, Role
 from parley_attestation.log.panel import (
     DefaultVerdict,
+    attempts,
     check_before,
     check_consistent,
+    check_requests,
     default_stands,
     k_of_n,
     registered,
 )
 from parley_attestation.log.witness import Event, Receipt
 from parley_attestation.log.witness_state import register
-from witness_kit import PROVER, T0, VERIFIER, head, position, witness
+from witness_kit import EXERCISE, PROVER, T0, VERIFIER, head, position, request, witness
 
 THREE = [witness(50), witness(60), witness(70)]
 
@@ -214,10 +218,41 @@ def test_one_witness_that_was_shown_the_answer_first_voids_the_claim_and_nobody_
     assert caught.value.blamed is None
 
 
-def test_the_claimants_own_record_in_the_awaited_slot_voids_nothing(panel):
-    sealed = silence(panel) + claim(panel)
-    own = panel[2].ask(VERIFIER, Event.POSTED, position(8), T0 + 80)
-    assert judge([*sealed, own], panel).verdict is DefaultVerdict.PROVER
+@pytest.mark.parametrize("party", [PROVER, VERIFIER])
+@pytest.mark.parametrize("event", [Event.POSTED, Event.END])
+def test_whoever_shows_a_witness_the_awaited_record_only_after_the_claim_voids_nothing(panel, party, event):
+    sealed = silence(panel) + claim(panel[:2])
+    shown = panel[2].ask(party, event, position(8), T0 + 71)
+    assert judge([*sealed, shown], panel).verdict is DefaultVerdict.PROVER
+
+
+@pytest.mark.parametrize("party", [PROVER, VERIFIER])
+@pytest.mark.parametrize("event", [Event.POSTED, Event.END])
+def test_whoever_shows_a_witness_the_awaited_record_by_then_voids_the_claim(panel, party, event):
+    sealed = silence(panel) + claim(panel[:2])
+    shown = panel[2].ask(party, event, position(8), T0 + 70)
+    with refused(Reason.CLAIM_VOID) as caught:
+        judge([*sealed, shown], panel)
+    assert caught.value.blamed is None
+
+
+def test_an_answer_in_time_at_a_witness_that_took_an_early_claim_counts_as_in_time(panel):
+    sealed = silence(panel) + claim(panel[2:], now=T0 + 20, deadline=0) + claim(panel[:2])
+    late = panel[2].ask(PROVER, Event.POSTED, position(8), T0 + 30)
+    with refused(Reason.CLAIM_VOID):
+        judge([*sealed, late], panel)
+
+
+def test_a_witness_that_takes_a_claim_after_the_awaited_record_is_at_fault(panel):
+    silence(panel)
+    old = panel[0].backup()
+    posted = panel[0].ask(PROVER, Event.POSTED, position(8), T0 + 20)
+    old.facts = replace(old.facts, number=9)  # put back to a backup, and its number mended by hand
+    claimed = claim([old])[0]
+    with refused(Reason.EQUIVOCATION) as caught:
+        check_consistent(old.key.public, claimed, posted)
+    assert caught.value.blamed is Role.WITNESS
+    assert "after it was shown" in caught.value.message
 
 
 def test_a_witness_that_takes_a_claim_and_then_the_answer_as_timely_is_at_fault(panel):
@@ -230,5 +265,55 @@ def test_a_witness_that_takes_a_claim_and_then_the_answer_as_timely_is_at_fault(
     with refused(Reason.EQUIVOCATION) as caught:
         check_consistent(old.key.public, sealed[3], posted)
     assert caught.value.blamed is Role.WITNESS
-    assert "neither late" in caught.value.message
+    assert "did not call a record late" in caught.value.message
     assert str(judge([*sealed, posted], panel).witnessed) == "witnessed by 2 of 3"
+
+
+def asked(party, at):
+    return request(party, Event.ACCEPTED, at).sealed(party.key)
+
+
+BOTH = (PROVER.history, VERIFIER.history)
+
+
+@pytest.mark.parametrize(
+    ("changed", "reason"),
+    [
+        ({"of": head(99)}, Reason.EQUIVOCATION),
+        ({"session": head(98)}, Reason.BAD_ATTEMPT),
+    ],
+)
+def test_two_requests_that_exclude_each_other_blame_the_party_that_signed_both(changed, reason):
+    one, two = asked(PROVER, position(4)), asked(PROVER, position(4, **changed))
+    with refused(reason) as caught:
+        check_requests(one, two, *BOTH)
+    assert (caught.value.blamed, caught.value.evidence) == (Role.PROVER, (one, two))
+    with refused(reason) as caught:
+        check_requests(one, asked(VERIFIER, position(4, **changed)), *BOTH)
+    assert (caught.value.blamed, len(caught.value.evidence)) == (None, 2)
+
+
+def test_requests_for_other_slots_and_attempts_are_consistent():
+    one = asked(PROVER, position(4))
+    for other in (position(4), position(5), position(4, attempt=2, session=head(98))):
+        check_requests(one, asked(PROVER, other), *BOTH)
+
+
+def test_a_request_by_nobody_known_proves_nothing():
+    with refused(Reason.UNKNOWN_PARTY):
+        check_requests(asked(PROVER, position(4)), asked(PROVER, position(4, of=head(9))))
+    with refused(Reason.UNKNOWN_PARTY):
+        check_requests(asked(PROVER, position(4)), asked(PROVER, position(4, of=head(9))), VERIFIER.history)
+
+
+def test_all_attempts_that_a_named_witness_cosigned_are_listed_and_a_gap_is_seen(panel):
+    first = accepted(panel)
+    third = []
+    for n, w in enumerate(panel):
+        for attempt in (2, 3):
+            at = position(4, attempt=attempt, session=head(90 + attempt))
+            third = [w.ask(PROVER, Event.ACCEPTED, at, T0 + 10 + n)]
+    assert attempts(first, keys(panel), EXERCISE) == (1,)
+    assert attempts(first + third, keys(panel), EXERCISE) == (1, 3)
+    assert attempts(first + third, keys(panel), head(1)) == ()
+    assert attempts([witness(99).ask(PROVER, Event.ACCEPTED, position(4), T0)], keys(panel), EXERCISE) == ()
