@@ -121,7 +121,7 @@ def read_registration(sealed: bytes, root: PublicKey | None) -> TestSet:
         media_type=fields.text("media_type", 128),
         prompt_bytes=caps.integer("prompt_bytes", 1, MAX_BLOB - 32),
         reference_bytes=caps.integer("reference_bytes", 1, MAX_BLOB - 32),
-        graders=tuple(Digest.of_hex(g) for g in fields.texts("graders", MAX_GRADERS, 1)),
+        graders=_graders(fields),
         baselines=fields.raw("baselines"),
         statement=said,
     )
@@ -129,12 +129,19 @@ def read_registration(sealed: bytes, root: PublicKey | None) -> TestSet:
     fields.end()
     if found.owner != fingerprint(key):
         raise PeerError(Reason.BAD_REGISTRATION, "the registration is signed by another key than its owner's")
-    if [s.sha256 for s in said.subjects] != [found.root]:
+    if said.subjects != (Subject("test-set", found.root),):
         raise PeerError(Reason.BAD_REGISTRATION, "the registration's subject is not its root")
     if any(kind not in ITEM_KINDS for kind in found.item_kinds):
         raise PeerError(Reason.BAD_REGISTRATION, f"expected items of kind {', '.join(ITEM_KINDS)} only")
     _check_strata(found)
     return found
+
+
+def _graders(fields: Fields) -> tuple[Digest, ...]:
+    try:
+        return tuple(Digest.of_hex(text) for text in fields.texts("graders", MAX_GRADERS, 1))
+    except PeerError:
+        fields.refuse("graders", f"a list of 1..{MAX_GRADERS} digests, 64 lower-case hexadecimal digits each")
 
 
 def _stratum(fields: Fields) -> Stratum:

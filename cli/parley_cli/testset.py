@@ -1,12 +1,14 @@
 """Room: the command line. `parley testset register|show`."""
 
 import json
+import os
 import secrets
 from pathlib import Path
 
 import click
 from parley_attestation.canonical import Fields
 from parley_attestation.edge import party
+from parley_attestation.edge.atomic import atomic_write
 from parley_attestation.edge.vault import VaultKey
 from parley_attestation.errors import LocalError, PeerError, Reason
 from parley_attestation.grading import Grader, read_grader
@@ -19,12 +21,24 @@ def testset() -> None:
     """Register and inspect hidden test sets."""
 
 
-def vault_key(key_file: Path | None, *, confirm: bool = False) -> VaultKey:
-    """The key of a sealed file: from a key file, or a passphrase asked for; never from the command line."""
+def vault_key(key_file: Path | None, *, confirm: bool = False, passphrase_fd: int | None = None) -> VaultKey:
+    """The key of a sealed file: a key file, a passphrase from a descriptor, or one asked for on the terminal.
+
+    Never from the command line or the environment, where other processes see it.
+    """
     if key_file is not None:
         return VaultKey.of_file(key_file)
-    words = click.prompt("Passphrase of the test set", hide_input=True, confirmation_prompt=confirm)
-    return VaultKey(words.encode(), passphrase=True)
+    if passphrase_fd is None:
+        words = click.prompt(
+            "Passphrase of the test set", hide_input=True, confirmation_prompt=confirm, err=True
+        )
+        return VaultKey(words.encode(), passphrase=True)
+    try:
+        with os.fdopen(passphrase_fd, "rb") as lines:
+            line = lines.readline(4096)
+    except OSError as error:
+        raise LocalError(Reason.CONFIG, f"--passphrase-fd {passphrase_fd}: {error.strerror}") from error
+    return VaultKey(line.rstrip(b"\r\n"), passphrase=True)
 
 
 @testset.command()
@@ -42,8 +56,9 @@ def vault_key(key_file: Path | None, *, confirm: bool = False) -> VaultKey:
 @click.option(
     "--key-file", type=click.Path(path_type=Path), help="Key file instead of a passphrase; made if absent."
 )
+@click.option("--passphrase-fd", type=int, help="Read the passphrase from this file descriptor, one line.")
 @click.option("--allow-duplicates", is_flag=True, help="Let one prompt stand twice.")
-def register(
+def register(  # noqa: PLR0913 - one argument an option
     source: Path,
     folder: Path,
     out: Path,
@@ -51,25 +66,32 @@ def register(
     media_type: str,
     key_file: Path | None,
     *,
+    passphrase_fd: int | None,
     allow_duplicates: bool,
 ) -> None:
     """Shuffle, commit and seal the items in SOURCE (.jsonl or .csv); write the public registration beside it."""
     from parley_verifier import testset as sets  # noqa: PLC0415
 
+    public = out.with_name(out.name + ".registration.json")
+    if public.exists():
+        raise LocalError(Reason.CONFIG, f"{public}: exists already", hint="choose another --out")
+    owner = party.load(folder).root
     if key_file is not None and not key_file.exists():
         VaultKey.create_file(key_file)
+        click.echo(f"key file      {key_file} (new; whoever has it can read the set)", err=True)
     setup = sets.Setup(
-        root_key=party.load(folder).root,
+        root_key=owner,
         graders=tuple(_grader(text) for text in graders),
         media_type=media_type,
         entropy=secrets.token_bytes(96),
-        key=vault_key(key_file, confirm=True),
+        key=vault_key(key_file, confirm=True, passphrase_fd=passphrase_fd),
         allow_duplicates=allow_duplicates,
     )
     with Bar() as bar:
         sealed = sets.register(source, out, setup, bar.phase)
-    public = out.with_name(out.name + ".registration.json")
-    public.write_bytes(sealed)
+    with atomic_write(public) as file:
+        file.write(sealed)
+    public.chmod(0o644)
     click.echo(f"sealed set    {out}")
     click.echo(f"registration  {public}")
 

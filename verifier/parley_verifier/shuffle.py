@@ -1,14 +1,17 @@
 """Room: test sets. A secret, unbiased order from 32 bytes; registration calls it.
 
-Fisher-Yates (Durstenfeld 1964) from the last place down. The j-th draw for place i takes the next 64-bit
-word of HMAC-SHA-256 in counter mode, keeps as many low bits as i has, and is repeated while it exceeds i:
-every permutation is equally likely as far as HMAC is a pseudo-random function.
+Fisher-Yates (Durstenfeld 1964) from the last place down. A draw for place i takes the next 64-bit word,
+keeps as many low bits as i has, and is repeated while it exceeds i: every permutation is equally likely
+as far as the words are random. Words come in blocks of 64 KiB: SHAKE-256 of HMAC-SHA-256(seed, block).
 """
 
+import hashlib
 import struct
 from collections.abc import Iterator, MutableSequence
 
 from parley_attestation.encoding import Bytes32, Label, mac, u64
+
+_WORDS = 8192  # in one block
 
 
 def shuffle(values: MutableSequence[int], seed: Bytes32, context: bytes) -> None:
@@ -24,5 +27,6 @@ def shuffle(values: MutableSequence[int], seed: Bytes32, context: bytes) -> None
 def _words(seed: Bytes32, context: bytes) -> Iterator[int]:
     counter = 0
     while True:
-        yield from struct.unpack(">4Q", mac(seed, Label.LOCAL, b"shuffle", context, u64(counter)))
+        block = mac(seed, Label.LOCAL, b"shuffle", context, u64(counter))
+        yield from struct.unpack(f">{_WORDS}Q", hashlib.shake_256(block).digest(8 * _WORDS))
         counter += 1

@@ -82,6 +82,14 @@ def test_writing_in_any_pieces_gives_the_same_content_and_reads_back_at_once(tmp
     assert open_file(tmp_path / "s", KEY) == content
 
 
+def test_small_blocks_that_still_wait_in_a_buffer_read_back_too(tmp_path, monkeypatch):
+    monkeypatch.setattr(vault, "BLOCK", 64)
+    content = os.urandom(1000)
+    with sealed_writer(tmp_path / "s", KEY) as writer:
+        writer.write(content)
+        assert writer.read(10, 900) == content[10:910]
+
+
 def test_nothing_of_the_content_and_not_its_key_stands_in_the_file(tmp_path):
     seal_file(tmp_path / "s", b"hidden question " * 100, KEY)
     raw = (tmp_path / "s").read_bytes()

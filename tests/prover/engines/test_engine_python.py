@@ -34,7 +34,7 @@ def environment(prompts, seeds):
 
 def descriptors(prompts, seeds):
     count = "import os; print(len(os.listdir('/proc/self/fd')))"
-    found = subprocess.run([sys.executable, "-c", count], capture_output=True)
+    found = subprocess.run([sys.executable, "-c", count], capture_output=True, close_fds=False)
     return [found.stdout.strip()]
 """
 
