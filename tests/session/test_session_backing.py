@@ -1,15 +1,18 @@
 """Evidence and compute records in an exercise: what they lift, what they do not, and what is refused."""
 
+from dataclasses import replace
+
 import evidence_cases as cases
-import pytest
-from kit import Exercise, metric, pipe, seed
+from cheats import standoff
+from kit import Exercise, metric, pipe, seed, side
 from parley_attestation.ed25519 import SigningKey
 from parley_attestation.encoding import Bytes32, Digest
-from parley_attestation.errors import PeerError, Reason, Role
+from parley_attestation.errors import Reason, Role
 from parley_attestation.evidence.collect import SimulatedCollector
 from parley_attestation.evidence.compute.records import Close, Declaration, Device, Snapshot, seal_record
 from parley_attestation.evidence.compute.verdict import Claim, ClaimKind
 from parley_attestation.evidence.simulated import SimulatedEnclave
+from parley_attestation.session.tables import State
 from parley_attestation.terms import ComputeClaim
 
 RULES = {"kinds": ["simulated"], "products": ["simulated"]}
@@ -73,14 +76,14 @@ def test_evidence_under_another_root_backs_nothing_and_the_exercise_goes_on(tmp_
 def test_evidence_that_the_terms_did_not_ask_for_is_refused_and_blames_the_prover(tmp_path):
     exercise = laboratory_exercise(tmp_path)
     _, evidence = collected(exercise)
-    other = (
-        Exercise(tmp_path / "other", offer_changes={"records": evidence})
-        if (tmp_path / "other").mkdir() is None
-        else None
-    )
-    with pytest.raises(PeerError) as caught:
-        other.run()
-    assert caught.value.reason is Reason.BAD_EVIDENCE
+    (tmp_path / "other").mkdir()
+    assert accepted_with(tmp_path / "other", evidence).reason is Reason.BAD_EVIDENCE
+
+
+def accepted_with(folder, evidence):
+    """The refusal of an Accept that brings `evidence`."""
+    held = standoff(folder, Role.PROVER, State.PROPOSED)
+    return held.refused(held.turn(replace(held.draft.body, evidence=tuple(evidence))))
 
 
 def collected(exercise):
@@ -117,10 +120,6 @@ def test_a_compute_claim_without_records_is_inconclusive(tmp_path):
 
 
 def test_a_chain_of_records_with_a_gap_is_refused_and_blames_the_prover(tmp_path):
-    exercise = Exercise(tmp_path)
-    exercise.offer_changes = {"records": records(exercise.prover.session)[1:]}
-    v, p = exercise.verifier_end(), exercise.prover_end()
-    with pytest.raises(PeerError) as caught:
-        pipe(v, p)
-    assert caught.value.reason is Reason.BAD_EVIDENCE
-    assert caught.value.blamed is Role.PROVER
+    error = accepted_with(tmp_path, records(side(Role.PROVER).session)[1:])
+    assert error.reason is Reason.BAD_EVIDENCE
+    assert error.blamed is Role.PROVER
