@@ -14,7 +14,7 @@ SGX = "1.2.840.113741.1.13.1"
 def sgx_extension(components, pcesvn, fmspc) -> bytes:
     tcb = b"".join(tlv(0x30, oid(f"{SGX}.2.{n}") + number(v)) for n, v in enumerate(components, 1))
     tcb += tlv(0x30, oid(f"{SGX}.2.17") + number(pcesvn))
-    tcb += tlv(0x30, oid(f"{SGX}.2.18") + tlv(4, bytes(components)))
+    tcb += tlv(0x30, oid(f"{SGX}.2.18") + tlv(4, bytes(min(v, 255) for v in components)))
     return tlv(
         0x30,
         tlv(0x30, oid(f"{SGX}.1") + tlv(4, b"\x77" * 16))
