@@ -39,8 +39,9 @@ class Bench:
         bench = self
 
         class Notary:
-            def cosign(self, machine, at, event):
-                return bench.ask(side, machine, at, event)
+            def cosign(self, machine, at, event, record):
+                assert record.head() == at.head
+                return bench.ask(side, machine, at, event, record=record)
 
         return Notary()
 

@@ -17,7 +17,7 @@ from parley_attestation.witnessing import deadline
 class Notary(Protocol):
     """Has positions of a session cosigned."""
 
-    def cosign(self, machine: Machine, at: Position, event: Event) -> tuple[bytes, ...]:
+    def cosign(self, machine: Machine, at: Position, event: Event, record: Envelope) -> tuple[bytes, ...]:
         """Sealed cosignatures of the witnesses that answered; those that did not are left out."""
 
 
@@ -42,11 +42,11 @@ class PanelNotary:
         self._addresses = addresses(party, cards)
         self.refusals: dict[bytes, Exception] = {}
 
-    def cosign(self, machine: Machine, at: Position, event: Event) -> tuple[bytes, ...]:
-        """Ask all witnesses at once."""
+    def cosign(self, machine: Machine, at: Position, event: Event, record: Envelope) -> tuple[bytes, ...]:
+        """Ask all witnesses at once, showing them the record at `at`."""
         request = self._request(machine, at, event)
         with WitnessPanel(self._addresses) as panel:
-            return self._kept(panel.cosign(request, self._key, self._party.history))
+            return self._kept(panel.cosign(request, self._key, self._party.history, record))
 
     def post(self, machine: Machine, at: Position, record: Envelope) -> tuple[bytes, ...]:
         """Leave the own last message with the witnesses: the other party's clock starts."""
