@@ -4,7 +4,7 @@ UV_VERSION = 0.13.8
 RUN = .venv/bin
 export UV_PROJECT_ENVIRONMENT = .venv
 
-.PHONY: install demo test check fmt proto bench clean
+.PHONY: install demo test check fmt proto docs bench evidence clean
 
 install: .venv/installed
 
@@ -40,6 +40,12 @@ proto: install node_modules
 node_modules: package.json package-lock.json
 	npm ci --silent --no-audit --no-fund
 	@touch $@
+
+docs: install
+	$(RUN)/python docs/generate.py
+
+evidence: install
+	$(RUN)/python tests/evidence_table.py
 
 bench: install
 	$(RUN)/python -m benchmarks

@@ -40,6 +40,7 @@ class Bench:
 
         class Notary:
             def cosign(self, machine, at, event, record):
+                assert record.head() == at.head
                 return bench.ask(side, machine, at, event, record=record)
 
         return Notary()

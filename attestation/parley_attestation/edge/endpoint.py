@@ -226,8 +226,9 @@ class Endpoint:
         assert terms is not None
         sides, _ = self.journal.extras(self.row)
         if not self._witnessed(sides, event) and self._notary is not None:
-            (_, last) = next(self.journal.turns(self.row, self.machine.sequence - 1))
-            at = position(self.machine, self.machine.sequence)
+            sequence = self.machine.sequence
+            _, last = next(self.journal.turns(self.row, sequence - 1))
+            at = position(self.machine, sequence)
             new = self._notary.cosign(self.machine, at, event, last.envelope)
             for sealed in new:
                 self.journal.side(self.row, sealed)

@@ -18,7 +18,7 @@ class Notary(Protocol):
     """Has positions of a session cosigned."""
 
     def cosign(self, machine: Machine, at: Position, event: Event, record: Envelope) -> tuple[bytes, ...]:
-        """Sealed cosignatures of the witnesses that answered; `record` is the message at that place."""
+        """Sealed cosignatures of the witnesses that answered; those that did not are left out."""
 
 
 def addresses(party: Party, cards: Sequence[PeerCard]) -> list[Address]:
@@ -43,7 +43,7 @@ class PanelNotary:
         self.refusals: dict[bytes, Exception] = {}
 
     def cosign(self, machine: Machine, at: Position, event: Event, record: Envelope) -> tuple[bytes, ...]:
-        """Ask all witnesses at once."""
+        """Ask all witnesses at once, showing them the record at `at`."""
         request = self._request(machine, at, event)
         with WitnessPanel(self._addresses) as panel:
             return self._kept(panel.cosign(request, self._key, self._party.history, record))
