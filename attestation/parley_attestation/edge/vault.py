@@ -142,6 +142,8 @@ def _nonce(number: int, *, last: bool) -> bytes:
 
 
 def _assemble(block: Callable[[int], bytes], offset: int, size: int) -> bytes:
+    if not size:
+        return b""  # at the end there is no block to read it from
     number, skip = divmod(offset, BLOCK)
     first = block(number)[skip : skip + size]
     if len(first) == size:
@@ -257,7 +259,7 @@ class SealedReader:
         """
         if offset < 0 or size < 0 or offset + size > self.size:
             raise LocalError(Reason.CORRUPT, f"{self.path}: expected {size} bytes at {offset} of {self.size}")
-        return _assemble(self._block, offset, size) if size else b""
+        return _assemble(self._block, offset, size)
 
     def _block(self, number: int) -> bytes:
         found = self._cache.get(number)

@@ -66,10 +66,20 @@ def test_what_was_sealed_comes_back_whole_and_in_any_part(tmp_path, size, key):
             assert reader.read(start, size - start) == content[start:]
 
 
+@pytest.mark.parametrize("size", [0, BLOCK, BLOCK + 1, 2 * BLOCK])
+def test_reading_nothing_at_the_end_gives_nothing(tmp_path, size):
+    with sealed_writer(tmp_path / "s", KEY) as writer:
+        writer.write(bytes(size))
+        assert writer.read(size, 0) == b""
+    with SealedReader(tmp_path / "s", KEY) as reader:
+        assert reader.read(size, 0) == b""
+
+
 @shared
 @given(st.data())
 def test_writing_in_any_pieces_gives_the_same_content_and_reads_back_at_once(tmp_path, data):
-    pieces = data.draw(st.lists(st.integers(0, 2 * BLOCK), max_size=6))
+    sizes = st.integers(0, 2 * BLOCK) | st.sampled_from([0, BLOCK - 1, BLOCK, BLOCK + 1])
+    pieces = data.draw(st.lists(sizes, max_size=6))
     content = os.urandom(sum(pieces))
     at = 0
     with sealed_writer(tmp_path / "s", KEY, replace=True) as writer:
