@@ -2,6 +2,7 @@
 
 import re
 import runpy
+import subprocess
 import sys
 from pathlib import Path
 
@@ -32,8 +33,6 @@ def test_every_parley_command_in_the_readme_parses():
 
 
 def test_help_imports_no_heavy_library():
-    import subprocess
-
     code = (
         "import sys\nfrom parley_cli.main import parley\n"
         "try: parley(['--help'])\nexcept SystemExit: pass\n"
