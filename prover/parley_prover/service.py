@@ -4,6 +4,7 @@ import contextlib
 import queue
 import secrets
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent import futures
 from dataclasses import dataclass, field
@@ -79,6 +80,8 @@ class ProverService(rpc.ProverServicer):
             self._peer(context)
         except PeerError as error:
             transport.refuse(context, error)
+        except Exception as error:  # noqa: BLE001 - the last line before the wire
+            transport.fail(context, error)
         return pb.DescribeResponse(
             versions=[VERSION],
             suites=[SUITE],
@@ -107,10 +110,16 @@ class ProverService(rpc.ProverServicer):
         self, requests: Iterator[pb.SessionRequest], context: grpc.ServicerContext
     ) -> Iterator[pb.Frame]:
         peer = self._peer(context)
+        stream = _Stream(lambda put: self._work(peer, requests, context, put), context)
+        yield from stream.frames(time.monotonic() + self._limits.stream_seconds)
+
+    @contextlib.contextmanager
+    def _slot(self) -> Iterator[None]:
+        """A place among the sessions at once; taken after a takeover, which frees the older one."""
         if not self._slots.acquire(blocking=False):
             raise PeerError(Reason.SESSION_LIMIT, f"{self._limits.sessions} sessions are running already")
         try:
-            yield from _Stream(lambda put: self._work(peer, requests, context, put), context).frames()
+            yield
         finally:
             self._slots.release()
 
@@ -124,9 +133,11 @@ class ProverService(rpc.ProverServicer):
         first = next(requests, None)
         if first is None:
             return
-        key = _session_key(first.frame)
         journal = Journal(self._journal)
-        with contextlib.closing(journal), self._alone(key, context):
+        with contextlib.ExitStack() as held:
+            held.enter_context(contextlib.closing(journal))
+            held.enter_context(self._alone(peer.tls_digest + _hello(journal, first.frame), context))
+            held.enter_context(self._slot())
             row = _known(journal, first.frame)
             endpoint = self._endpoint(peer, journal, row)
             for frame in self._begin(endpoint, row, first.frame):
@@ -149,21 +160,15 @@ class ProverService(rpc.ProverServicer):
 
     def _begin(self, endpoint: Endpoint, row: SessionRow | None, frame: pb.Frame) -> Iterator[pb.Frame]:
         """Begin a new session, or find the one that the first frame continues."""
-        kind = frame.WhichOneof("kind")
-        if kind == "envelope":
-            if row is None:
-                yield from endpoint.feed(frame)
-                return
-            endpoint.load(row)
+        if row is None:
+            yield from endpoint.feed(frame)
+            return
+        endpoint.load(row)
+        if frame.WhichOneof("kind") == "envelope":
             yield from endpoint.resend(1)
-        elif kind == "resume":
-            if row is None:
-                raise PeerError(Reason.WRONG_SESSION, "no such session is known here")
-            endpoint.load(row)
+        else:
             yield endpoint.resume()
             yield from endpoint.feed(frame)
-        else:
-            raise PeerError(Reason.OUT_OF_ORDER, "expected a Hello or a Resume as the first frame")
 
     @contextlib.contextmanager
     def _alone(self, key: bytes, context: grpc.ServicerContext) -> Iterator[None]:
@@ -191,10 +196,21 @@ def _known(journal: Journal, frame: pb.Frame) -> SessionRow | None:
     return journal.find(session_id=frame.resume.session_id)
 
 
-def _session_key(frame: pb.Frame) -> bytes:
-    if frame.WhichOneof("kind") == "envelope":
+def _hello(journal: Journal, frame: pb.Frame) -> bytes:
+    """The head of the Hello of the session that a first frame begins or continues.
+
+    Raises:
+        PeerError: OUT_OF_ORDER or WRONG_SESSION, where the frame does neither.
+    """
+    kind = frame.WhichOneof("kind")
+    if kind == "envelope":
         return envelope_from_wire(frame.envelope).head()
-    return frame.resume.session_id
+    if kind != "resume":
+        raise PeerError(Reason.OUT_OF_ORDER, "expected a Hello or a Resume as the first frame")
+    row = journal.find(session_id=frame.resume.session_id)
+    if row is None:
+        raise PeerError(Reason.WRONG_SESSION, "no such session is known here")
+    return row.hello
 
 
 class _Stream:
@@ -224,11 +240,17 @@ class _Stream:
         with contextlib.suppress(LocalError):
             self._put(outcome)
 
-    def frames(self) -> Iterator[pb.Frame]:
-        """The frames to send, with a ping wherever the worker is silent."""
+    def frames(self, until: float) -> Iterator[pb.Frame]:
+        """The frames to send, with a ping wherever the worker is silent, `until` a monotonic time.
+
+        Raises:
+            PeerError: TIMEOUT.
+        """
         worker = threading.Thread(target=self._run, name="parley-session", daemon=True)
         worker.start()
         while True:
+            if time.monotonic() > until:
+                raise PeerError(Reason.TIMEOUT, "this stream has lasted as long as one may")
             try:
                 item = self._queue.get(timeout=PING_SECONDS)
             except queue.Empty:

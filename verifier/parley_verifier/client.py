@@ -173,9 +173,10 @@ class _Watch:
 
 
 def save_record(job: Run, row: SessionRow, path: Path) -> None:
-    """Write the record of a session from the journal, complete or as far as it went."""
+    """Write the record of a session from the journal; only then has the session ended for the journal."""
     with contextlib.closing(Journal(job.journal)) as journal:
         write_record(journal, row, path)
+        journal.note(row, ended=True)
 
 
 def save_partial(job: Run, path: Path) -> None:

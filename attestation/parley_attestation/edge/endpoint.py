@@ -11,13 +11,14 @@ from typing import Protocol
 from parley.v1 import session_pb2 as pb
 
 from parley_attestation.ed25519 import SigningKey
-from parley_attestation.edge.journal import Also, Journal, SessionRow
+from parley_attestation.edge.journal import Also, Journal, SessionRow, noted
 from parley_attestation.edge.notary import Notary
 from parley_attestation.encoding import Bytes32, Label, Salt, mac
 from parley_attestation.envelope import Envelope, Signature, pae
 from parley_attestation.errors import LocalError, ParleyError, PeerError, Reason, Role
 from parley_attestation.log.witness import Event
 from parley_attestation.session import messages as m
+from parley_attestation.session.exercise import NOBODYS_FAULT
 from parley_attestation.session.machine import Duplicate, Machine, Pending
 from parley_attestation.session.messages import Body
 from parley_attestation.session.results import result_root
@@ -113,13 +114,21 @@ class Endpoint:
 
         Raises:
             LocalError: CORRUPT, where the journal no longer holds what was once checked.
+            PeerError: ABORTED, where a provable fault ended the session; WRONG_SESSION, where it is
+                another party's.
         """
+        if self.journal.broken(row):
+            raise PeerError(Reason.ABORTED, "a provable fault has ended this session")
         self.row = row
         self._secret = Secret(row.secret)
         for sequence, turn in self.journal.turns(row):
             try:
                 self.machine.step(turn)
             except (ParleyError, Duplicate) as error:
+                if isinstance(error, PeerError) and error.reason in NOBODYS_FAULT:
+                    raise PeerError(
+                        Reason.WRONG_SESSION, "this session was begun with another party or certificate"
+                    ) from error
                 raise LocalError(
                     Reason.CORRUPT, f"{self.journal.path}: turn {sequence} no longer holds ({error})"
                 ) from error
@@ -196,7 +205,10 @@ class Endpoint:
         ):
             draft = self.policy.propose(self.machine, self._secret)
             turn = self._sign(draft)
-            self.machine.step(turn)
+            try:
+                self.machine.step(turn)
+            except PeerError as error:
+                raise LocalError(Reason.INTERNAL, f"the own next message is refused ({error})") from error
             self._keep(turn, draft.also)
             yield from to_frames(turn)
             yield from self._witness()
@@ -296,17 +308,25 @@ class Endpoint:
             else:
                 self._first = turn
         elif self._first is not None:
-            self.row = journal.start(self.policy.role, self._secret.raw(), self._first, turn)
+            self.row = journal.start(
+                self.policy.role, self._secret.raw(), self._first, turn, machine.facts.session_id
+            )
             self._first = None
         else:
             assert self.row is not None
-            journal.append(self.row, machine.sequence, turn, *also)
-        if machine.sequence == 2 and self.row is not None:
-            journal.note(self.row, session_id=machine.facts.session_id)
-        if machine.sequence == 3 and self.row is not None:
-            journal.note(self.row, exercise=machine.facts.exercise)
-        if machine.state in FINAL and self.row is not None:
-            journal.note(self.row, ended=True)
+            journal.append(self.row, machine.sequence, turn, *also, noted(self.row, **self._facts()))
+
+    def _facts(self) -> dict[str, bytes | bool]:
+        """What the journal must know from the last turn on; the verifier's session ends with its record."""
+        machine = self.machine
+        facts: dict[str, bytes | bool] = {}
+        if machine.sequence == 2:
+            facts["session_id"] = machine.facts.session_id
+        if machine.sequence == 3 and machine.facts.exercise is not None:
+            facts["exercise"] = machine.facts.exercise
+        if machine.state in FINAL and self.policy.role is Role.PROVER:
+            facts["ended"] = True
+        return facts
 
     def _remember(self, error: PeerError, turn: Turn) -> None:
         """Keep the signed bytes of a provable fault."""

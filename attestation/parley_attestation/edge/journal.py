@@ -41,6 +41,7 @@ class SessionRow:
     role: Role
     secret: bytes
     session_id: bytes | None
+    hello: bytes
     ended: bool
 
     def __repr__(self) -> str:
@@ -53,8 +54,11 @@ class Journal:
     def __init__(self, path: Path) -> None:
         """Open or create the journal at `path` (mode 0600). Raises `LocalError` (CORRUPT)."""
         self.path = path
-        if not path.exists():
-            path.touch(0o600)
+        try:
+            if not path.exists():
+                path.touch(0o600)
+        except OSError as error:
+            raise LocalError(Reason.CONFIG, f"{path}: {error.strerror}") from error
         self.connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=30)
         with self._guard():
             self.connection.execute("PRAGMA journal_mode=WAL")
@@ -69,11 +73,13 @@ class Journal:
     def _guard(self) -> Iterator[None]:
         try:
             yield
+        except sqlite3.IntegrityError as error:
+            raise LocalError(
+                Reason.CONFIG, f"{self.path}: another process works on this session", hint="let it finish"
+            ) from error
         except sqlite3.DatabaseError as error:
-            if isinstance(
-                error, sqlite3.IntegrityError | sqlite3.OperationalError
-            ) and "malformed" not in str(error):
-                raise
+            if isinstance(error, sqlite3.OperationalError) and "malformed" not in str(error):
+                raise LocalError(Reason.CONFIG, f"{self.path}: {error}") from error
             raise LocalError(
                 Reason.CORRUPT,
                 f"{self.path}: the journal is damaged ({error})",
@@ -92,16 +98,26 @@ class Journal:
                 raise
             self.connection.execute("COMMIT")
 
-    def start(self, role: Role, secret: bytes, first: Turn, *others: Turn) -> SessionRow:
-        """Begin a session with its first turns: the Hello, and on the prover's side its reply."""
+    def start(
+        self,
+        role: Role,
+        secret: bytes,
+        first: Turn,
+        reply: Turn | None = None,
+        session_id: bytes | None = None,
+    ) -> SessionRow:
+        """Begin a session with its Hello, and on the prover's side with its reply and the id they give."""
         with self.transaction() as db:
             cursor = db.execute(
-                "INSERT INTO session (hello, role, secret) VALUES (?, ?, ?)",
-                (first.envelope.head(), role.value, secret),
+                "INSERT INTO session (hello, role, secret, session_id) VALUES (?, ?, ?, ?)",
+                (first.envelope.head(), role.value, secret, session_id),
             )
-            row = SessionRow(int(cursor.lastrowid or 0), role, secret, None, ended=False)
-            for number, turn in enumerate((first, *others)):
-                self._insert(db, row.id, number + 1, turn)
+            row = SessionRow(
+                int(cursor.lastrowid or 0), role, secret, session_id, first.envelope.head(), ended=False
+            )
+            self._insert(db, row.id, 1, first)
+            if reply is not None:
+                self._insert(db, row.id, 2, reply)
         return row
 
     def append(self, row: SessionRow, sequence: int, turn: Turn, *also: Also) -> None:
@@ -143,29 +159,26 @@ class Journal:
         with self.transaction() as db:
             db.execute("INSERT OR IGNORE INTO side VALUES (?, ?)", (row.id, sealed))
 
-    def note(
-        self,
-        row: SessionRow,
-        *,
-        session_id: bytes | None = None,
-        exercise: bytes | None = None,
-        ended: bool | None = None,
-    ) -> None:
-        """Note the session's id and exercise once they are known, or its end."""
+    def note(self, row: SessionRow, **facts: bytes | bool | None) -> None:
+        """Note the session's id, its exercise or its end, in a transaction of its own."""
         with self.transaction() as db:
-            if exercise is not None:
-                db.execute("UPDATE session SET exercise=? WHERE id=?", (exercise, row.id))
-            if session_id is not None:
-                db.execute("UPDATE session SET session_id=? WHERE id=?", (session_id, row.id))
-            if ended is not None:
-                db.execute("UPDATE session SET ended=? WHERE id=?", (ended, row.id))
+            noted(row, **facts)(db)
+
+    def broken(self, row: SessionRow) -> bool:
+        """Whether a provable fault of the other party has ended the session."""
+        with self._guard():
+            found = self.connection.execute(
+                "SELECT 1 FROM turn WHERE session=? AND fault=1 UNION SELECT 1 FROM evidence WHERE session=?",
+                (row.id, row.id),
+            ).fetchone()
+        return found is not None
 
     def find(self, *, hello: bytes | None = None, session_id: bytes | None = None) -> SessionRow | None:
         """A session by the head of its Hello, or by its id."""
         column, value = ("hello", hello) if hello is not None else ("session_id", session_id)
         with self._guard():
             found = self.connection.execute(
-                f"SELECT id, role, secret, session_id, ended FROM session WHERE {column}=?",  # noqa: S608 - two fixed names
+                f"SELECT id, role, secret, session_id, hello, ended FROM session WHERE {column}=?",  # noqa: S608 - two fixed names
                 (value,),
             ).fetchone()
         return None if found is None else _row(found)
@@ -174,7 +187,7 @@ class Journal:
         """The sessions at one exercise, oldest first; only those older than session `before`."""
         with self._guard():
             rows = self.connection.execute(
-                "SELECT id, role, secret, session_id, ended FROM session WHERE role=? AND exercise=? AND id<?"
+                "SELECT id, role, secret, session_id, hello, ended FROM session WHERE role=? AND exercise=? AND id<?"
                 " ORDER BY id",
                 (role.value, exercise, before if before is not None else 1 << 62),
             ).fetchall()
@@ -190,7 +203,7 @@ class Journal:
         """The newest session."""
         with self._guard():
             found = self.connection.execute(
-                "SELECT id, role, secret, session_id, ended FROM session WHERE role=? ORDER BY id DESC LIMIT 1",
+                "SELECT id, role, secret, session_id, hello, ended FROM session WHERE role=? ORDER BY id DESC LIMIT 1",
                 (role.value,),
             ).fetchone()
         return None if found is None else _row(found)
@@ -199,7 +212,8 @@ class Journal:
         """Sessions that have not ended, newest first."""
         with self._guard():
             rows = self.connection.execute(
-                "SELECT id, role, secret, session_id, ended FROM session WHERE role=? AND ended=0 ORDER BY id DESC",
+                "SELECT id, role, secret, session_id, hello, ended FROM session"
+                " WHERE role=? AND ended=0 ORDER BY id DESC",
                 (role.value,),
             ).fetchall()
         return [_row(found) for found in rows]
@@ -262,5 +276,15 @@ class Journal:
             return side, [self._envelope(r[0], 0) for r in kept.fetchall()]
 
 
-def _row(found: tuple[int, str, bytes, bytes | None, int]) -> SessionRow:
-    return SessionRow(found[0], Role(found[1]), found[2], found[3], bool(found[4]))
+def noted(row: SessionRow, **facts: bytes | bool | None) -> Also:
+    """Facts about a session (session_id, exercise, ended) that become true with a turn."""
+
+    def write(db: sqlite3.Connection) -> None:
+        for name, value in facts.items():
+            db.execute(f"UPDATE session SET {name}=? WHERE id=?", (value, row.id))  # noqa: S608 - own names
+
+    return write
+
+
+def _row(found: tuple[int, str, bytes, bytes | None, bytes, int]) -> SessionRow:
+    return SessionRow(found[0], Role(found[1]), found[2], found[3], found[4], bool(found[5]))

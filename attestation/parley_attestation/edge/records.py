@@ -1,5 +1,6 @@
 """Room: the edge. Writes a session's record from a journal; both roles call it."""
 
+import filecmp
 import os
 from pathlib import Path
 
@@ -14,12 +15,8 @@ def write_record(journal: Journal, row: SessionRow, path: Path) -> None:
     A turn that broke the protocol stands last, so that the judge names the party at fault.
 
     Raises:
-        LocalError: CONFIG, where the file exists already.
+        LocalError: CONFIG, where the file exists already and holds anything else.
     """
-    if path.exists():
-        raise LocalError(
-            Reason.CONFIG, f"{path}: exists already", hint="choose another file; records are kept"
-        )
     exercise = journal.exercise(row)
     part = path.with_name(path.name + ".part")
     with part.open("wb") as out:
@@ -40,5 +37,12 @@ def write_record(journal: Journal, row: SessionRow, path: Path) -> None:
         writer.end()
         out.flush()
         os.fsync(out.fileno())
-    os.link(part, path)  # fails where another process was faster, and overwrites nothing
-    part.unlink()
+    try:
+        os.link(part, path)  # overwrites nothing
+    except FileExistsError:
+        if not filecmp.cmp(part, path, shallow=False):
+            raise LocalError(
+                Reason.CONFIG, f"{path}: exists already", hint="choose another file; records are kept"
+            ) from None
+    finally:
+        part.unlink()

@@ -115,7 +115,7 @@ def _propose(at: Context, sender: Role, body: m.Propose) -> Expect:
     if test_set.owner != owner.owner:
         raise PeerError(Reason.BAD_REGISTRATION, "the test set belongs to another party")
     _check_graders(terms, test_set)
-    schedule.frames(terms, test_set)
+    Audit.begin(terms, schedule.frames(terms, test_set), (0,) * len(terms.metric_claims))
 
     def record() -> None:
         facts.terms, facts.terms_statement, facts.test_set = terms, said, test_set
@@ -325,6 +325,8 @@ def _open(at: Context, _sender: Role, body: m.Open) -> Expect:
                 verify_item(
                     blob[:32], name, unit.name[0], Field.REFERENCE, blob[32:], unit.reference_commitment
                 )
+                for claim in audit.claims_of(unit.frame):
+                    claim.grader.check_reference(blob[32:])
         _grade(at, audit, shown, blobs)
         audit.opened += len(shown)
         if audit.complete and not audit.redacted:

@@ -8,6 +8,7 @@ Blame rests on signed bytes only.
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NoReturn
 
 from parley_attestation import ed25519
 from parley_attestation.encoding import Digest, Label, digest
@@ -129,14 +130,15 @@ class Machine:
         kind = messages.KINDS.get(envelope.payload_type)
         if kind is None:
             raise PeerError(Reason.UNSUPPORTED, f"unknown payload type {envelope.payload_type}")
-        header, body = messages.read(kind, envelope.payload)
-        self._check_header(envelope, header, sender)
+        header, message = messages.parse(kind, envelope.payload)
+        self._check_header(envelope, header, sender, getattr(message, "nonce", None))
         try:
+            body = messages.read_body(kind, message)
             next_state = self._check_order(body, sender)
             expect = exercise.receive(self._context, sender, envelope.signatures[0].key, body, self.heads)
         except PeerError as error:
-            if error.reason in exercise.NOBODYS_FAULT:
-                raise
+            if error.reason in exercise.NOBODYS_FAULT or sender not in self.facts.session_keys:
+                raise  # before a greeting has held, no signature is known to be a party's
             raise error.blame(sender, to_json(envelope)) from None
         return Pending(envelope, header, body, sender, next_state, expect)
 
@@ -176,22 +178,12 @@ class Machine:
             raise PeerError(Reason.BAD_SIGNATURE, "the message is signed by a key outside this session")
         return newcomer
 
-    def _check_header(self, envelope: Envelope, header: Header, sender: Role) -> None:
+    def _check_header(self, envelope: Envelope, header: Header, sender: Role, nonce: bytes | None) -> None:
         expected = self.next_header()
         if header.session != expected.session and header.sequence > 2:
             raise PeerError(Reason.WRONG_SESSION, "the message belongs to another session")
         if 1 <= header.sequence <= self.sequence:
-            position = header.sequence - 1
-            if self.heads[position] == envelope.head():
-                raise Duplicate
-            error = PeerError(
-                Reason.EQUIVOCATION, f"a second, different message for slot {header.sequence} of this session"
-            )
-            if self.authors[position] is sender and (
-                position >= 2 or self.authors[position] is Role.VERIFIER
-            ):
-                error.blame(sender, to_json(envelope))
-            raise error
+            self._refuse_second(envelope, header, sender, nonce)
         if header.session != expected.session:
             raise PeerError(Reason.WRONG_SESSION, "the message belongs to another session")
         if header.sequence != expected.sequence:
@@ -200,6 +192,30 @@ class Machine:
             )
         if header.previous != expected.previous:
             raise PeerError(Reason.WRONG_PREVIOUS, "the message names another predecessor than the chain has")
+
+    def _refuse_second(
+        self, envelope: Envelope, header: Header, sender: Role, nonce: bytes | None
+    ) -> NoReturn:
+        """Refuse a message for a slot that the chain fills: the same again, or a provable fault.
+
+        A greeting carries no session id; the sender's own nonce ties it to this session.
+        """
+        position = header.sequence - 1
+        if self.heads[position] == envelope.head():
+            raise Duplicate
+        if position < 2 and nonce != self.facts.nonces.get(sender):
+            raise PeerError(Reason.WRONG_SESSION, "the greeting belongs to another session")
+        if self.authors[position] is sender:
+            error = PeerError(
+                Reason.EQUIVOCATION, f"a second, different message for slot {header.sequence} of this session"
+            )
+            raise error.blame(sender, to_json(envelope))
+        error = PeerError(
+            Reason.OUT_OF_ORDER, f"slot {header.sequence} of this session is not the {sender}'s"
+        )
+        if position >= 2 and header.previous == self.heads[position - 1]:
+            error.blame(sender, to_json(envelope))
+        raise error
 
     def _check_order(self, body: Body, sender: Role) -> State:
         turn, allowed = (None, {}) if self.state in FINAL else self._table[self.state]

@@ -218,25 +218,35 @@ def payload_type(kind: str) -> str:
     return f"application/vnd.parley.{kind}.v1+proto"
 
 
-def read(kind: str, payload: bytes) -> tuple[Header, Body]:
-    """Parse the payload of message `kind`, whose signature has held.
+def parse(kind: str, payload: bytes) -> tuple[Header, Any]:
+    """Read where a message of `kind` stands; what it says is read by `read_body`, once its place holds.
 
     Raises:
-        PeerError: MALFORMED, TOO_LARGE or UNKNOWN_FIELD.
+        PeerError: MALFORMED; nothing ties such bytes to a session, so they blame nobody.
     """
-    protobuf, reader, _ = _CODECS[kind]
-    message = protobuf()
+    message = _CODECS[kind][0]()
     try:
         message.ParseFromString(payload)
     except DecodeError as error:
         raise PeerError(Reason.MALFORMED, f"expected a message of kind {kind}") from error
-    _refuse_unknown(message)
     if not message.HasField("header"):
         raise PeerError(Reason.MALFORMED, f"expected a header in {kind}")
     at = message.header
     if len(at.session_id) not in {0, 32} or len(at.previous) not in {0, 32}:
         raise PeerError(Reason.MALFORMED, "expected header digests of 32 bytes, or none")
-    return Header(at.session_id, at.sequence, at.previous), reader(message)
+    return Header(at.session_id, at.sequence, at.previous), message
+
+
+def read_body(kind: str, message: Any) -> Body:
+    """Read what a parsed message says. Raises `PeerError` (MALFORMED, TOO_LARGE, UNKNOWN_FIELD)."""
+    _refuse_unknown(message)
+    return _CODECS[kind][1](message)
+
+
+def read(kind: str, payload: bytes) -> tuple[Header, Body]:
+    """Parse the whole payload of message `kind`. Raises like `parse` and `read_body`."""
+    header, message = parse(kind, payload)
+    return header, read_body(kind, message)
 
 
 def write(header: Header, body: Body) -> bytes:
