@@ -4,6 +4,8 @@ import contextlib
 import io
 import itertools
 import sqlite3
+import tempfile
+from pathlib import Path
 
 import pytest
 from kit import Exercise, Plan, pipe, right, sums
@@ -21,6 +23,16 @@ def sampler():
     """An engine that never says the same thing twice, though always something right."""
     count = itertools.count()
     return lambda prompt, _: right(prompt) + b" " * next(count)
+
+
+@pytest.fixture(name="tmp_path")
+def _memory(tmp_path):
+    """Journals that sync to memory, where there is such a folder: the same code, ten times as fast."""
+    if not Path("/dev/shm").is_dir():
+        yield tmp_path
+        return
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
+        yield Path(folder)
 
 
 def exercise_in(folder, name, **changes):
