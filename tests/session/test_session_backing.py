@@ -5,7 +5,7 @@ import pytest
 from kit import Exercise, metric, pipe, seed
 from parley_attestation.ed25519 import SigningKey
 from parley_attestation.encoding import Bytes32, Digest
-from parley_attestation.errors import PeerError, Reason, Role
+from parley_attestation.errors import LocalError, Reason, Role
 from parley_attestation.evidence.collect import SimulatedCollector
 from parley_attestation.evidence.compute.records import Close, Declaration, Device, Snapshot, seal_record
 from parley_attestation.evidence.compute.verdict import Claim, ClaimKind
@@ -78,9 +78,9 @@ def test_evidence_that_the_terms_did_not_ask_for_is_refused_and_blames_the_prove
         if (tmp_path / "other").mkdir() is None
         else None
     )
-    with pytest.raises(PeerError) as caught:
+    with pytest.raises(LocalError) as caught:  # its own machine would not say it
         other.run()
-    assert caught.value.reason is Reason.BAD_EVIDENCE
+    assert caught.value.__cause__.reason is Reason.BAD_EVIDENCE
 
 
 def collected(exercise):
@@ -120,7 +120,7 @@ def test_a_chain_of_records_with_a_gap_is_refused_and_blames_the_prover(tmp_path
     exercise = Exercise(tmp_path)
     exercise.offer_changes = {"records": records(exercise.prover.session)[1:]}
     v, p = exercise.verifier_end(), exercise.prover_end()
-    with pytest.raises(PeerError) as caught:
+    with pytest.raises(LocalError) as caught:
         pipe(v, p)
-    assert caught.value.reason is Reason.BAD_EVIDENCE
-    assert caught.value.blamed is Role.PROVER
+    assert caught.value.__cause__.reason is Reason.BAD_EVIDENCE
+    assert caught.value.__cause__.blamed is Role.PROVER
