@@ -234,18 +234,20 @@ class Exercise:
             end.load(row)
         return end
 
-    def prover_end(self, secret=b"p", policy=None, *, load=True) -> Endpoint:
+    def prover_end(self, secret=b"p", policy=None, *, load=True, row=None) -> Endpoint:
         journal = self.journal(Role.PROVER)
         budget = DisclosureBudget(journal.connection, self.verifier.owner, self.limits)
         offer = Offer(self.prover.history, (self.claim,), self.declared, **self.offer_changes)
         policy = policy or ProverPolicy(offer, CHANNEL, self.engine, journal, budget)
-        row = next(iter(journal.unfinished(Role.PROVER)), None) if load else None
+        if load and row is None:
+            row = next(iter(journal.unfinished(Role.PROVER)), None)
         return self._end(policy, self.prover.session, journal, row, secret)
 
     def run(self) -> tuple[Endpoint, Endpoint]:
         """One exercise over a pipe that never breaks."""
         v, p = self.verifier_end(), self.prover_end()
         pipe(v, p)
+        v.journal.note(v.row, ended=True)  # as the client does when it has written the record
         return v, p
 
 

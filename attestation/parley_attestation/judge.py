@@ -115,6 +115,8 @@ def judge(source: BinaryIO, pins: Collection[Digest] = ()) -> Judgement:
                 raise PeerError(Reason.MALFORMED, f"entry {entry.number}: content that no message announces")
         except PeerError as error:
             judgement.fault = Fault(error.reason, error.message, error.blamed, machine.sequence + 1)
+    if entries.broken is not None:
+        raise entries.broken
     _pins(judgement, pins)
     _judge_keys(judgement)
     machine = judgement.machine
@@ -164,16 +166,21 @@ def _judge_keys(judgement: Judgement) -> None:
 
 
 class _Peekable:
-    """Entries one by one, with a look at the next."""
+    """Entries one by one, with a look at the next; a file that breaks off ends, and says in `broken` why."""
 
     def __init__(self, entries: Iterator[Entry]) -> None:
         self._entries = entries
         self._held: Entry | None = None
+        self.broken: PeerError | None = None
 
     def next(self) -> Entry | None:
         """The next entry, or None at the end."""
         held, self._held = self._held, None
-        return held if held is not None else next(self._entries, None)
+        try:
+            return held if held is not None else next(self._entries, None)
+        except PeerError as error:
+            self.broken = error
+            return None
 
     def push(self, entry: Entry) -> None:
         """Give an entry back."""

@@ -22,8 +22,9 @@ from parley_attestation.session.exercise import SUITE, VERSION, coin_commitment
 from parley_attestation.session.facts import Channel
 from parley_attestation.session.machine import Machine
 from parley_attestation.session.schedule import frames, sampling_seed
-from parley_attestation.session.tables import State
+from parley_attestation.session.tables import FINAL, State
 from parley_attestation.session.turns import stream_digest
+from parley_attestation.terms import Terms
 
 from parley_prover.budget import DisclosureBudget
 from parley_prover.engines.base import Engine, Prompt
@@ -93,9 +94,17 @@ class ProverPolicy:
                 return acknowledgement(machine, secret, (self._close(machine),))
         raise LocalError(Reason.INTERNAL, f"the prover has nothing to say in state {machine.state}")
 
-    def received(self, machine: Machine, _body: m.Body) -> tuple[Also, ...]:
-        """Release the reservation where the verifier ended the session."""
-        return (self._close(machine),) if machine.facts.ending is not None and machine.facts.exercise else ()
+    def received(self, machine: Machine, body: m.Body) -> tuple[Also, ...]:
+        """Account for what came: an end, or own turns that a journal restored from an old copy had lost."""
+        exercise, terms = machine.facts.exercise, machine.facts.terms
+        if exercise is None or terms is None:
+            return ()
+        if isinstance(body, m.Accept):
+            return (lambda db: self._budget.reserve(db, exercise, _most_answers(terms)),)
+        if isinstance(body, m.Answers):
+            count, size = len(body.answers), sum(a.size for a in body.answers)
+            return (lambda db: self._budget.debit(db, exercise, count, size),)
+        return (self._close(machine),) if machine.state in FINAL else ()
 
     def side_record(self, machine: Machine, sealed: bytes) -> None:
         """Side records are kept; none changes what the prover does."""
@@ -121,7 +130,7 @@ class ProverPolicy:
         assert terms is not None
         assert exercise is not None
         assert machine.facts.terms_statement is not None
-        answers = sum(units for _, units in terms.plan.budgets)
+        answers = _most_answers(terms)
         free, _ = self._budget.left()
         try:
             claim = self._claims.get(terms.model_claim)
@@ -222,3 +231,8 @@ class ProverPolicy:
         if blob is None:
             raise LocalError(Reason.CORRUPT, f"{self._journal.path}: a prompt is missing")
         return blob[32:]
+
+
+def _most_answers(terms: Terms) -> int:
+    """Answers that an exercise may draw."""
+    return sum(units for _, units in terms.plan.budgets)

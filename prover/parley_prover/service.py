@@ -160,21 +160,15 @@ class ProverService(rpc.ProverServicer):
 
     def _begin(self, endpoint: Endpoint, row: SessionRow | None, frame: pb.Frame) -> Iterator[pb.Frame]:
         """Begin a new session, or find the one that the first frame continues."""
-        kind = frame.WhichOneof("kind")
-        if kind == "envelope":
-            if row is None:
-                yield from endpoint.feed(frame)
-                return
-            endpoint.load(row)
+        if row is None:
+            yield from endpoint.feed(frame)
+            return
+        endpoint.load(row)
+        if frame.WhichOneof("kind") == "envelope":
             yield from endpoint.resend(1)
-        elif kind == "resume":
-            if row is None:
-                raise PeerError(Reason.WRONG_SESSION, "no such session is known here")
-            endpoint.load(row)
+        else:
             yield endpoint.resume()
             yield from endpoint.feed(frame)
-        else:
-            raise PeerError(Reason.OUT_OF_ORDER, "expected a Hello or a Resume as the first frame")
 
     @contextlib.contextmanager
     def _alone(self, key: bytes, context: grpc.ServicerContext) -> Iterator[None]:

@@ -42,6 +42,8 @@ def terms(*claims, budget=1000, **change):
         binding="none",
         operators=(),
         qualifiers=(Digest(b"q" * 32),),
+        evidence_policy=None,
+        inventory=None,
         scope=("c", "f", ("n",)),
     )
     return dataclasses.replace(base, **change)

@@ -22,7 +22,7 @@ from parley_attestation.session.exercise import NOBODYS_FAULT
 from parley_attestation.session.machine import Duplicate, Machine, Pending
 from parley_attestation.session.messages import Body
 from parley_attestation.session.results import result_root
-from parley_attestation.session.tables import FINAL
+from parley_attestation.session.tables import FINAL, State
 from parley_attestation.session.turns import Assembler, Turn, envelope_from_wire, stream_digest, to_frames
 from parley_attestation.witnessing import due, established, position
 
@@ -45,7 +45,10 @@ class Policy(Protocol):
         """The party's next message, where it is its turn."""
 
     def received(self, machine: Machine, body: Body) -> tuple[Also, ...]:
-        """What must become true together with a message from the other party; may raise."""
+        """What must become true together with a message that came; may raise.
+
+        It is the other party's, or an own one that a journal restored from an old copy had lost.
+        """
 
     def side_record(self, machine: Machine, sealed: bytes) -> None:
         """Take a side record from the other party; may raise `PeerError`."""
@@ -164,6 +167,7 @@ class Endpoint:
                 hint="keep this journal; publish the record together with the other party's",
             )
         self._catch_up = theirs.sequence
+        self._pending = None  # half of a turn that a broken stream left behind comes again, whole
 
     # -- frames
 
@@ -298,9 +302,7 @@ class Endpoint:
         except PeerError as error:
             self._remember(error, turn)
             raise
-        self._keep(
-            turn, self.policy.received(self.machine, body) if pending.sender is not self.policy.role else ()
-        )
+        self._keep(turn, self.policy.received(self.machine, body))
 
     def _keep(self, turn: Turn, also: Sequence[Also]) -> None:
         """Write the turn down. A session enters the prover's journal with its reply, not before."""
@@ -320,14 +322,19 @@ class Endpoint:
             journal.append(self.row, machine.sequence, turn, *also, noted(self.row, **self._facts()))
 
     def _facts(self) -> dict[str, bytes | bool]:
-        """What the journal must know from the last turn on; the verifier's session ends with its record."""
+        """What the journal must know from the last turn on.
+
+        A verifier's finished session ends when its record is written: until then it can be resumed.
+        """
         machine = self.machine
         facts: dict[str, bytes | bool] = {}
         if machine.sequence == 2:
             facts["session_id"] = machine.facts.session_id
         if machine.sequence == 3 and machine.facts.exercise is not None:
             facts["exercise"] = machine.facts.exercise
-        if machine.state in FINAL and self.policy.role is Role.PROVER:
+        if machine.state in FINAL and (
+            machine.state is not State.FINISHED or self.policy.role is Role.PROVER
+        ):
             facts["ended"] = True
         return facts
 

@@ -160,7 +160,7 @@ class Journal:
             db.execute("INSERT OR IGNORE INTO side VALUES (?, ?)", (row.id, sealed))
 
     def note(self, row: SessionRow, **facts: bytes | bool | None) -> None:
-        """Note the session's id once it is known, or its end, in a transaction of its own."""
+        """Note the session's id, its exercise or its end, in a transaction of its own."""
         with self.transaction() as db:
             noted(row, **facts)(db)
 
@@ -277,7 +277,7 @@ class Journal:
 
 
 def noted(row: SessionRow, **facts: bytes | bool | None) -> Also:
-    """Facts about a session (session_id, ended) that become true with a turn."""
+    """Facts about a session (session_id, exercise, ended) that become true with a turn."""
 
     def write(db: sqlite3.Connection) -> None:
         for name, value in facts.items():
