@@ -48,6 +48,7 @@ class Reason(StrEnum):
     STREAM_MISMATCH = "STREAM_MISMATCH"
     BLOB_MISMATCH = "BLOB_MISMATCH"
     OVER_CAP = "OVER_CAP"
+    BAD_SEAL = "BAD_SEAL"
     # The exercise.
     BAD_TERMS = "BAD_TERMS"
     WRONG_TERMS = "WRONG_TERMS"
