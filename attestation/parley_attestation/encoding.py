@@ -52,6 +52,7 @@ class Label(StrEnum):
     BINDER_GPU = "parley/v1/binder-gpu"
     TRANSCRIPT = "parley/v1/transcript"
     SEAL = "parley/v1/seal"
+    BINDING = "parley/v1/binding"
     WITNESS = "parley/v1/witness"
     COMPUTE = "parley/v1/compute"
     EVIDENCE_POLICY = "parley/v1/evidence-policy"

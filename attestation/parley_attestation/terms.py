@@ -156,6 +156,22 @@ class Witnesses:
 
 
 @dataclass(frozen=True, slots=True)
+class Operator:
+    """Who may run the chamber: its key, on whose side it stands, and which secrets it could read.
+
+    `run_by` is "neutral", "prover" or "verifier"; `reads` holds "tests" and "weights", or neither.
+    """
+
+    key: Bytes32
+    run_by: str
+    reads: tuple[str, ...]
+
+    def document(self) -> dict[str, Any]:
+        """The operator as it is signed."""
+        return {"key": self.key.hex(), "run_by": self.run_by, "reads": list(self.reads)}
+
+
+@dataclass(frozen=True, slots=True)
 class Terms:
     """The treaty of one exercise, verified in form; `statement` holds the signed bytes."""
 
@@ -175,11 +191,12 @@ class Terms:
     witnesses: Witnesses
     consequences: tuple[str, str]
     binding: str
-    operators: tuple[Bytes32, ...]
+    operators: tuple[Operator, ...]
     qualifiers: tuple[Digest, ...]
     evidence_policy: Policy | None
     inventory: compute.Inventory | None
     scope: tuple[str, str, tuple[str, ...]]
+    runtime: Digest | None = None
 
     def document(self) -> dict[str, Any]:
         """The predicate as it is signed."""
@@ -219,7 +236,8 @@ class Terms:
                 "prover_default": self.consequences[0],
                 "verifier_default": self.consequences[1],
             },
-            "binding": {"kind": self.binding, "operators": [k.hex() for k in self.operators]},
+            "binding": {"kind": self.binding, "operators": [one.document() for one in self.operators]}
+            | ({} if self.runtime is None else {"runtime": self.runtime.hex()}),
             "qualifiers": [q.hex() for q in self.qualifiers],
             "evidence_policy": self.evidence_policy.document() if self.evidence_policy is not None else None,
             "inventory": _write_inventory(self.inventory),
@@ -277,7 +295,7 @@ def read_terms(said: Statement) -> Terms:
         witnesses=_witnesses(fields.object("witnesses")),
         consequences=(consequences.text("prover_default"), consequences.text("verifier_default")),
         binding=binding.choice("kind", {"none": "none", "chamber": "chamber"}),
-        operators=_keys(binding, "operators"),
+        operators=binding.items("operators", _operator, 16),
         qualifiers=tuple(Digest(k) for k in _keys(fields, "qualifiers")),
         evidence_policy=_optional(fields, "evidence_policy", read_policy),
         inventory=_optional(fields, "inventory", _inventory),
@@ -286,6 +304,7 @@ def read_terms(said: Statement) -> Terms:
             scope.text("sampling_frame"),
             scope.texts("not_concluded", 64, 1),
         ),
+        runtime=binding.digest("runtime") if binding.has("runtime") else None,
     )
     for nested in (parties, consequences, deadlines, binding, scope, fields):
         nested.end()
@@ -320,6 +339,18 @@ def _keys(fields: Fields, name: str) -> tuple[Bytes32, ...]:
         return tuple(Bytes32.of_hex(text) for text in fields.texts(name, 16))
     except PeerError:
         fields.refuse(name, "a list of 64 lower-case hexadecimal digits each")
+
+
+def _operator(fields: Fields) -> Operator:
+    found = Operator(
+        fields.bytes32("key"),
+        fields.choice("run_by", {side: side for side in ("neutral", "prover", "verifier")}),
+        fields.texts("reads", 2),
+    )
+    if list(found.reads) != sorted(set(found.reads) & {"tests", "weights"}):
+        fields.refuse("reads", "the secrets it could read, among tests and weights, in this order")
+    fields.end()
+    return found
 
 
 def _test_set(fields: Fields) -> TestSetRef:
@@ -442,8 +473,12 @@ def _check(terms: Terms) -> None:
         raise PeerError(Reason.BAD_TERMS, "prover and verifier are one party")
     if max(terms.caps.prompt, terms.caps.reference, terms.caps.output) + 32 > terms.caps.turn:
         raise PeerError(Reason.BAD_TERMS, "caps.turn_bytes cannot hold one prompt, reference or output")
-    if (terms.binding == "chamber") != bool(terms.operators):
-        raise PeerError(Reason.BAD_TERMS, "a chamber's binding names its operators, and nothing else does")
+    if not (terms.binding == "chamber") == bool(terms.operators) == (terms.runtime is not None):
+        raise PeerError(
+            Reason.BAD_TERMS, "a chamber's binding names its operators and the runtime, and nothing else does"
+        )
+    if len({one.key for one in terms.operators}) != len(terms.operators):
+        raise PeerError(Reason.BAD_TERMS, "two operators carry one key")
     _contradictions(terms.metric_claims)
 
 

@@ -5,8 +5,9 @@ claim that refusing every prompt would meet is never COMPLIANT at `declared`, an
 """
 
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
+from parley_attestation.binding import NO, UNANSWERED, YES, Bound
 from parley_attestation.evidence import Assurance
 from parley_attestation.evidence.compute.verdict import judge_claim
 from parley_attestation.frametest import Decision, FrameTest
@@ -44,8 +45,9 @@ def derive(mode: str, facts: "Facts", tests: tuple[FrameTest, ...]) -> Statement
     assert facts.seed is not None
     assurance = derived_assurance(facts)
     by_claim = dict(zip((c.claim_id for c in terms.metric_claims), tests, strict=True))
-    claims = [_claim(claim, by_claim.get(claim.claim_id), assurance, facts.support) for claim in terms.claims]
-    predicate = {
+    identity = _identity(facts.binding)
+    claims = [_claim(claim, by_claim.get(claim.claim_id), assurance, facts) for claim in terms.claims]
+    predicate: dict[str, Any] = {
         "exercise": facts.exercise.hex(),
         "session": facts.session_id.hex(),
         "attempt": facts.attempt,
@@ -56,12 +58,14 @@ def derive(mode: str, facts: "Facts", tests: tuple[FrameTest, ...]) -> Statement
         "assurance": assurance,
         "roots": list(facts.support.result.roots) if assurance == "attested" else [],
         "claims": claims,
-        "identity": "INCONCLUSIVE",
+        "identity": identity[0].value,
         "overall": overall([c["verdict"] for c in claims]),
         "qualified": False,
         "opened": len({unit.name[0] for unit in audit.units}),
         "not_concluded": [*NOT_CONCLUDED, *terms.scope[2]],
     }
+    if facts.binding is not None:
+        predicate["binding"] = _binding(facts.binding)
     subjects = (Subject("test-set", facts.test_set.root), Subject("exercise", facts.exercise))
     return Statement(VERDICT, subjects, predicate)
 
@@ -80,7 +84,41 @@ def derived_assurance(facts: "Facts") -> str:
     support = facts.support
     if support is not None and support.result is not None and support.result.assurance is Assurance.ATTESTED:
         return "attested"
-    return "declared"
+    return "re-executed" if _independent(facts.binding) else "declared"
+
+
+def _independent(bound: Bound | None) -> TypeGuard[Bound]:
+    """A chamber that the prover runs adds nothing to the prover's word."""
+    return bound is not None and bound.operator.run_by != "prover"
+
+
+def _identity(bound: Bound | None) -> tuple[Decision, list[str]]:
+    """Whether the registered weights gave the outputs, and why no more can be said."""
+    if not _independent(bound):
+        return Decision.INCONCLUSIVE, ["nothing but the prover's own program shows which weights answered"]
+    found = bound.binding.reproduced
+    if NO in found:
+        answered = len(found) - found.count(UNANSWERED)
+        said = f"{found.count(NO)} of {answered} outputs do not come out of the registered weights"
+        return Decision.VIOLATION, [f"{said} under the runtime of the terms"]
+    if YES not in found:
+        return Decision.INCONCLUSIVE, ["no unit was answered"]
+    return Decision.COMPLIANT, []
+
+
+def _binding(bound: Bound) -> dict[str, Any]:
+    """Who re-executed, how, under whose eyes, and what came of it."""
+    said = bound.binding
+    return {
+        "statement": bound.statement.digest().hex(),
+        "operator": bound.operator.document(),
+        "runtime": said.runtime.hex(),
+        "execution_class": said.execution_class,
+        "sandbox": said.sandbox,
+        "reproduced": said.reproduced.count(YES),
+        "not_reproduced": said.reproduced.count(NO),
+        "unanswered": said.reproduced.count(UNANSWERED),
+    }
 
 
 def _compute(claim: ComputeClaim, assurance: str, support: Any) -> dict[str, Any]:
@@ -89,9 +127,9 @@ def _compute(claim: ComputeClaim, assurance: str, support: Any) -> dict[str, Any
     else:
         found = judge_claim(support.records, claim.claim, support.inventory, support.backing)
         said, because, flop = found.decision, list(found.reasons), found.flop
-    if said is Decision.COMPLIANT and _below(assurance, claim.min_assurance):
+    if said is Decision.COMPLIANT and (short := _short_of(claim, assurance)):
         said = Decision.INCONCLUSIVE
-        because.append(f"the claim asks for assurance {claim.min_assurance}, the exercise gives {assurance}")
+        because += short
     return {
         "id": claim.claim_id,
         "type": "compute",
@@ -101,30 +139,31 @@ def _compute(claim: ComputeClaim, assurance: str, support: Any) -> dict[str, Any
     }
 
 
-def _below(assurance: str, least: str) -> bool:
-    return ASSURANCE_ORDER.index(assurance) < ASSURANCE_ORDER.index(least)
+def _short_of(claim: Claim, assurance: str) -> list[str]:
+    if ASSURANCE_ORDER.index(assurance) < ASSURANCE_ORDER.index(claim.min_assurance):
+        return [f"the claim asks for assurance {claim.min_assurance}, the exercise gives {assurance}"]
+    return []
 
 
-def _claim(claim: Claim, test: FrameTest | None, assurance: str, support: Any) -> dict[str, Any]:
+def _claim(claim: Claim, test: FrameTest | None, assurance: str, facts: "Facts") -> dict[str, Any]:
     if isinstance(claim, ComputeClaim):
-        return _compute(claim, assurance, support)
+        return _compute(claim, assurance, facts.support)
     if isinstance(claim, IdentityClaim):
-        because = ["nothing but the prover's own program shows which weights answered"]
-        return {
-            "id": claim.claim_id,
-            "type": "identity",
-            "verdict": Decision.INCONCLUSIVE.value,
-            "because": because,
-        }
+        said, because = _identity(facts.binding)
+        if said is Decision.COMPLIANT and (short := _short_of(claim, assurance)):
+            said, because = Decision.INCONCLUSIVE, short
+        return {"id": claim.claim_id, "type": "identity", "verdict": said.value, "because": because}
     assert test is not None
     result = test.result()
-    assert result.decision is not None
-    said, because = labelled(claim, result.decision, assurance)
+    decision = result.decision or Decision.INCONCLUSIVE
+    said, because = labelled(claim, decision, assurance)
+    if result.decision is None:
+        because.append("nothing is decided once outputs that do not come out again count as failures")
     return {
         "id": claim.claim_id,
         "type": "metric",
         "verdict": said.value,
-        "test": result.decision.value,
+        "test": decision.value,
         "because": because,
         "population": test.plan.frame,
         "threshold_count": test.plan.threshold,
@@ -145,10 +184,7 @@ def labelled(claim: MetricClaim, decision: Decision, assurance: str) -> tuple[De
     if decision is Decision.COMPLIANT:
         if claim.degradable and assurance == "declared":
             because.append("at declared assurance, refusing or degrading outputs would meet this claim")
-        if _below(assurance, claim.min_assurance):
-            because.append(
-                f"the claim asks for assurance {claim.min_assurance}, the exercise gives {assurance}"
-            )
+        because += _short_of(claim, assurance)
     return (Decision.INCONCLUSIVE if because else decision), because
 
 

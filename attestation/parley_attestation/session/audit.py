@@ -177,19 +177,21 @@ class Audit:
         """Run every claim's frame test; give the tests and the units that count in each frame.
 
         With `reproduced`, a unit that a chamber could not reproduce is a failure of every claim, and
-        each test stops at the unit where the first run did.
+        each test stops at the unit where the first run did, decided or not.
         """
         tests = tuple(FrameTest(self.plan(n)) for n in range(len(self.claims)))
+        last = [test.n for test in self.tests()[0]] if reproduced else [test.plan.budget for test in tests]
         counts = []
         for number in range(len(self.frames)):
             members = [(n, k) for k, n in enumerate(self._members(number))]
             count = 0
             for unit in self.frame_units(number):
-                if all(tests[n].decision is not None for n, _ in members):
+                going = [n for n, _ in members if tests[n].decision is None and tests[n].n < last[n]]
+                if not going:
                     break
                 count += 1
                 for n, k in members:
-                    if tests[n].decision is None:
+                    if n in going:
                         tests[n].observe(self._success(unit, self.claims[n], k, reproduced=reproduced))
             counts.append(count)
         return tests, tuple(counts)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from parley_attestation import keys, merkle, registration, statement, verdict
+from parley_attestation.binding import YES, Binding, check_binding, read_binding, units_digest
 from parley_attestation.commitment import Field, SetName, item_leaf, verify_item, verify_output
 from parley_attestation.encoding import Bytes32, Digest, Label, digest, mac
 from parley_attestation.errors import PeerError, Reason, Role
@@ -17,7 +18,7 @@ from parley_attestation.session import schedule
 from parley_attestation.session.audit import Audit, Challenged
 from parley_attestation.session.backing import read_support
 from parley_attestation.session.checks import Check
-from parley_attestation.session.facts import Channel, Context, Earlier, Ending, Expect
+from parley_attestation.session.facts import Channel, Context, Earlier, Ending, Expect, Facts
 from parley_attestation.session.results import result_root
 from parley_attestation.session.turns import Blob, Withheld, blob_digest
 from parley_attestation.terms import Terms, exercise_id, read_terms
@@ -356,13 +357,51 @@ def _grade(at: Context, audit: Audit, shown: Sequence[Challenged], blobs: Sequen
             at.checks[Check.GRADES] += 1
 
 
-def _binding(_at: Context, _sender: Role, _body: m.Binding) -> Expect:
-    raise PeerError(Reason.BAD_BINDING, "the terms ask for no binding")
+def expected_binding(facts: Facts) -> Binding:
+    """What a binding must name in a session whose references have all been shown; results are left open."""
+    assert facts.terms is not None
+    assert facts.terms_statement is not None
+    assert facts.audit is not None
+    assert facts.exercise is not None
+    if facts.terms.runtime is None:
+        raise PeerError(Reason.BAD_BINDING, "the terms ask for no binding")
+    units = units_digest(facts.exercise, ((u.name, u.output_commitment) for u in facts.audit.units))
+    return Binding(
+        Digest(facts.session_id),
+        facts.exercise,
+        facts.terms_statement.digest(),
+        facts.terms.model_claim,
+        facts.terms.runtime,
+        "",
+        "",
+        units,
+        "",
+    )
+
+
+def _binding(at: Context, _sender: Role, body: m.Binding) -> Expect:
+    facts, audit = at.facts, _audit(at)
+    expected = expected_binding(facts)
+    _all_open(audit)
+    bound = read_binding(body.statement, _agreed(at)[0])
+    check_binding(bound, expected, (unit.output_commitment is not None for unit in audit.units))
+
+    def record() -> None:
+        facts.binding = bound
+        for unit, one in zip(audit.units, bound.binding.reproduced, strict=True):
+            unit.reproduced = one == YES
+        at.checks[Check.BINDING] += 1
+        if facts.verdict is not None:
+            facts.verdict = verdict.derive(at.mode, facts, audit.tests(reproduced=True)[0])
+
+    return _plain(record)
 
 
 def _acknowledge(at: Context, sender: Role, body: m.Acknowledge) -> Expect:
     facts, audit = at.facts, _audit(at)
     _all_open(audit)
+    if _agreed(at)[0].runtime is not None and facts.binding is None:
+        raise PeerError(Reason.BAD_BINDING, "the terms demand a chamber's binding before any acknowledgement")
     lengths = [len(audit.claims_of(unit.frame)) for unit in audit.units]
     derived = facts.verdict
     if derived is not None and body.verdict_digest != derived.digest():

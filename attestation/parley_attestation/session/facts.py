@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from parley_attestation.binding import Bound
 from parley_attestation.encoding import Digest
 from parley_attestation.errors import Role
 from parley_attestation.keys import KeyHistory
@@ -60,6 +61,7 @@ class Facts:
     support: Any = None  # `backing.Support`: appraised evidence and compute records
     pending: int = 0  # units of the last challenge, while it is unanswered
     stop_counts: tuple[int, ...] = ()
+    binding: Bound | None = None
     verdict: Statement | None = None
     acknowledged: dict[Role, Digest] = field(default_factory=dict)
     result_roots: dict[Role, Digest] = field(default_factory=dict)

@@ -1,0 +1,27 @@
+"""Room: the chamber. The first program in a box: sets its limits for good, then becomes what is to run.
+
+Run as a script, by path; imports nothing of this project.
+"""
+
+import os
+import resource
+import sys
+
+
+def main(memory: str, seconds: str, file_size: str, processes: str, *program: str) -> None:
+    """Lower every limit, soft and hard alike, and execute `program`."""
+    for what, value in (
+        (resource.RLIMIT_AS, int(memory)),
+        (resource.RLIMIT_CPU, int(seconds)),
+        (resource.RLIMIT_FSIZE, int(file_size)),
+        (resource.RLIMIT_NPROC, int(processes)),
+        (resource.RLIMIT_NOFILE, 256),
+        (resource.RLIMIT_CORE, 0),
+        (resource.RLIMIT_MEMLOCK, 0),
+    ):
+        resource.setrlimit(what, (value, value))
+    os.execv(program[0], program)  # noqa: S606 - there is no shell, and that is meant
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
