@@ -86,6 +86,12 @@ def block(index: int, specification: int = 1, value: bytes = b"abc") -> bytes:
     return bytes((index, specification)) + struct.pack("<H", len(inner)) + inner
 
 
+@pytest.mark.parametrize("change", [lambda r: r + b"\0", lambda r: r[:-1], lambda r: r[:0x2A0]])
+def test_an_snp_report_has_exactly_one_size(amd, change):
+    item = amd.item("genoa")
+    assert failures(replace(item, raw=change(item.raw))) == {F.SIZE}
+
+
 def test_a_gpu_report_has_a_size_and_names_everything_once():
     assert nvidia.parse(gpu_report(block(1) + block(2), 2)).measurements == {1: b"abc", 2: b"abc"}
     assert refusal(nvidia.parse, bytes(nvidia.MAX_REPORT + 1)) is F.SIZE
