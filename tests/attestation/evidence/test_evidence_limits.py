@@ -13,6 +13,7 @@ from evidence_forge import NOW
 from parley_attestation import canonical
 from parley_attestation.ed25519 import SigningKey
 from parley_attestation.evidence import (
+    Endorsements,
     EvidenceError,
     EvidenceItem,
     Finding,
@@ -90,6 +91,10 @@ def block(index: int, specification: int = 1, value: bytes = b"abc") -> bytes:
 def test_an_snp_report_has_exactly_one_size(amd, change):
     item = amd.item("genoa")
     assert failures(replace(item, raw=change(item.raw))) == {F.SIZE}
+
+
+def test_a_report_without_its_certificate_is_refused(amd):
+    assert failures(replace(amd.item("genoa"), endorsements=Endorsements())) == {F.ENDORSEMENT_MISSING}
 
 
 def test_a_gpu_report_has_a_size_and_names_everything_once():
