@@ -243,8 +243,6 @@ def read_result(said: Statement) -> AttestationResult:
         PeerError: BAD_EVIDENCE, BAD_STATEMENT.
     """
     fields = said.expect(RESULT).fields(Reason.BAD_EVIDENCE)
-    if fields.text("eat_profile", 64) != RESULT:
-        fields.refuse("eat_profile", RESULT)
     result = AttestationResult(
         at=fields.integer("iat", 0, MAX_TIME),
         policy=fields.digest("policy"),

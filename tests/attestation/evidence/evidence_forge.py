@@ -199,6 +199,8 @@ class Amd:
             extensions.append((f"{arc}3.{number}", bytes((2, len(body))) + body))
         if fleet:
             extensions.append((arc + "5", b"\x16\x05cloud"))
+            if "hwid" in changes:
+                extensions.append((arc + "4", changes["hwid"]))
         else:
             hwid = changes.get("hwid", chip)
             extensions.append((arc + "4", bytes((4, len(hwid))) + hwid if changes.get("wrapped") else hwid))

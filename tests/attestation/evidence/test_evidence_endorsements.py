@@ -142,11 +142,17 @@ def test_a_record_with_a_field_of_another_shape_is_refused(field):
         read_records([statement.seal(replace(said, predicate=predicate, raw=b""), key)], key.public)
 
 
-@pytest.mark.parametrize("flop", ["-1", "1.5", str(10**33), "", "0x10"])
-def test_flop_on_record_is_a_whole_number_within_bounds(flop):
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        *(("flop", text) for text in ("-1", "1.5", str(10**33), "", "0x10", 5)),
+        *(("missing", value) for value in ([-1], [True], ["1"], [100_001], 5)),
+    ],
+)
+def test_numbers_on_record_are_whole_and_within_bounds(field, value):
     key = SigningKey(bytes(32))
     close = Close(Bytes32(bytes(32)), 0, 5, Digest(bytes(32)), ())
     said = statement.open_sealed(seal_record(None, 5, close, key), key.public)
-    predicate = said.predicate | {"body": said.predicate["body"] | {"flop": flop}}
+    predicate = said.predicate | {"body": said.predicate["body"] | {field: value}}
     with pytest.raises(PeerError):
         read_records([statement.seal(replace(said, predicate=predicate, raw=b""), key)], key.public)

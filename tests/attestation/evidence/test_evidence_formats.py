@@ -38,6 +38,7 @@ def test_a_fleet_key_is_genuine_and_counts_only_where_the_policy_says_so(amd):
     assert failures(item) == {F.FLEET_KEY_NOT_ALLOWED}
     snp = cases.rules()["snp"] | {"fleet_keys": True}
     assert failures(item, snp=snp) == set()
+    assert failures(amd.item("genoa", fleet=True, hwid=bytes(64)), snp=snp) == {F.CHIP_MISMATCH}
 
 
 def test_the_hardware_id_may_be_wrapped_in_an_octet_string(amd):

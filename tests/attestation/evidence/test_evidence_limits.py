@@ -13,6 +13,7 @@ from evidence_forge import NOW
 from parley_attestation import canonical
 from parley_attestation.ed25519 import SigningKey
 from parley_attestation.evidence import (
+    Endorsements,
     EvidenceError,
     EvidenceItem,
     Finding,
@@ -84,6 +85,16 @@ def gpu_report(blocks=b"", count=0, opaque=b"") -> bytes:
 def block(index: int, specification: int = 1, value: bytes = b"abc") -> bytes:
     inner = b"\1" + struct.pack("<H", len(value)) + value
     return bytes((index, specification)) + struct.pack("<H", len(inner)) + inner
+
+
+@pytest.mark.parametrize("change", [lambda r: r + b"\0", lambda r: r[:-1], lambda r: r[:0x2A0]])
+def test_an_snp_report_has_exactly_one_size(amd, change):
+    item = amd.item("genoa")
+    assert failures(replace(item, raw=change(item.raw))) == {F.SIZE}
+
+
+def test_a_report_without_its_certificate_is_refused(amd):
+    assert failures(replace(amd.item("genoa"), endorsements=Endorsements())) == {F.ENDORSEMENT_MISSING}
 
 
 def test_a_gpu_report_has_a_size_and_names_everything_once():

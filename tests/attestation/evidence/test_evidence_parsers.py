@@ -304,6 +304,15 @@ def test_json_with_duplicates_floats_depth_or_rests_is_refused(raw):
         strictjson.load(raw, 1 << 20, "x")
 
 
+def test_json_has_a_size_and_its_integers_64_bits():
+    assert strictjson.load(b'{"a":18446744073709551615}', 26, "x") == {"a": 2**64 - 1}
+    with pytest.raises(EvidenceError) as caught:
+        strictjson.load(b'{"a":18446744073709551615}', 25, "x")
+    assert caught.value.finding is Finding.SIZE
+    with pytest.raises(EvidenceError):
+        strictjson.load(b'{"a":118446744073709551615}', 99, "x")
+
+
 @pytest.mark.parametrize("value", ["00ff", "AP8=", "AP8", "AP_=".replace("_", "8"), [0, 255]])
 def test_bytes_are_read_in_every_spelling_of_evidence_files(value):
     assert tpm2.octets(value, "x") == b"\x00\xff"

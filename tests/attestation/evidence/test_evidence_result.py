@@ -76,6 +76,11 @@ def test_hostile_names_are_escaped_and_read_back(aws):
         lambda d: d["submods"][0]["ear.trustworthiness-vector"].update(hardware=2),
         lambda d: d["submods"][0].update(evidence="00" * 32),
         lambda d: d.update(extra=1),
+        lambda d: d.update(eat_profile="x"),
+        lambda d: d["submods"][0].update(shown=[]),
+        lambda d: d["submods"][0].update(shown={"a": True}),
+        lambda d: d["submods"][0].update(shown={"a": [1]}),
+        lambda d: d["submods"][0].update(shown={str(n): 1 for n in range(65)}),
     ],
 )
 def test_a_result_whose_derived_fields_were_edited_is_refused(change):
