@@ -4,6 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from parley_attestation.ed25519 import SigningKey
 from parley_attestation.edge.weights import verify_model
+from parley_attestation.edge.weights.source import open_source
 from parley_attestation.encoding import Bytes32
 from parley_attestation.errors import LocalError, PeerError, Reason
 from parley_attestation.model.chunks import RUN
@@ -184,3 +185,23 @@ def test_a_model_in_an_object_store_gives_the_same_claim_and_changes_there_are_s
         store.rm("/models", recursive=True)
     with pytest.raises(LocalError, match="not the local disk"):
         _register(folder.as_uri())
+
+
+def test_a_file_that_changed_since_it_was_listed_is_not_read_at_all(tmp_path):
+    (tmp_path / "w").write_bytes(b"one")
+    source = open_source(str(tmp_path))
+    (info,) = source.scan()
+    (tmp_path / "w").write_bytes(b"two")
+    with pytest.raises(PeerError, match="changed"), source.reading(info):
+        pytest.fail("it was opened")
+    fsspec = pytest.importorskip("fsspec")
+    store = fsspec.filesystem("memory")
+    store.pipe("/listed/w", b"one")
+    try:
+        source = open_source("memory://listed")
+        (info,) = source.scan()
+        store.pipe("/listed/w", b"two")
+        with pytest.raises(PeerError, match="changed"), source.reading(info):
+            pytest.fail("it was opened")
+    finally:
+        store.rm("/listed", recursive=True)

@@ -8,13 +8,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from parley_attestation import canonical
+from parley_attestation.commitment import SeedTree
 from parley_attestation.ed25519 import SigningKey
 from parley_attestation.edge.weights import verify_model
 from parley_attestation.encoding import Bytes32, Digest
 from parley_attestation.errors import LocalError, PeerError, Reason
+from parley_attestation.model.chunks import CHUNK, leaves
 from parley_attestation.model.opened import verify_opening
-from parley_attestation.model.opening import Opening, decode
-from parley_attestation.model.request import RandomRequest, RangeRequest, TensorRequest
+from parley_attestation.model.opening import Opening, build_opening, decode
+from parley_attestation.model.request import RandomRequest, RangeRequest, TensorRequest, select
 from parley_attestation.model.same import prove_same, verify_same
 from parley_prover.weight_budget import Cap, Caps, Disclosure, WeightBudget
 from parley_prover.weight_opening import WeightOpener
@@ -345,3 +347,46 @@ def test_an_exhausted_budget_refuses_before_a_byte_is_read(model, tmp_path):
     assert refused.value.reason is Reason.BUDGET_EXHAUSTED
     with pytest.raises(LocalError):
         opener.open(TensorRequest("model.safetensors", "norm"), PEER)
+
+
+def _honest_opening_of_other_chunks(model, asked, picks):
+    """Everything about it is true, except that it is not what was asked for."""
+    folder, made = model
+
+    def material(pick):
+        segment = pick.entry.segment
+        raw = (folder / segment.path).read_bytes()[segment.offset : segment.offset + segment.size]
+        salts = blinded.keys.chunks(pick.index)
+        shown = b"".join(raw[CHUNK * start : CHUNK * stop] for start, stop in pick.runs)
+        return shown, leaves(SeedTree(salts, pick.entry.chunks).keys(), memoryview(raw))
+
+    blinded = made.secret.blinded()
+    opening = build_opening(made.claim, made.secret, blinded, asked, picks, material)
+    return verify_opening(made.claim, asked, opening)
+
+
+@pytest.mark.parametrize(
+    ("asked", "shown", "why"),
+    [
+        (REQUESTS[-1], RandomRequest(Bytes32(b"q" * 32), 7), "other chunks than those drawn"),
+        (REQUESTS[-1], REQUESTS[-2], "other chunks than those drawn"),
+        (RangeRequest("model.pkl", 0, 8), RangeRequest("model.safetensors", 0, 8), "the file asked for"),
+        (RangeRequest("model.pkl", 0, 8), RangeRequest("model.pkl", 65_536, 65_540), "does not cover"),
+        (RangeRequest("model.pkl", 0, 65_537), RangeRequest("model.pkl", 0, 8), "does not cover"),
+        (TensorRequest("model.safetensors", "layer.0"), REQUESTS[2], "another tensor"),
+    ],
+)
+def test_true_chunks_that_were_not_asked_for_are_refused(model, asked, shown, why):
+    picks = select(model[1].secret.manifest, shown)
+    with pytest.raises(PeerError, match=why) as refused:
+        _honest_opening_of_other_chunks(model, asked, picks)
+    assert refused.value.reason is Reason.BAD_OPENING
+    assert _honest_opening_of_other_chunks(model, shown, picks).content
+
+
+def test_a_range_with_a_hole_in_it_is_refused(model):
+    asked = RangeRequest("model.safetensors", 299_000, 500_000)
+    picks = select(model[1].secret.manifest, asked)
+    assert len(picks) > 2
+    with pytest.raises(PeerError, match="gap-free"):
+        _honest_opening_of_other_chunks(model, asked, (picks[0], *picks[2:]))

@@ -104,13 +104,13 @@ def _edit(name, change):
     return json.dumps(bundle).encode()
 
 
-def _edit_payload(change):
+def _edit_payload(change, name="key"):
     def edit(bundle):
         payload = json.loads(base64.b64decode(bundle["dsseEnvelope"]["payload"]))
         change(payload)
         bundle["dsseEnvelope"]["payload"] = base64.b64encode(json.dumps(payload).encode()).decode()
 
-    return _edit("key", edit)
+    return _edit(name, edit)
 
 
 @pytest.mark.parametrize(
@@ -130,6 +130,22 @@ def _edit_payload(change):
 )
 def test_an_altered_statement_is_refused(change, reason):
     assert _reason(_edit_payload(change), public_key=_leaf_key()) is reason
+
+
+@pytest.mark.parametrize("name", ["certificate", "sigstore"])
+def test_an_altered_statement_under_a_certificate_is_refused(name):
+    raw = _edit_payload(lambda p: p["subject"][0].update(name="other"), name)
+    assert _reason(raw) is Reason.BAD_SIGNATURE
+
+
+def test_a_chain_that_does_not_hold_together_is_refused():
+    stranger = json.loads(_valid("sigstore"))["verificationMaterial"]["certificate"]
+
+    def chain(bundle):
+        return bundle["verificationMaterial"]["x509CertificateChain"]["certificates"]
+
+    assert _reason(_edit("certificate", lambda b: chain(b).append(stranger))) is Reason.BAD_KEY
+    assert _reason(_edit("certificate", lambda b: chain(b).insert(1, stranger))) is Reason.BAD_KEY
 
 
 def test_an_altered_log_entry_is_refused():
