@@ -72,6 +72,7 @@ def test_an_output_is_bound_to_exercise_and_unit():
         (b"l" * 32, exercise, (7, 2), b"4"),
         (KEY, Digest(b"f" * 32), (7, 2), b"4"),
         (KEY, exercise, (2, 7), b"4"),
+        (KEY, exercise, (7, 3), b"4"),
         (KEY, exercise, (7, 2), b"5"),
     ):
         with refused():

@@ -206,7 +206,7 @@ def test_a_claim_made_early_with_a_shorter_deadline_than_the_terms_does_not_stan
 
 def test_a_late_answer_leaves_the_claim_standing(panel):
     sealed = silence(panel) + claim(panel)
-    late = [w.ask(PROVER, Event.POSTED, position(8), T0 + 71) for w in panel]
+    late = [w.ask(PROVER, Event.POSTED, position(8), T0 + 70) for w in panel]  # in the same second
     assert judge(sealed + late, panel).verdict is DefaultVerdict.PROVER
 
 
