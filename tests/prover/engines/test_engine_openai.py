@@ -69,6 +69,7 @@ class Handler(BaseHTTPRequestHandler):
             server.together.wait(timeout=20)
         if step == "hang":
             server.hold.wait(timeout=20)
+            self.close_connection = True
             return
         if step == "drip":
             self.drip()
