@@ -226,7 +226,7 @@ def test_a_class_name_is_cut_so_that_the_frame_stays_whole(start):
 
 @pytest.mark.parametrize(
     "numbers",
-    [(3,), (1 << 63,), (DONE, 0), (DONE, 2), (DONE, 1, 102), (DONE, 1, 1 << 63), (FAILED, MAX_NAME + 1)],
+    [(3, 1), (1 << 63, 1), (DONE, 0), (DONE, 2), (DONE, 1, 102), (DONE, 1, 1 << 63), (FAILED, MAX_NAME + 1)],
 )
 def test_bytes_on_the_pipe_that_are_no_frame_of_this_batch_end_the_process(start, numbers):
     engine = start("forge")
