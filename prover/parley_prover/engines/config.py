@@ -67,7 +67,8 @@ class PythonConfig(_Config):
     )
     path: Path | None = Field(default=None, description="Folder to import from, before the installed ones.")
     environment: tuple[str, ...] = Field(
-        default=(), description="Names of environment variables to hand down; all others are withheld."
+        default=(),
+        description="Names of environment variables to hand down; all others but PATH are withheld.",
     )
     start_seconds: float = Field(default=120.0, gt=0, le=86400, description="Longest import of the module.")
     seconds: float = Field(
@@ -75,7 +76,7 @@ class PythonConfig(_Config):
     )
     log: Path | None = Field(
         default=None,
-        description="File to append what the function prints; it may then hold prompts. Discarded where absent.",
+        description="File for what the function prints and for tracebacks; it may then hold prompts. None where absent.",
     )
     deterministic: bool = Field(
         default=False, description="The function says equal seeds give equal outputs."
@@ -99,6 +100,10 @@ class OpenAIConfig(_Config):
     )
     max_tokens: int = Field(default=256, ge=1, le=1 << 20, description="Most tokens of an answer.")
     stop: tuple[str, ...] = Field(default=(), max_length=4, description="Texts that end an answer.")
+    dialect: Literal["chat", "reasoning"] = Field(
+        default="chat",
+        description="reasoning: send max_completion_tokens, and no temperature, top_p or stop.",
+    )
     send_seed: bool = Field(default=True, description="Send the sampling seed of each unit.")
     concurrency: int = Field(default=8, ge=1, le=256, description="Requests at one time.")
     retries: int = Field(

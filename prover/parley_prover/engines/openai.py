@@ -1,14 +1,15 @@
 """Room: the prover. Any endpoint that speaks the OpenAI chat-completions protocol, by the official client.
 
-A prompt is one user message in UTF-8, or a JSON array of {role, content} messages. No error carries an
-endpoint's text: it may quote the prompt or the key.
+A prompt is one user message in UTF-8, or a JSON array of {role, content} messages of text: parts that
+name addresses would let a verifier make the endpoint fetch them. No error carries an endpoint's text: it
+may quote the prompt or the key.
 """
 
 import json
 import os
 import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from typing import Any
 
 from parley_attestation.errors import LocalError, Reason
@@ -42,6 +43,8 @@ class OpenAIEngine:
             api_key=_key(config),
             max_retries=config.retries,
             timeout=config.seconds,
+            # A redirect would carry the prompts to a place that nobody configured.
+            http_client=openai.DefaultHttpxClient(follow_redirects=False),
         )
         self._pool = ThreadPoolExecutor(config.concurrency, "openai-engine")
 
@@ -50,25 +53,27 @@ class OpenAIEngine:
         return EngineInfo(f"openai:{self._config.model}", openai.__version__, deterministic=False)
 
     def generate(self, prompts: Sequence[Prompt]) -> list[bytes]:
-        """Ask for every prompt, several at a time. Raises `LocalError` (ENGINE)."""
+        """Ask for every prompt, several at a time; a failure ends the batch. Raises `LocalError` (ENGINE)."""
         asked = [(prompt, _messages(number, prompt.content)) for number, prompt in enumerate(prompts)]
         waiting = [self._pool.submit(self._answer, *one) for one in asked]
         try:
+            for done in wait(waiting, return_when=FIRST_EXCEPTION).done:
+                done.result()
             return [one.result() for one in waiting]
         finally:
             for one in waiting:
                 one.cancel()
 
     def close(self) -> None:
-        """End the threads and connections."""
-        self._pool.shutdown(cancel_futures=True)
+        """End the threads; a request under way is waited for, one time-out at most, and not repeated."""
         self._client.close()
+        self._pool.shutdown(cancel_futures=True)
 
     def _answer(self, prompt: Prompt, messages: list[dict[str, Any]]) -> bytes:
         try:
             raw = self._post(prompt, messages)
         except openai.APIStatusError as error:
-            raise LocalError(Reason.ENGINE, f"the endpoint answered {error.status_code}") from None
+            raise LocalError(Reason.ENGINE, f"the endpoint answered HTTP {error.status_code}") from None
         except openai.APITimeoutError:
             raise LocalError(Reason.ENGINE, "the endpoint did not answer in time") from None
         except LocalError:
@@ -82,15 +87,8 @@ class OpenAIEngine:
         config = self._config
         if config.system is not None:
             messages = [{"role": "system", "content": config.system}, *messages]
-        decoding = {
-            "temperature": config.temperature,
-            "top_p": config.top_p,
-            "max_tokens": config.max_tokens,
-            "stop": list(config.stop) or None,
-            "seed": prompt.seed if config.send_seed else None,
-        }
         create: Any = self._client.chat.completions.with_streaming_response.create
-        sent = {name: value for name, value in decoding.items() if value is not None}
+        sent = {name: value for name, value in _decoding(config, prompt).items() if value is not None}
         limit = _EXPANSION * prompt.limit + _OVERHEAD
         with create(model=config.model, messages=messages, **sent) as response:
             deadline = time.monotonic() + config.seconds
@@ -102,6 +100,18 @@ class OpenAIEngine:
                 if time.monotonic() > deadline:
                     raise LocalError(Reason.ENGINE, "the endpoint did not answer in time")
         return bytes(body)
+
+
+def _decoding(config: OpenAIConfig, prompt: Prompt) -> dict[str, Any]:
+    seed = {"seed": prompt.seed if config.send_seed else None}
+    if config.dialect == "reasoning":
+        return {"max_completion_tokens": config.max_tokens} | seed
+    return {
+        "temperature": config.temperature,
+        "top_p": config.top_p,
+        "max_tokens": config.max_tokens,
+        "stop": list(config.stop) or None,
+    } | seed
 
 
 def _key(config: OpenAIConfig) -> str:
@@ -138,7 +148,7 @@ def _is_message(value: Any) -> bool:
         isinstance(value, dict)
         and value.keys() == {"role", "content"}
         and value["role"] in _ROLES
-        and isinstance(value["content"], str | list)
+        and isinstance(value["content"], str)
     )
 
 

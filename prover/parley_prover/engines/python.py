@@ -1,159 +1,156 @@
-"""Room: the prover. Any Python function as an engine, in a process of its own behind a framed pipe.
+"""Room: the prover. Engine `python`: any importable callable, in a process of its own.
 
-The pipe is a socket pair; what the function prints goes elsewhere. A process that is too slow or dies is
-killed with its children, and the next batch starts a new one. It inherits almost no environment.
+The process sees almost no environment and none of our files or sockets. One that is late, dies or
+breaks its framing is killed with everything that it started, and the next batch starts another.
 """
 
 import os
 import signal
 import socket
-import struct
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
-from contextlib import ExitStack, suppress
-from pathlib import Path
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from platform import python_version
 
 from parley_attestation.errors import LocalError, Reason
 
 from parley_prover.engines.base import EngineInfo, Prompt
 from parley_prover.engines.config import PythonConfig
 from parley_prover.engines.output import cut
+from parley_prover.engines.python_child import DONE, FAILED, MAX_NAME, MISFIT, Pipe
 
-_CHILD = Path(__file__).with_name("python_child.py")
-_KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR")  # of the environment, besides what is configured
-_OK = 0
+_LOG_HINT = "name a file as `log` in the engine's configuration to see the traceback"
 
 
 class PythonEngine:
-    """One child process that holds the function."""
+    """One callable, and the process that runs it; one batch at a time."""
 
     def __init__(self, config: PythonConfig) -> None:
-        """Start the child and import the function. Raises `LocalError` (ENGINE)."""
+        """Start the process and import the callable. Raises `LocalError` (CONFIG, ENGINE)."""
         self._config = config
-        self._child: subprocess.Popen[bytes] | None = None
-        self._pipe: socket.socket | None = None
+        self._hint = _LOG_HINT if config.log is None else f"see {config.log}"
+        self._process: subprocess.Popen[bytes] | None = None
+        self._pipe: Pipe | None = None
         self._start()
 
     def describe(self) -> EngineInfo:
-        """Say what this engine is."""
-        return EngineInfo(
-            f"python:{self._config.callable}", sys.version.split()[0], self._config.deterministic
-        )
+        """Say what this engine is; whether it repeats itself is the word of who configured it."""
+        config = self._config
+        return EngineInfo(f"python:{config.callable}", python_version(), config.deterministic)
 
     def generate(self, prompts: Sequence[Prompt]) -> list[bytes]:
-        """Answer every prompt in one call of the function. Raises `LocalError` (ENGINE)."""
+        """Answer the batch by one call of the callable. Raises `LocalError` (ENGINE)."""
         if not prompts:
             return []
-        if self._child is None or _ended(self._child.pid):
-            self.close()
-            self._start()
-        parts = [struct.pack(">I", len(prompts))]
-        for prompt in prompts:
-            parts += (struct.pack(">QQQ", prompt.seed, prompt.limit, len(prompt.content)), prompt.content)
-        self._deadline = time.monotonic() + self._config.seconds
-        try:
-            self._send(b"".join(parts))
-            self._status()
-            if (count := self._number()) != len(prompts):
-                raise LocalError(Reason.ENGINE, f"expected {len(prompts)} outputs, the function gave {count}")
-            return [self._output(prompt.limit) for prompt in prompts]
-        except LocalError:
-            self.close()
-            raise
+        pipe = self._pipe
+        if pipe is None or not _quiet(pipe):
+            pipe = self._start()
+        late = f"gave no answer in {self._config.seconds:g} s and was stopped"
+        with self._guard(pipe, self._config.seconds, late, "died"):
+            pipe.write(len(prompts))
+            for prompt in prompts:
+                pipe.write(prompt.seed, prompt.limit, prompt.content)
+            return self._reply(pipe, [prompt.limit for prompt in prompts])
 
     def close(self) -> None:
-        """Kill the child and everything it started."""
-        if self._pipe is not None:
-            self._pipe.close()
-        if self._child is not None:
+        """Kill the process and everything that it started."""
+        process, pipe = self._process, self._pipe
+        self._process = self._pipe = None
+        if pipe is not None:
+            pipe.channel.close()
+        if process is not None:
             with suppress(ProcessLookupError):
-                os.killpg(self._child.pid, signal.SIGKILL)
-            self._child.wait()
-        self._child = self._pipe = None
+                os.killpg(process.pid, signal.SIGKILL)  # not yet waited for: the number is still its own
+            process.wait()
 
-    def _start(self) -> None:
-        environment = {n: os.environ[n] for n in (*_KEPT, *self._config.environment) if n in os.environ}
+    def _start(self) -> Pipe:
+        self.close()
+        config = self._config
         with ExitStack() as stack:
             ours, theirs = socket.socketpair()
             stack.enter_context(theirs)
-            log = subprocess.DEVNULL
-            if self._config.log is not None:
-                log = os.open(self._config.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+            self._pipe = Pipe(ours)
+            try:
+                log = os.open(config.log or os.devnull, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
                 stack.callback(os.close, log)
-            folders = [] if self._config.path is None else [str(self._config.path.absolute())]
-            self._child = subprocess.Popen(
-                [sys.executable, "-I", str(_CHILD), str(theirs.fileno()), self._config.callable, *folders],
-                stdin=subprocess.DEVNULL,
+            except OSError as error:
+                self.close()
+                raise LocalError(Reason.CONFIG, f"{config.log}: {error.strerror}") from error
+            self._process = subprocess.Popen(
+                [sys.executable, "-P", "-m", "parley_prover.engines.python_child", config.callable],
+                stdin=theirs.fileno(),
                 stdout=log,
                 stderr=log,
-                pass_fds=(theirs.fileno(),),
-                env=environment,
+                env=self._environment(),
                 start_new_session=True,
             )
-        self._pipe = ours
-        self._deadline = time.monotonic() + self._config.start_seconds
+        late, died = f"was not imported in {config.start_seconds:g} s", "died while it was imported"
         try:
-            self._status()
+            with self._guard(self._pipe, config.start_seconds, late, died):
+                self._reply(self._pipe, [])
         except LocalError:
             self.close()
             raise
-
-    def _status(self) -> None:
-        """Read a status byte; after a failure, the class of the exception: its text may hold a prompt."""
-        if self._receive(1)[0] != _OK:
-            name = self._receive(min(self._number(), 100)).decode("ascii", "replace")
-            raise LocalError(
-                Reason.ENGINE, f"{self._config.callable} raised {name}", hint="see the engine's log"
-            )
-
-    def _number(self) -> int:
-        return int.from_bytes(self._receive(8), "big")
-
-    def _output(self, limit: int) -> bytes:
-        if (size := self._number()) > limit + 1:
-            raise LocalError(Reason.ENGINE, "the process of the function broke its framing")
-        return cut(self._receive(size), limit)
-
-    def _wait(self) -> socket.socket:
-        assert self._pipe is not None
-        left = self._deadline - time.monotonic()
-        if left <= 0:
-            raise LocalError(Reason.ENGINE, f"{self._config.callable} ran past its deadline and was killed")
-        self._pipe.settimeout(left)
         return self._pipe
 
-    def _send(self, data: bytes) -> None:
-        view = memoryview(data)
-        while view:
-            try:
-                view = view[self._wait().send(view[: 1 << 20]) :]
-            except TimeoutError:
-                continue  # the next wait says so
-            except OSError as error:
-                raise self._died() from error
+    @contextmanager
+    def _guard(self, pipe: Pipe, seconds: float, late: str, died: str) -> Iterator[None]:
+        """Talk for at most `seconds`; stop the process unless it ends between two frames."""
+        pipe.deadline = time.monotonic() + seconds
+        try:
+            yield
+        except LocalError:  # told by the process in a whole frame, or it is stopped already
+            raise
+        except TimeoutError:
+            self.close()
+            raise self._error(late) from None
+        except (EOFError, OSError):
+            self.close()
+            raise self._error(died) from None
+        except BaseException:
+            self.close()
+            raise
 
-    def _receive(self, size: int) -> bytes:
-        data = bytearray()
-        while len(data) < size:
-            try:
-                part = self._wait().recv(min(size - len(data), 1 << 20))
-            except TimeoutError:
-                continue  # the next wait says so
-            except OSError as error:
-                raise self._died() from error
-            if not part:
-                raise self._died()
-            data += part
-        return bytes(data)
+    def _environment(self) -> dict[str, str]:
+        named = ("PATH", *self._config.environment)
+        found = {name: os.environ[name] for name in named if name in os.environ}
+        if self._config.path is not None:
+            found["PYTHONPATH"] = str(self._config.path.absolute())
+        return found
 
-    def _died(self) -> LocalError:
-        return LocalError(
-            Reason.ENGINE, f"the process of {self._config.callable} died", hint="see the engine's log"
-        )
+    def _reply(self, pipe: Pipe, limits: list[int]) -> list[bytes]:
+        status = pipe.number()
+        if status == FAILED:
+            name = self._output(pipe, MAX_NAME).decode("ascii", "replace")
+            raise self._error(f"raised {name}")
+        if status == MISFIT:
+            raise self._error(f"did not return a list of {len(limits)} bytes objects, one a prompt")
+        if status != DONE or pipe.number() != len(limits):
+            raise self._broken()
+        return [cut(self._output(pipe, limit + 1), limit) for limit in limits]
+
+    def _output(self, pipe: Pipe, limit: int) -> bytes:
+        if (size := pipe.number()) > limit:
+            raise self._broken()
+        return pipe.read(size)
+
+    def _broken(self) -> LocalError:
+        self.close()
+        return self._error("broke its framing")
+
+    def _error(self, what: str) -> LocalError:
+        return LocalError(Reason.ENGINE, f"{self._config.callable} {what}", hint=self._hint)
 
 
-def _ended(pid: int) -> bool:
-    """Whether the child has ended, without reaping it: its group is killed first, under a number still its own."""
-    return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+def _quiet(pipe: Pipe) -> bool:
+    """Say whether the process lives and owes nothing: its end is open, and no byte waits."""
+    pipe.channel.settimeout(0)
+    try:
+        pipe.channel.recv(1, socket.MSG_PEEK)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False

@@ -1,4 +1,5 @@
 import importlib
+import json
 import sys
 
 import numpy as np
@@ -124,6 +125,24 @@ def test_fractions_are_refused_where_the_model_takes_integers(tmp_path):
     path = model_file(tmp_path, dtype=TensorProto.INT64)
     refused(Reason.ENGINE, lambda: answers(path, "[1,0.5]", dtype="int64"), "integers")
     refused(Reason.ENGINE, lambda: answers(path, "[1,99999999999999999999]", dtype="int64"))
+
+
+def test_a_number_that_the_element_type_cannot_hold_is_an_engine_error(tmp_path):
+    whole = model_file(tmp_path, dtype=TensorProto.INT64)
+    refused(Reason.ENGINE, lambda: answers(whole, "[1, 1e25]", dtype="int64"), "array of 2 numbers")
+    floats = model_file(tmp_path)
+    refused(Reason.ENGINE, lambda: answers(floats, "[1, 1e39]"), "array of 2 numbers")
+
+
+def test_no_answer_depends_on_the_batch_it_came_in(tmp_path):
+    random = np.random.default_rng(7)
+    weights = numpy_helper.from_array(random.normal(size=(2, 3)).astype(np.float32), "W")
+    path = model_file(tmp_path, weights=weights)
+    texts = [json.dumps(row) for row in random.normal(size=(100, 2)).round(3).tolist()]
+    whole = answers(path, *texts, output="json", decimals=17)
+    for size in (1, 7, 64):
+        parts = [answers(path, *texts[i : i + size], output="json", decimals=17) for i in range(0, 100, size)]
+        assert [answer for part in parts for answer in part] == whole
 
 
 def test_external_weights_load_from_the_folder_and_from_nowhere_else(tmp_path):

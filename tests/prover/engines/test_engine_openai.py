@@ -2,7 +2,9 @@
 
 import json
 import logging
+import sys
 import threading
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -67,6 +69,7 @@ class Handler(BaseHTTPRequestHandler):
             server.together.wait(timeout=20)
         if step == "hang":
             server.hold.wait(timeout=20)
+            self.close_connection = True
             return
         if step == "drip":
             self.drip()
@@ -80,14 +83,18 @@ class Handler(BaseHTTPRequestHandler):
             return
         if isinstance(step, bytes):
             self.reply(200, step)
+        elif step == 307:
+            self.reply(307, b"", location=f"{server.elsewhere}/chat/completions")
         elif step == 200:
             self.reply(200, completion("you said: " + str(body["messages"][-1]["content"])))
         else:
             text = body["messages"][-1]["content"]
             self.reply(step, json.dumps({"error": {"message": f"{text} {KEY}", "type": "x"}}).encode())
 
-    def reply(self, status, body):
+    def reply(self, status, body, **headers):
         self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(body)))
         self.send_header("retry-after-ms", "1")
@@ -107,16 +114,31 @@ class Handler(BaseHTTPRequestHandler):
                 return
 
 
-@pytest.fixture
-def endpoint():
+@pytest.fixture(autouse=True)
+def _no_proxy(monkeypatch):
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "OPENAI_CUSTOM_HEADERS"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.lower(), raising=False)
+
+
+@contextmanager
+def serving():
     server = Endpoint()
     thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
-    yield server
-    server.hold.set()
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    try:
+        yield server
+    finally:
+        server.hold.set()
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+@pytest.fixture
+def endpoint():
+    with serving() as server:
+        yield server
 
 
 @pytest.fixture
@@ -188,9 +210,12 @@ def test_a_json_array_of_messages_is_a_conversation(endpoint, start):
 
 @pytest.mark.parametrize(
     "text",
-    ["[]", "[1]", '[{"role":"user"}]', '[{"role":"root","content":"x"}]', '{"role":"user","content":"x"}'],
-)
-def test_json_that_is_no_list_of_messages_is_one_user_message(endpoint, start, text):
+    ["[]", "[1]", '[{"role":"user"}]', '[{"role":"root","content":"x"}]', '{"role":"user","content":"x"}',
+     '[{"role":"user","content":null}]', '[{"role":["user"],"content":"x"}]', '[{"role":"user","content":"x"}',
+     '[{"role":"user","content":"x","name":"y"}]', "[" * 100_000, "9" * 5000,
+     '[{"role":"user","content":[{"type":"image_url","image_url":{"url":"http://10.0.0.1/"}}]}]'],
+)  # fmt: skip
+def test_json_that_is_no_list_of_messages_of_text_is_one_user_message(endpoint, start, text):
     ask(start(), text)
     assert endpoint.requests[0][2]["messages"] == [{"role": "user", "content": text}]
 
@@ -210,14 +235,14 @@ def test_a_passing_failure_is_tried_again(endpoint, start, status):
 @pytest.mark.parametrize("status", [429, 500])
 def test_a_lasting_failure_ends_after_the_configured_tries(endpoint, start, status):
     endpoint.script = [status] * 3
-    refused(lambda: ask(start(retries=2), SECRET), str(status))
+    refused(lambda: ask(start(retries=2), SECRET), f"HTTP {status}")
     assert len(endpoint.requests) == 3
 
 
 @pytest.mark.parametrize("status", [400, 401, 404])
 def test_a_refused_request_is_not_tried_again(endpoint, start, status):
     endpoint.script = [status]
-    refused(lambda: ask(start(), SECRET), str(status))
+    refused(lambda: ask(start(), SECRET), f"HTTP {status}")
     assert len(endpoint.requests) == 1
 
 
@@ -301,3 +326,53 @@ def test_a_key_in_the_configuration_or_a_value_out_of_bounds_is_refused(bad):
         TypeAdapter(EngineConfig).validate_python(
             {"kind": "openai", "base_url": "http://x/v1", "model": "m", **bad}
         )
+
+
+def test_a_reasoning_model_gets_its_own_name_of_the_token_limit(endpoint, start):
+    ask(start(dialect="reasoning", max_tokens=5, top_p=0.5, stop=["END"]), "x")
+    body = endpoint.requests[0][2]
+    assert body.keys() == {"model", "messages", "max_completion_tokens", "seed"}
+    assert body["max_completion_tokens"] == 5
+
+
+def test_a_redirect_is_not_followed(endpoint, start):
+    with serving() as elsewhere:
+        endpoint.elsewhere = elsewhere.url
+        endpoint.script = [307]
+        refused(lambda: ask(start(), SECRET), "HTTP 307")
+        assert elsewhere.requests == []
+
+
+def test_the_first_failure_cancels_what_was_not_sent_and_the_engine_answers_the_next(endpoint, start):
+    endpoint.script = [200, 400]
+    engine = start(concurrency=1)
+    refused(lambda: ask(engine, *[SECRET] * 50), "HTTP 400")
+    assert ask(engine, "x") == [b"you said: x"]
+    assert len(endpoint.requests) < 10  # one thread asks in order: what was not cancelled came before this
+
+
+def test_a_failure_is_told_while_other_requests_still_hang(endpoint, start):
+    endpoint.script = ["hang", 400]
+    refused(lambda: ask(start(concurrency=2, retries=0), SECRET, SECRET), "HTTP 400")
+
+
+def test_a_prompt_with_half_a_surrogate_pair_is_an_engine_error(endpoint, start):
+    refused(lambda: ask(start(), '[{"role": "user", "content": "\\ud800"}]'), "failed")
+    assert endpoint.requests == []
+
+
+def test_a_key_in_the_environment_that_nobody_named_is_not_sent(endpoint, start, monkeypatch):
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    ask(start(), "x")
+    assert endpoint.requests[0][1]["Authorization"] == "Bearer none"
+
+
+def test_no_prompts_are_no_requests(endpoint, start):
+    assert start().generate([]) == []
+    assert endpoint.requests == []
+
+
+def test_without_the_package_the_error_names_the_extra(start, monkeypatch):
+    monkeypatch.setitem(sys.modules, "openai", None)
+    monkeypatch.delitem(sys.modules, "parley_prover.engines.openai", raising=False)
+    refused(start, "openai package", Reason.MISSING_EXTRA)
