@@ -5,7 +5,7 @@ import pytest
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from parley_attestation.evidence import EvidenceError, Finding, crypto
+from parley_attestation.evidence import EvidenceError, Finding, crypto, x509
 from parley_attestation.evidence.crypto import Algorithm
 
 F = Finding
@@ -114,3 +114,40 @@ def test_rsa_schemes_are_told_apart():
 def test_numbers_too_large_for_the_curve_become_a_signature_that_never_holds():
     raw = crypto.raw_ecdsa((1 << 384, 5), Algorithm.ECDSA_P384_SHA384)
     assert raw == bytes(48) + (5).to_bytes(48, "big")
+
+
+def edited(raw: bytes, old: bytes, new: bytes, which: int) -> bytes:
+    """Replace one occurrence of `old`."""
+    parts = raw.split(old)
+    return old.join(parts[: which + 1]) + new + old.join(parts[which + 1 :])
+
+
+def test_a_certificate_says_its_version_and_its_algorithm_once_and_the_same():
+    raw = forge.issue("leaf", forge.p256()).der
+    sha256, sha384 = bytes.fromhex("2a8648ce3d040302"), bytes.fromhex("2a8648ce3d040303")
+    for which in (0, 1):
+        assert refusal(x509.parse_certificate, edited(raw, sha256, sha384, which)) is F.BAD_CERTIFICATE
+    version = bytes.fromhex("a003020102")
+    assert refusal(x509.parse_certificate, edited(raw, version, version[:-1] + b"\1", 0)) is F.BAD_CERTIFICATE
+
+
+def test_pss_with_other_parameters_is_refused():
+    name = forge.name("x")
+    builder = forge.x509.CertificateBuilder().subject_name(name).issuer_name(name).serial_number(1)
+    builder = builder.public_key(RSA.public_key())
+    builder = builder.not_valid_before(forge.when(0)).not_valid_after(forge.when(9))
+    for digest, salt in ((hashes.SHA256(), 32), (hashes.SHA384(), 32)):
+        scheme = padding.PSS(padding.MGF1(digest), salt)
+        raw = builder.sign(RSA, digest, rsa_padding=scheme).public_bytes(Encoding.DER)
+        assert refusal(x509.parse_certificate, raw) is F.UNSUPPORTED_ALGORITHM
+    plain = builder.sign(RSA, hashes.SHA384()).public_bytes(Encoding.DER)
+    assert refusal(x509.parse_certificate, plain) is F.UNSUPPORTED_ALGORITHM
+
+
+def test_a_crl_says_its_version_and_its_algorithm_once_and_the_same():
+    raw = forge.crl(forge.issue("ca", forge.p256()), [5])
+    assert x509.revoked_serials(x509.parse_crl(raw, 9999)) == {5}
+    sha256, sha384 = bytes.fromhex("2a8648ce3d040302"), bytes.fromhex("2a8648ce3d040303")
+    assert refusal(x509.parse_crl, edited(raw, sha256, sha384, 1), 9999) is F.BAD_ENDORSEMENT
+    version = bytes.fromhex("020101300a")
+    assert refusal(x509.parse_crl, edited(raw, version, b"\2\1\0\x30\x0a", 0), 9999) is F.BAD_ENDORSEMENT
