@@ -195,6 +195,10 @@ def _self_signed(name: str, start: int, end: int) -> tuple[bytes, bytes]:
         .not_valid_after(dt.datetime.fromtimestamp(end, dt.UTC))
         .add_extension(x509.SubjectAlternativeName([x509.DNSName(SERVER_NAME)]), critical=False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        .add_extension(
+            x509.AuthorityKeyIdentifier.from_issuer_public_key(key.public_key()), critical=False
+        )  # else two pinned parties of one name shut each other out
         .sign(key, hashes.SHA256())
     )
     pem = key.private_bytes(
