@@ -1,5 +1,6 @@
 """Altered, misplaced and malformed messages: refused by reason; blamed only where signed bytes prove it."""
 
+import io
 from dataclasses import replace
 
 import pytest
@@ -17,11 +18,14 @@ from cheats import (
 )
 from parley.v1 import session_pb2 as pb
 from parley_attestation import statement
+from parley_attestation.edge.endpoint import MAX_SIDE_RECORDS
 from parley_attestation.encoding import MAX_CHUNK, MAX_ENVELOPE
 from parley_attestation.envelope import Signature
 from parley_attestation.errors import Reason
+from parley_attestation.judge import judge
 from parley_attestation.session import messages as m
 from parley_attestation.session.turns import Turn
+from parley_attestation.transcript import RecordReader, RecordWriter, redact
 
 # -- bytes that nobody signed: refused, nobody is blamed, and the exercise goes on
 
@@ -226,3 +230,54 @@ def test_a_message_for_another_place_blames_nobody(tmp_path, name):
     error = s.refused(s.turn(s.draft.body, s.draft.blobs, header=change(s.header)))
     assert (error.reason, error.blamed) == (reason, None)
     s.go_on()
+
+
+# -- side records stand beside the chain: bounded, and only such as a record can hold
+
+
+def side_record(sealed):
+    return pb.Frame(side=pb.SideRecord(sealed=sealed))
+
+
+def small_statement(n):
+    return statement.seal(statement.Statement("a/type", (statement.Subject("a", ZERO),), {"n": n}), STRANGER)
+
+
+SIDES = {
+    "garbage": (b"\xff" * 20, Reason.MALFORMED),
+    "an empty one": (b"", Reason.MALFORMED),
+    "one that no record file could hold": (b" " * (MAX_ENVELOPE + 1), Reason.TOO_LARGE),
+}
+
+
+@pytest.mark.parametrize("name", SIDES)
+def test_a_side_record_that_a_record_could_not_hold_is_refused(tmp_path, name):
+    """Kept unread, it would make the victim's own record unreadable."""
+    sealed, reason = SIDES[name]
+    s = standoff(tmp_path, V, SEEDED, 2)
+    error = s.refused([side_record(sealed)])
+    assert (error.reason, error.blamed) == (reason, None)
+    assert s.judged().fault is None
+    s.go_on()
+
+
+def test_a_flood_of_side_records_is_refused(tmp_path):
+    s = standoff(tmp_path, V, SEEDED, 2)
+    for n in range(MAX_SIDE_RECORDS):
+        assert list(s.victim.feed(side_record(small_statement(n)))) == []
+    assert list(s.victim.feed(side_record(small_statement(0)))) == []  # the same again is no more
+    error = s.refused([side_record(small_statement(MAX_SIDE_RECORDS))])
+    assert (error.reason, error.blamed) == (Reason.TOO_LARGE, None)
+    found = s.judged()
+    assert found.fault is None
+    assert len(found.side_records) == MAX_SIDE_RECORDS
+
+
+def test_a_record_that_ends_in_a_message_nobody_can_read_can_be_redacted_and_still_blames(tmp_path):
+    s = standoff(tmp_path, V, SEEDED, 2)
+    assert s.refused(with_payload(unknown)(s)).blamed is V
+    hidden = io.BytesIO()
+    assert redact(RecordReader(io.BytesIO(s.record())), RecordWriter(hidden), None) > 0
+    hidden.seek(0)
+    found = judge(hidden, list(s.exercise.pins.values()))
+    assert (found.fault.reason, found.fault.blamed) == (Reason.UNKNOWN_FIELD, V)
