@@ -380,3 +380,14 @@ def test_a_prover_that_is_not_there_is_unreachable_and_nothing_is_lost(world):
         (row,) = journal.unfinished(Role.VERIFIER)
     with serving(world):
         assert client.run(world.job(), resume=row).done
+
+
+def test_streams_that_break_one_after_the_other_leave_no_place_taken(world):
+    """A verifier that is killed and comes back at once, more often than the server has places."""
+    with serving(world, sessions=1):
+        _, frames = hello(world)
+        for _ in range(12):
+            with Raw(world) as raw:
+                raw.send(*frames)
+                assert raw.next().WhichOneof("kind") == "envelope"
+        eventually(world)
