@@ -4,14 +4,31 @@ import io
 from dataclasses import dataclass, field, replace
 
 import pytest
-from kit import CHANNEL, Exercise, pipe
+from kit import (
+    CHANNEL,
+    Caps,
+    Exercise,
+    MemorySet,
+    Plan,
+    pipe,
+    right,
+    seed,
+    side,
+    sums,
+)
+from parley_attestation import keys, statement
+from parley_attestation.commitment import Field, commit_output
+from parley_attestation.ed25519 import SigningKey
 from parley_attestation.edge.endpoint import Draft, Endpoint
 from parley_attestation.edge.records import write_record
+from parley_attestation.encoding import Digest, Salt
 from parley_attestation.envelope import Envelope, Signature, pae
 from parley_attestation.errors import PeerError, Role
 from parley_attestation.judge import Judgement, judge
 from parley_attestation.session import messages as m
-from parley_attestation.session.turns import Turn, to_frames
+from parley_attestation.session.results import result_root
+from parley_attestation.session.tables import State
+from parley_attestation.session.turns import Turn, stream_digest, to_frames
 from parley_prover.answering import Offer, ProverPolicy
 from parley_prover.budget import DisclosureBudget
 from parley_verifier.challenge import VerifierPolicy
@@ -142,3 +159,160 @@ def unit(body: m.Challenge, position: int, **changes) -> m.Challenge:
     units = list(body.units)
     units[position] = replace(units[position], **changes)
     return replace(body, units=tuple(units))
+
+
+# -- what cheating parties say, each from the standoff's honest draft
+
+SIX_UNITS = {"terms_changes": {"plan": Plan(1, 8, (("", 6),))}}
+WIDE = {  # prompts of which two do not fit one turn
+    "items": [(p + b" " * 600, r) for p, r in sums(20)],
+    "answer": lambda p, _: right(p.strip()),
+    "terms_changes": {"plan": Plan(1, 8, (("", 20),)), "caps": Caps(1000, 100, 100, 1100)},
+}
+NUMERIC = {"kind": "numeric", "absolute": "0", "relative": "0", "pick": "only", "thousands": False}
+STRANGER = SigningKey(seed("a stranger"))
+
+
+def flip(value, at=0):
+    return type(value)(value[:at] + bytes([value[at] ^ 1]) + value[at + 1 :])
+
+
+def again(body, blobs):
+    """A body over changed content, with the stream digest that fits the content."""
+    return replace(body, stream_digest=stream_digest(blobs)), tuple(blobs)
+
+
+def terms(s: Standoff, **changes):
+    """The honest proposal with other terms, sealed by the verifier."""
+    made = replace(s.exercise.terms, **changes)
+    return replace(s.draft.body, terms=statement.seal(made.statement(), s.key))
+
+
+def foreign_set(s: Standoff):
+    other = MemorySet(side(V, "other"), sums(60))
+    return replace(s.draft.body, test_set=other.registration)
+
+
+def other_set(s: Standoff):
+    other = MemorySet(s.exercise.verifier, sums(60), set_seed=b"other set")
+    return replace(s.draft.body, test_set=other.registration)
+
+
+def changed_blob(s: Standoff, at=0, where=-1):
+    blobs = list(s.draft.blobs)
+    blobs[at] = flip(blobs[at], len(blobs[at]) - 1 if where < 0 else where)
+    return again(s.draft.body, blobs)
+
+
+def swapped(s: Standoff):
+    units, blobs = list(s.draft.body.units), list(s.draft.blobs)
+    units[0], units[1] = units[1], units[0]
+    blobs[0], blobs[1] = blobs[1], blobs[0]
+    return again(replace(s.draft.body, units=tuple(units)), blobs)
+
+
+def skipped(s: Standoff):
+    return again(replace(s.draft.body, units=s.draft.body.units[1:]), s.draft.blobs[1:])
+
+
+def twice(s: Standoff):
+    body, blobs = s.draft.body, s.draft.blobs
+    return again(replace(body, units=(body.units[0], body.units[0])), (blobs[0], blobs[0]))
+
+
+def past_the_budget(s: Standoff):
+    item = next(n for n in range(60) if all(n != u.name[0] for u in s.cheat.machine.facts.audit.units))
+    return challenge_of(s, [(item, 0)])
+
+
+def challenge_of(s: Standoff, names):
+    tests = s.exercise.tests
+    units = tuple(
+        m.Unit(
+            n,
+            j,
+            tests.commitment(n, Field.PROMPT),
+            tests.commitment(n, Field.REFERENCE),
+            tests.inclusion(n),
+            len(tests.prompt(n)),
+        )
+        for n, j in names
+    )
+    blobs = tuple(tests.key(n, Field.PROMPT) + tests.prompt(n) for n, _ in names)
+    return again(m.Challenge(units, Digest(bytes(32))), blobs)
+
+
+def too_many(s: Standoff):
+    orders = s.cheat.machine.facts.audit._orders[0]
+    return challenge_of(s, orders[:9])
+
+
+def two_wide(s: Standoff):
+    return challenge_of(s, s.cheat.machine.facts.audit._orders[0][:2])
+
+
+def wrong_bits(s: Standoff):
+    (blob,) = s.draft.blobs
+    secret, codes = blob[:32], [bytes([c ^ 1]) for c in blob[32:]]
+    root = result_root(Salt(secret), s.cheat.machine.facts.exercise, codes)
+    return again(replace(s.draft.body, result_root=root), [secret + b"".join(codes)])
+
+
+def long_output(s: Standoff):
+    cap = s.exercise.terms.caps.output
+    return replace(
+        s.draft.body, answers=(replace(s.draft.body.answers[0], size=cap + 1), *s.draft.body.answers[1:])
+    )
+
+
+def foreign_commitment(s: Standoff):
+    """The output for one unit, offered as the answer to another."""
+    facts = s.cheat.machine.facts
+    one, two = facts.audit.waiting(facts.pending)[:2]
+    key, output = Salt(s.draft.blobs[0][:32]), s.draft.blobs[0][32:]
+    answer = m.Answer(commit_output(key, facts.exercise, *two.name, output), len(output))
+    assert one.name != two.name
+    return replace(s.draft.body, answers=(answer, *s.draft.body.answers[1:]))
+
+
+def uncertified(s: Standoff):
+    return Turn(signed(STRANGER, s.header, s.draft.body))
+
+
+def certified_as(role):
+    def say(s: Standoff):
+        party = s.exercise.verifier if s.cheat.policy.role is V else s.exercise.prover
+        certificate = keys.Certificate(party.root.public, party.session.public, role, 0, 1 << 40)
+        return replace(s.draft.body, key_history=(certificate.sealed(party.root),))
+
+    return say
+
+
+def unpinned(s: Standoff):
+    other = side(s.cheat.policy.role, "unpinned")
+    body = replace(s.draft.body, key_history=other.history)
+    return Turn(signed(other.session, s.header, body))
+
+
+def body(**changes):
+    return lambda s: replace(s.draft.body, **{k: v(s) if callable(v) else v for k, v in changes.items()})
+
+
+def always(other):
+    return lambda _: other
+
+
+def in_unit(position=0, **changes):
+    return lambda s: unit(
+        s.draft.body, position, **{k: v(s.draft.body.units[position]) for k, v in changes.items()}
+    )
+
+
+ZERO = Digest(bytes(32))
+START, GREETED, READY, PROPOSED = State.START, State.GREETED, State.READY, State.PROPOSED
+ACCEPTED, SHOWN, SEEDED, CHALLENGED = State.ACCEPTED, State.COIN_SHOWN, State.SEEDED, State.CHALLENGED
+STOPPED, OPENED, CONFIRMED = State.STOPPED, State.OPENED, State.CONFIRMED
+
+
+def frames_of(turn: Turn):
+    return list(to_frames(turn))

@@ -7,6 +7,7 @@ next attempt at the same exercise; side records and evidence of equivocation fol
 binary streams that the caller opened.
 """
 
+import contextlib
 import hashlib
 import struct
 from collections.abc import Collection, Iterator
@@ -212,8 +213,9 @@ def redact(reader: RecordReader, writer: RecordWriter, items: Collection[int] | 
         if entry.kind is Kind.ENVELOPE:
             envelope = decode_envelope(entry.body)
             writer.turn(Turn(envelope))
-            body = messages.read(messages.KINDS.get(envelope.payload_type, "abort"), envelope.payload)[1]
-            waiting = []
+            waiting, body = [], None
+            with contextlib.suppress(PeerError):  # what cannot be read announced no content
+                body = messages.read(messages.KINDS.get(envelope.payload_type, "abort"), envelope.payload)[1]
             if isinstance(body, messages.Challenge):
                 waiting = [unit.item for unit in body.units]
                 challenged += waiting

@@ -240,12 +240,19 @@ class _Stream:
         with contextlib.suppress(LocalError):
             self._put(outcome)
 
+    def _wake(self) -> None:
+        """The call has ended: a stream that waits lets go of its place at once, not at the next ping."""
+        with contextlib.suppress(queue.Full):
+            self._queue.put_nowait(_DONE)
+
     def frames(self, until: float) -> Iterator[pb.Frame]:
         """The frames to send, with a ping wherever the worker is silent, `until` a monotonic time.
 
         Raises:
             PeerError: TIMEOUT.
         """
+        if not self._context.add_callback(self._wake):
+            return
         worker = threading.Thread(target=self._run, name="parley-session", daemon=True)
         worker.start()
         while True:

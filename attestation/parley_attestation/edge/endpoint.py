@@ -14,7 +14,7 @@ from parley_attestation.ed25519 import SigningKey
 from parley_attestation.edge.journal import Also, Journal, SessionRow, noted
 from parley_attestation.edge.notary import Notary
 from parley_attestation.encoding import Bytes32, Label, Salt, mac
-from parley_attestation.envelope import Envelope, Signature, pae
+from parley_attestation.envelope import Envelope, Signature, from_json, pae
 from parley_attestation.errors import LocalError, ParleyError, PeerError, Reason, Role
 from parley_attestation.log.witness import Event
 from parley_attestation.session import messages as m
@@ -25,6 +25,8 @@ from parley_attestation.session.results import result_root
 from parley_attestation.session.tables import FINAL, State
 from parley_attestation.session.turns import Assembler, Turn, envelope_from_wire, stream_digest, to_frames
 from parley_attestation.witnessing import due, established, position
+
+MAX_SIDE_RECORDS = 64  # of one session; spec section "Limits"
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,13 +193,24 @@ class Endpoint:
             self.check_resume(frame.resume)
             yield from self.resend(frame.resume.sequence)
         elif kind == "side":
-            self.policy.side_record(self.machine, frame.side.sealed)
-            if self.row is not None:
-                self.journal.side(self.row, frame.side.sealed)
+            self._side(frame.side.sealed)
             return
         else:
             raise PeerError(Reason.MALFORMED, "expected a frame that carries something")
         yield from self.pump()
+
+    def _side(self, sealed: bytes) -> None:
+        """Keep a side record of the other party: no more, and none other, than a record file can hold."""
+        from_json(sealed)
+        self.policy.side_record(self.machine, sealed)
+        if self.row is None:
+            return
+        known, _ = self.journal.extras(self.row)
+        if sealed not in known and len(known) >= MAX_SIDE_RECORDS:
+            raise PeerError(
+                Reason.TOO_LARGE, f"expected at most {MAX_SIDE_RECORDS} side records in a session"
+            )
+        self.journal.side(self.row, sealed)
 
     def pump(self) -> Iterator[pb.Frame]:
         """Say whatever it is this party's turn to say, and have witnessed what is due."""

@@ -78,13 +78,14 @@ class Journal:
                 Reason.CONFIG, f"{self.path}: another process works on this session", hint="let it finish"
             ) from error
         except sqlite3.DatabaseError as error:
-            if isinstance(error, sqlite3.OperationalError) and "malformed" not in str(error):
+            why = "text where bytes belong" if "decode" in str(error) else str(error)  # shows no content
+            if isinstance(error, sqlite3.OperationalError) and why == str(error) and "malformed" not in why:
                 raise LocalError(Reason.CONFIG, f"{self.path}: {error}") from error
             raise LocalError(
                 Reason.CORRUPT,
-                f"{self.path}: the journal is damaged ({error})",
+                f"{self.path}: the journal is damaged ({why})",
                 hint="restore it from a backup; nothing was overwritten",
-            ) from error
+            ) from None
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:

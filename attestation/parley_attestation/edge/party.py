@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from parley_attestation import keys
 from parley_attestation.ed25519 import PublicKey, SigningKey
 from parley_attestation.encoding import Digest
-from parley_attestation.errors import LocalError, ParleyError, Reason, Role
+from parley_attestation.errors import LocalError, ParleyError, PeerError, Reason, Role
 
 CARD = "card.json"
 _YEAR = 365 * 24 * 3600
@@ -150,7 +150,7 @@ def load(folder: Path) -> Party:
     try:
         history = tuple(str(h).encode() for h in json.loads((folder / "history.json").read_text()))
         tls_key = (folder / "tls.key").read_bytes()
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, TypeError) as error:
         raise LocalError(Reason.CONFIG, f"{folder}: {error}") from error
     try:
         found = keys.read_history(history)
@@ -169,12 +169,15 @@ def _read_key(path: Path) -> SigningKey:
         return SigningKey(bytes.fromhex(path.read_text().strip()))
     except OSError as error:
         raise LocalError(Reason.CONFIG, f"{path}: {error.strerror}", hint="run parley keygen") from error
-    except (ValueError, ParleyError):
+    except (ValueError, PeerError):
         raise LocalError(Reason.CORRUPT, f"{path}: expected 64 hexadecimal digits") from None
 
 
 def _write(path: Path, data: bytes, mode: int = 0o600) -> None:
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    except OSError as error:
+        raise LocalError(Reason.CONFIG, f"{path}: {error.strerror}", hint="choose another folder") from error
     with os.fdopen(handle, "wb") as out:
         out.write(data)
         out.flush()
@@ -195,6 +198,10 @@ def _self_signed(name: str, start: int, end: int) -> tuple[bytes, bytes]:
         .not_valid_after(dt.datetime.fromtimestamp(end, dt.UTC))
         .add_extension(x509.SubjectAlternativeName([x509.DNSName(SERVER_NAME)]), critical=False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        .add_extension(
+            x509.AuthorityKeyIdentifier.from_issuer_public_key(key.public_key()), critical=False
+        )  # else two pinned parties of one name shut each other out
         .sign(key, hashes.SHA256())
     )
     pem = key.private_bytes(
