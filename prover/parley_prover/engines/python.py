@@ -16,10 +16,10 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from parley_attestation.errors import LocalError, Reason
+from parley_attestation.output import cut
 
 from parley_prover.engines.base import EngineInfo, Prompt
 from parley_prover.engines.config import PythonConfig
-from parley_prover.engines.output import cut
 
 _CHILD = Path(__file__).with_name("python_child.py")
 _KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR")  # of the environment, besides what is configured
