@@ -53,6 +53,7 @@ class Label(StrEnum):
     TRANSCRIPT = "parley/v1/transcript"
     SEAL = "parley/v1/seal"
     BINDING = "parley/v1/binding"
+    RUNTIME = "parley/v1/runtime"
     WITNESS = "parley/v1/witness"
     COMPUTE = "parley/v1/compute"
     EVIDENCE_POLICY = "parley/v1/evidence-policy"

@@ -43,6 +43,7 @@ class Offer:
         collectors: Where evidence comes from, if the terms ask for it.
         key: The session key, which seals collected evidence.
         now: The clock, Unix seconds.
+        verifier_chamber: Whether a chamber that the verifier runs may read the weights.
     """
 
     history: tuple[bytes, ...]
@@ -53,6 +54,7 @@ class Offer:
     collectors: tuple[Collector, ...] = ()
     key: SigningKey | None = None
     now: Callable[[], int] = lambda: int(time.time())
+    verifier_chamber: bool = False
 
 
 class ProverPolicy:
@@ -143,6 +145,13 @@ class ProverPolicy:
             if answers > free:
                 raise PeerError(
                     Reason.BUDGET_EXHAUSTED, f"the terms ask for {answers} answers, {max(free, 0)} are left"
+                )
+            if not self._offer.verifier_chamber and any(
+                one.run_by == "verifier" and "weights" in one.reads for one in terms.operators
+            ):
+                raise PeerError(
+                    Reason.BAD_CUSTODY,
+                    "weights are not given to a chamber that the verifier runs and could read",
                 )
             counts = self._declared(machine)
         except PeerError as error:

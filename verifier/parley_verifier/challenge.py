@@ -66,6 +66,7 @@ class VerifierPolicy:
         tests: The hidden test set.
         progress: Called after every answered challenge.
         journal: Where earlier attempts at this exercise stand; None begins the first.
+        chamber: Has a chamber re-execute a session whose references are all shown; gives its sealed binding.
     """
 
     role = Role.VERIFIER
@@ -78,6 +79,7 @@ class VerifierPolicy:
         tests: HiddenSet,
         progress: Callable[[Progress], None] = lambda _: None,
         journal: Journal | None = None,
+        chamber: Callable[[Machine], bytes] | None = None,
     ) -> None:
         self._history = history
         self._channel = channel
@@ -86,6 +88,7 @@ class VerifierPolicy:
         self._tests = tests
         self._progress = progress
         self._journal = journal
+        self._chamber = chamber
         self._graded = 0
         self._running: tuple[FrameTest, ...] = ()
 
@@ -103,6 +106,8 @@ class VerifierPolicy:
                 return self._challenge_or_stop(machine)
             case State.STOPPED | State.OPENED if not self._audit(machine).complete:
                 return self._open(machine)
+            case State.OPENED if self._agreed(machine).runtime is not None:
+                return Draft(m.Binding(self._bound(machine)))
             case State.OPENED | State.BOUND:
                 return acknowledgement(machine, secret)
         raise LocalError(Reason.INTERNAL, f"the verifier has nothing to say in state {machine.state}")
@@ -122,6 +127,16 @@ class VerifierPolicy:
     def _agreed(self, machine: Machine) -> Terms:
         assert machine.facts.terms is not None
         return machine.facts.terms
+
+    def _bound(self, machine: Machine) -> bytes:
+        """The statement of the chamber that the terms demand."""
+        if self._chamber is None:
+            raise LocalError(
+                Reason.CONFIG,
+                "the terms demand a chamber, and none is configured",
+                hint="name one and resume",
+            )
+        return self._chamber(machine)
 
     def _hello(self, machine: Machine, secret: Secret) -> m.Hello:
         return m.Hello(

@@ -53,7 +53,7 @@ class OnnxConfig(_Config):
     )
     runtime_version: str | None = Field(
         default=None,
-        description="Start under exactly this version of onnxruntime; with one thread that makes class E1.",
+        description="Start under exactly this version of onnxruntime; one thread then makes class E1, no batches.",
     )
 
 

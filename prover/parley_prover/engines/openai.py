@@ -13,10 +13,10 @@ from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from typing import Any
 
 from parley_attestation.errors import LocalError, Reason
+from parley_attestation.output import cut
 
 from parley_prover.engines.base import EngineInfo, Prompt
 from parley_prover.engines.config import OpenAIConfig
-from parley_prover.engines.output import cut
 
 try:
     import openai

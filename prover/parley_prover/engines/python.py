@@ -15,10 +15,10 @@ from contextlib import ExitStack, contextmanager, suppress
 from platform import python_version
 
 from parley_attestation.errors import LocalError, Reason
+from parley_attestation.output import cut
 
 from parley_prover.engines.base import EngineInfo, Prompt
 from parley_prover.engines.config import PythonConfig
-from parley_prover.engines.output import cut
 from parley_prover.engines.python_child import DONE, FAILED, MAX_NAME, MISFIT, Pipe
 
 _LOG_HINT = "name a file as `log` in the engine's configuration to see the traceback"

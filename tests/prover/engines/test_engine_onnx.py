@@ -191,6 +191,7 @@ def test_without_onnxruntime_the_error_names_the_extra(tmp_path, monkeypatch):
     path = model_file(tmp_path)
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     monkeypatch.delitem(sys.modules, "parley_prover.engines.onnx", raising=False)
+    monkeypatch.delitem(sys.modules, "parley_attestation.edge.onnx", raising=False)
     error = refused(Reason.MISSING_EXTRA, lambda: answers(path, "[1,1]"))
     assert error.hint == "pip install 'parley[onnx]'"
     monkeypatch.undo()

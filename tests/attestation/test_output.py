@@ -1,6 +1,6 @@
 from hypothesis import given
 from hypothesis import strategies as st
-from parley_prover.engines.output import cut
+from parley_attestation.output import cut
 
 
 @given(st.text(), st.integers(0, 60))

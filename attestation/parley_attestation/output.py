@@ -1,4 +1,4 @@
-"""Room: the prover. What every backend does to an output before it hands it on."""
+"""Room: the core. What every engine, and a chamber after it, does to an output before handing it on."""
 
 
 def cut(output: bytes, limit: int) -> bytes:

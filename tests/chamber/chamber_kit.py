@@ -1,0 +1,96 @@
+"""Exercises whose answers come from small ONNX models, and a chamber that runs them again."""
+
+import json
+import random
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+from kit import CHANNEL, Exercise, Side, make_terms, metric, seed
+from onnx import TensorProto, helper, numpy_helper
+from parley_attestation import statement
+from parley_attestation.ed25519 import SigningKey
+from parley_attestation.edge.onnx import OnnxModel, pinned
+from parley_attestation.encoding import Bytes32
+from parley_attestation.errors import Role
+from parley_attestation.runtime import OnnxRuntime
+from parley_attestation.terms import IdentityClaim, Operator
+from parley_chamber.evaluation import Weights
+from parley_chamber.reexecute import Chamber, reexecute
+from parley_chamber.sandbox import Limits, Sandbox
+from parley_prover.weights import register_model
+from parley_verifier.challenge import VerifierPolicy
+
+RUNTIME = OnnxRuntime(version=onnxruntime.__version__, file="model.onnx", shape=(3,))
+OPERATOR = SigningKey(seed("operator"))
+NEUTRAL = Operator(Bytes32(OPERATOR.public), "neutral", ("tests", "weights"))
+LIMITS = Limits(memory=4 << 30, seconds=60)
+
+
+def write_model(folder: Path, last: float) -> Path:
+    """logits = x W, where the last class is weighted by `last`: 1 is always right, less is not."""
+    folder.mkdir(exist_ok=True)
+    matrix = np.diag([1, 1, last]).astype(np.float32)
+    graph = helper.make_graph(
+        [helper.make_node("MatMul", ["x", "W"], ["y"])],
+        "g",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["N", 3])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["N", 3])],
+        [numpy_helper.from_array(matrix, "W")],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)])
+    model.ir_version = 9
+    (folder / "model.onnx").write_bytes(model.SerializeToString())
+    return folder
+
+
+def triples(count: int = 60) -> list[tuple[bytes, bytes]]:
+    """Three different numbers, and which of them is the largest."""
+    draw = random.Random(7)
+    numbers = [draw.sample(range(30), 3) for _ in range(count)]
+    return [(json.dumps(x).encode(), str(x.index(max(x))).encode()) for x in numbers]
+
+
+class ChamberExercise(Exercise):
+    """The prover registered one model; another one may answer; a chamber decides which it was."""
+
+    def __init__(self, folder: Path, *, answers: float = 0.7, registered: float = 0.7, **changes):
+        self.model = OnnxModel(pinned(RUNTIME, write_model(folder / "answering", answers)))
+        self.weights_folder = write_model(folder / "registered", registered)
+        super().__init__(folder, items=triples(), answer=lambda p, _: self.model.answer([(p, 100)])[0])
+        made = register_model(
+            str(self.weights_folder), root_key=self.prover.root, name="m", entropy=Bytes32(seed("entropy"))
+        )
+        self.claim, self.secret = made.claim.sealed, made.secret
+        terms = {
+            "claims": (metric(min_assurance="re-executed"), IdentityClaim("identity", "re-executed")),
+            "binding": "chamber",
+            "operators": (NEUTRAL,),
+            "runtime": RUNTIME.digest(),
+        }
+        self.terms = make_terms(self.verifier, self.prover, self.tests, self.claim, **(terms | changes))
+        self.sealed_terms = statement.seal(self.terms.statement(), self.verifier.session)
+
+    def weights(self, **changes) -> Weights:
+        given = {"location": self.weights_folder, "secret": self.secret, "runtime": RUNTIME}
+        return Weights(**(given | changes))
+
+    def ask(self, machine, chamber=None, **changes) -> bytes:
+        chamber = chamber or Chamber(OPERATOR, Sandbox.find(), LIMITS)
+        return reexecute(chamber, machine, self.weights(**changes))
+
+    def verifier_end(self, secret=b"v", policy=None, chamber="ask"):
+        policy = policy or VerifierPolicy(
+            self.verifier.history,
+            CHANNEL,
+            self.sealed_terms,
+            self.tests,
+            journal=self.journal(Role.VERIFIER),
+            chamber=self.ask if chamber == "ask" else chamber,
+        )
+        return super().verifier_end(secret, policy)
+
+
+def stranger(role: Role) -> Side:
+    """Somebody else in a role."""
+    return Side(SigningKey(seed("stranger", role)), SigningKey(seed("stranger session", role)), role)
