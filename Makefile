@@ -4,7 +4,7 @@ UV_VERSION = 0.13.8
 RUN = .venv/bin
 export UV_PROJECT_ENVIRONMENT = .venv
 
-.PHONY: install demo test check fmt proto docs bench evidence clean
+.PHONY: install demo test check fmt proto system docs bench evidence clean
 
 install: .venv/installed
 
@@ -17,8 +17,12 @@ install: .venv/installed
 demo: install
 	@$(RUN)/parley demo $(if $(OUT),--out $(OUT))
 
-test: install
+test: install system
 	$(RUN)/pytest -n 2
+
+# Debian packages that some tests need; where they cannot be installed, those tests say so and skip.
+system:
+	@tools/system.sh
 
 check: install
 	$(RUN)/ruff check .

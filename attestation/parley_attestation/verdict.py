@@ -11,6 +11,7 @@ from parley_attestation.binding import NO, UNANSWERED, YES, Bound
 from parley_attestation.evidence import Assurance
 from parley_attestation.evidence.compute.verdict import judge_claim
 from parley_attestation.frametest import Decision, FrameTest
+from parley_attestation.profile import p_violation_over, profile_verdict
 from parley_attestation.statement import Statement, Subject
 from parley_attestation.terms import ASSURANCE_ORDER, Claim, ComputeClaim, IdentityClaim, MetricClaim
 
@@ -59,7 +60,7 @@ def derive(mode: str, facts: "Facts", tests: tuple[FrameTest, ...]) -> Statement
         "roots": list(facts.support.result.roots) if assurance == "attested" else [],
         "claims": claims,
         "identity": identity[0].value,
-        "overall": overall([c["verdict"] for c in claims]),
+        "overall": overall(facts, claims),
         "qualified": False,
         "opened": len({unit.name[0] for unit in audit.units}),
         "not_concluded": [*NOT_CONCLUDED, *terms.scope[2]],
@@ -70,11 +71,27 @@ def derive(mode: str, facts: "Facts", tests: tuple[FrameTest, ...]) -> Statement
     return Statement(VERDICT, subjects, predicate)
 
 
-def overall(verdicts: list[str]) -> str:
-    """One word for a profile: COMPLIANT needs every claim, VIOLATION one."""
-    if Decision.VIOLATION in verdicts:
+def overall(facts: "Facts", claims: list[dict[str, Any]]) -> str:
+    """One word for a profile.
+
+    COMPLIANT needs every claim, each at its own risk (intersection-union). An accusation that rests on
+    sampling is corrected for the number of metric claims by Holm's procedure, at the smallest of their
+    risks; a violated identity or compute claim rests on no sampling and needs no correction.
+    """
+    audit = facts.audit
+    assert audit is not None
+    p_values = []
+    for number in range(len(audit.claims)):
+        plan = audit.plan(number)
+        units = audit.successes(number, reproduced=_independent(facts.binding))
+        p_values.append(p_violation_over(plan.frame, plan.threshold, units))
+    metric = [Decision(c["verdict"]) for c in claims if c["type"] == "metric"]
+    others = [Decision(c["verdict"]) for c in claims if c["type"] != "metric"]
+    risk = min(claim.alpha_violation for claim in audit.claims)
+    found = profile_verdict(metric, p_values, risk).decision
+    if Decision.VIOLATION in (found, *others):
         return Decision.VIOLATION.value
-    if all(v == Decision.COMPLIANT for v in verdicts):
+    if all(said is Decision.COMPLIANT for said in (found, *others)):
         return Decision.COMPLIANT.value
     return Decision.INCONCLUSIVE.value
 

@@ -14,7 +14,7 @@ from parley_attestation.session.audit import Audit, Challenged
 from parley_attestation.session.facts import Facts
 from parley_attestation.session.schedule import frames
 from parley_attestation.terms import ASSURANCE_ORDER, IdentityClaim, exercise_id
-from parley_attestation.verdict import derive, labelled, overall
+from parley_attestation.verdict import derive, labelled
 
 SIZE = 24
 VERIFIER, PROVER = side(Role.VERIFIER), side(Role.PROVER)
@@ -110,8 +110,25 @@ def test_labels_only_ever_take_compliance_back(claim, decision, assurance):
         assert said is not Decision.VIOLATION
 
 
-@given(st.lists(st.sampled_from([d.value for d in Decision]), min_size=1, max_size=5))
-def test_overall_is_compliant_only_where_every_claim_is(verdicts):
-    said = overall(verdicts)
-    assert (said == "COMPLIANT") is (set(verdicts) == {"COMPLIANT"})
-    assert (said == "VIOLATION") is ("VIOLATION" in verdicts)
+@given(
+    st.lists(metrics, min_size=1, max_size=3),
+    st.lists(st.sampled_from(list(Outcome)), min_size=SIZE, max_size=SIZE),
+)
+def test_overall_is_compliant_only_where_every_claim_is(claims, grades):
+    try:
+        said = verdict_of(claims, grades)
+    except PeerError:  # a plan that decides nothing
+        return
+    each = [c["verdict"] for c in said["claims"]]
+    if said["overall"] == "COMPLIANT":
+        assert set(each) == {"COMPLIANT"}
+    if said["overall"] == "VIOLATION":
+        assert "VIOLATION" in each
+
+
+def test_an_accusation_is_corrected_for_the_number_of_claims():
+    """One violated claim among claims that hold is a violation only where its p-value survives Holm."""
+    right, wrong = metric(threshold=Fraction(1, 24)), metric(threshold=Fraction(1, 1))
+    said = verdict_of([right, wrong], [Outcome.PASS] * (SIZE - 1) + [Outcome.FAIL])
+    assert [c["verdict"] for c in said["claims"][:2]] == ["COMPLIANT", "VIOLATION"]
+    assert said["overall"] == "VIOLATION", "a failure makes a claim of no failures false for certain"

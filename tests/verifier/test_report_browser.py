@@ -68,7 +68,7 @@ class Driver:
 def driver():
     program = shutil.which("chromedriver")
     if program is None or not (shutil.which("chromium") or shutil.which("google-chrome")):
-        pytest.fail(HELP)
+        (pytest.fail if "CI" in os.environ else pytest.skip)(HELP)
     process = subprocess.Popen(
         [program, "--port=0"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     )
@@ -149,7 +149,12 @@ def test_a_page_that_breaks_its_policy_is_noticed_by_this_test(driver, pages, tm
     (tmp_path / "broken.html").write_bytes(broken)
     driver.log("browser")
     driver.call("/url", {"url": f"{base}/broken.html"})
-    assert "Content Security Policy" in json.dumps(driver.log("browser"))
+    seen = ""
+    for _ in range(500):  # the browser writes its log in its own time; every look is a round trip
+        seen += json.dumps(driver.log("browser"))
+        if "Content Security Policy" in seen:
+            break
+    assert "Content Security Policy" in seen
     assert asked == ["/broken.html"]
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 
 from parley_attestation.encoding import Digest
 from parley_attestation.errors import PeerError, Reason, Role
-from parley_attestation.frametest import FramePlan, FrameTest, threshold_count
+from parley_attestation.frametest import FramePlan, FrameTest, require_decidable, threshold_count
 from parley_attestation.grading import Outcome
 from parley_attestation.session.messages import Unit
 from parley_attestation.session.schedule import Frame, UnitName, order
@@ -86,7 +86,7 @@ class Audit:
                 Reason.BAD_COUNT,
                 f"claim {claim.claim_id}: expected a count in {threshold}..{population.size}, got {declared}",
             )
-        return FramePlan(
+        plan = FramePlan(
             frame=population.size,
             threshold=threshold,
             declared=declared,
@@ -94,6 +94,8 @@ class Audit:
             alpha_violation=claim.alpha_violation,
             budget=population.budget,
         )
+        require_decidable(plan)
+        return plan
 
     def frame_of(self, claim: MetricClaim) -> int:
         """Position of the frame that a claim is about."""
@@ -195,6 +197,15 @@ class Audit:
                         tests[n].observe(self._success(unit, self.claims[n], k, reproduced=reproduced))
             counts.append(count)
         return tests, tuple(counts)
+
+    def successes(self, number: int, *, reproduced: bool = False) -> list[bool | None]:
+        """The result of every challenged unit for one claim, in ticket order, counted or not."""
+        claim = self.claims[number]
+        frame = self.frame_of(claim)
+        position = self._members(frame).index(number)
+        return [
+            self._success(unit, claim, position, reproduced=reproduced) for unit in self.frame_units(frame)
+        ]
 
     def _members(self, number: int) -> list[int]:
         return [n for n, claim in enumerate(self.claims) if self.frame_of(claim) == number]
