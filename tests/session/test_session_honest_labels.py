@@ -129,6 +129,6 @@ def test_overall_is_compliant_only_where_every_claim_is(claims, grades):
 def test_an_accusation_is_corrected_for_the_number_of_claims():
     """One violated claim among claims that hold is a violation only where its p-value survives Holm."""
     right, wrong = metric(threshold=Fraction(1, 24)), metric(threshold=Fraction(1, 1))
-    said = verdict_of([right, wrong], [Outcome.PASS] * (SIZE - 1) + [Outcome.FAIL])
+    said = verdict_of([right, wrong], [Outcome.PASS, Outcome.FAIL] + [Outcome.PASS] * (SIZE - 2))
     assert [c["verdict"] for c in said["claims"][:2]] == ["COMPLIANT", "VIOLATION"]
     assert said["overall"] == "VIOLATION", "a failure makes a claim of no failures false for certain"
