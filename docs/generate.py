@@ -8,7 +8,13 @@ import click
 from parley_cli.main import parley
 from parley_prover.config import DisclosureConfig, ProverConfig
 from parley_prover.engines import config as engines
-from parley_verifier.config import CapsFile, ClaimFile, PlanFile, TermsFile, VerifierConfig
+from parley_verifier.config import (
+    CapsFile,
+    ClaimFile,
+    PlanFile,
+    TermsFile,
+    VerifierConfig,
+)
 from pydantic import BaseModel
 
 HERE = Path(__file__).parent

@@ -42,6 +42,7 @@ def serve(config: Path, *, verbose: bool) -> None:
         settings.max_turn_bytes,
         tuple(path.read_bytes() for path in settings.records),
         key=me.session,
+        verifier_chamber=settings.verifier_chamber,
     )
     witnesses = [party.read_card(path) for path in settings.witnesses]
     notary = PanelNotary(me, witnesses) if witnesses else None

@@ -43,6 +43,7 @@ def new(written: Path, folder: Path, registration: Path, model: Path, out: Path)
         prover=claim.owner,
         model_claim=claim.statement.digest(),
         nonce=Nonce(secrets.token_bytes(32)),
+        base=written.parent,
     )
     said = made.statement()
     out.write_bytes(statement.seal(said, owner.session))

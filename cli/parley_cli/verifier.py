@@ -1,7 +1,9 @@
 """Room: the command line. `parley verifier run`."""
 
 import contextlib
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from parley_attestation.edge import party
@@ -10,6 +12,9 @@ from parley_attestation.errors import LocalError, ParleyError, Reason, Role
 
 from parley_cli.output import Bar
 from parley_cli.testset import vault_key
+
+if TYPE_CHECKING:
+    from parley_attestation.session.machine import Machine
 
 EXIT = {"COMPLIANT": 0, "VIOLATION": 1, "INCONCLUSIVE": 3}
 
@@ -46,6 +51,7 @@ def run(config: Path, record: Path, *, fresh: bool) -> int:
         tests=tests,
         journal=settings.journal,
         silence=settings.silence_seconds,
+        chamber=_chamber(settings.binding, settings.journal, record),
     )
     with contextlib.closing(Journal(job.journal)) as journal:
         unfinished = journal.unfinished(Role.VERIFIER)
@@ -74,6 +80,29 @@ def run(config: Path, record: Path, *, fresh: bool) -> int:
         return 3
     print_verdict(verdict)
     return EXIT[verdict.predicate["overall"]]
+
+
+def _chamber(statement: Path | None, journal: Path, record: Path) -> "Callable[[Machine], bytes]":
+    """The chamber's statement from a file; until it is there, the record to hand to the chamber is written."""
+
+    def ask(_: "Machine") -> bytes:
+        from parley_attestation.edge.records import write_record  # noqa: PLC0415
+
+        if statement is not None and statement.exists():
+            return statement.read_bytes()
+        opened = record.with_suffix(".opened.parley")
+        if not opened.exists():
+            with contextlib.closing(Journal(journal)) as turns:
+                row = turns.last(Role.VERIFIER)
+                assert row is not None
+                write_record(turns, row, opened)
+        raise LocalError(
+            Reason.CONFIG,
+            f"the terms demand a chamber's statement about {opened}",
+            hint="have it made (parley chamber reexecute), name it as `binding` and run again",
+        )
+
+    return ask
 
 
 @verifier.command()

@@ -37,6 +37,9 @@ class ProverConfig(BaseModel):
         default_factory=dict,
         description="By claim id, the success rate the prover declares; it sizes the test.",
     )
+    verifier_chamber: bool = Field(
+        default=False, description="Give the weights to a chamber that the verifier runs and could read."
+    )
     disclosure: DisclosureConfig = Field(default_factory=DisclosureConfig)
     engine: EngineConfig = Field(discriminator="kind", description="What answers.")
 

@@ -134,7 +134,7 @@ class VerifierPolicy:
             raise LocalError(
                 Reason.CONFIG,
                 "the terms demand a chamber, and none is configured",
-                hint="name one and resume",
+                hint="have the saved record re-executed (parley chamber reexecute), name its statement, run again",
             )
         return self._chamber(machine)
 

@@ -43,6 +43,7 @@ class Run:
         notary: The way to the witnesses; None asks none.
         silence: Seconds without a frame after which the prover counts as gone.
         seconds: Seconds of one stream.
+        chamber: Has a chamber re-execute, where the terms demand it; None stops the exercise there.
     """
 
     party: Party
@@ -53,6 +54,7 @@ class Run:
     notary: Notary | None = None
     silence: float = 120.0
     seconds: float = 6 * 3600.0
+    chamber: Callable[[Machine], bytes] | None = None
 
 
 def run(
@@ -76,7 +78,7 @@ def open_endpoint(
 ) -> Endpoint:
     """The verifier's end of a new session, or of the one in `row`."""
     seen = Channel(job.party.card.tls_digest, job.peer.tls_digest)
-    policy = VerifierPolicy(job.party.history, seen, job.terms, job.tests, progress, journal)
+    policy = VerifierPolicy(job.party.history, seen, job.terms, job.tests, progress, journal, job.chamber)
     pins: dict[Role, Digest] = {
         Role.VERIFIER: job.party.card.fingerprint,
         Role.PROVER: job.peer.fingerprint,

@@ -4,10 +4,12 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, Literal
 
+from parley_attestation import canonical
 from parley_attestation.edge.toml import read_model
 from parley_attestation.encoding import Digest, Nonce
 from parley_attestation.errors import LocalError, PeerError, Reason
 from parley_attestation.registration import TestSet
+from parley_attestation.runtime import read_runtime
 from parley_attestation.statement import Statement, Subject
 from parley_attestation.terms import TERMS, Terms, ratio, read_terms
 from pydantic import BaseModel, ConfigDict, Field
@@ -28,6 +30,10 @@ class VerifierConfig(BaseModel):
     )
     terms: Path = Field(description="The sealed terms made by parley terms new.")
     witnesses: list[Path] = Field(default_factory=list, description="Cards of the witnesses to ask.")
+    binding: Path | None = Field(
+        default=None,
+        description="The chamber's statement, where the terms demand one; read once it is there.",
+    )
     journal: Path = Field(default=Path("verifier.journal"), description="The journal of sessions.")
     silence_seconds: float = Field(
         default=120.0, gt=0, description="The prover counts as gone after this silence."
@@ -59,6 +65,29 @@ class ClaimFile(BaseModel):
     alpha_compliant: Rate = Field(default="1/20", description="Risk of a false COMPLIANT.")
     alpha_violation: Rate = Field(default="1/100", description="Risk of a false VIOLATION.")
     min_assurance: str = Field(default="declared", description="Least assurance the claim asks for.")
+
+
+class OperatorFile(BaseModel):
+    """Who may run the chamber."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    key: str = Field(description="The operator's session key, 64 hexadecimal digits.")
+    run_by: Literal["neutral", "prover", "verifier"] = Field(description="On whose side it stands.")
+    reads: list[Literal["tests", "weights"]] = Field(
+        default=["tests", "weights"], description="The secrets that it could read."
+    )
+
+
+class ChamberFile(BaseModel):
+    """A chamber that re-executes every opened item."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    operators: list[OperatorFile] = Field(min_length=1, description="Any of these may sign.")
+    runtime: Path = Field(
+        description="The runtime's document, canonical JSON; a relative path is to the terms."
+    )
 
 
 class PlanFile(BaseModel):
@@ -105,6 +134,7 @@ class TermsFile(BaseModel):
     )
     prover_default: str = Field(default="The exercise counts as not passed.", description="Consequence.")
     verifier_default: str = Field(default="The exercise counts as withdrawn.", description="Consequence.")
+    chamber: ChamberFile | None = Field(default=None, description="Demand re-execution by a chamber.")
     evidence_policy: dict[str, Any] | None = Field(default=None, description="The agreed appraisal policy.")
     inventory: dict[str, Any] | None = Field(default=None, description="A complete chip-time inventory.")
     qualifiers: list[str] = Field(default_factory=list, description="Roots that may qualify the test set.")
@@ -133,7 +163,13 @@ def parse_rate(text: str) -> Fraction:
 
 
 def make_terms(
-    written: TermsFile, *, test_set: TestSet, prover: Digest, model_claim: Digest, nonce: Nonce
+    written: TermsFile,
+    *,
+    test_set: TestSet,
+    prover: Digest,
+    model_claim: Digest,
+    nonce: Nonce,
+    base: Path = Path(),
 ) -> Terms:
     """Terms from what a person wrote and from the artefacts that they name.
 
@@ -178,7 +214,7 @@ def make_terms(
             "prover_default": written.prover_default,
             "verifier_default": written.verifier_default,
         },
-        "binding": {"kind": "none", "operators": []},
+        "binding": _binding(written.chamber, base),
         "qualifiers": written.qualifiers,
         "evidence_policy": written.evidence_policy,
         "inventory": written.inventory,
@@ -192,6 +228,21 @@ def make_terms(
         return read_terms(Statement(TERMS, (Subject("test-set", test_set.root),), document))
     except PeerError as error:
         raise LocalError(Reason.CONFIG, f"these terms cannot be signed: {error.message}") from error
+
+
+def _binding(written: ChamberFile | None, base: Path) -> dict[str, Any]:
+    if written is None:
+        return {"kind": "none", "operators": []}
+    path = base / written.runtime
+    try:
+        runtime = read_runtime(canonical.load(path.read_bytes()))
+    except (OSError, PeerError) as error:
+        raise LocalError(Reason.CONFIG, f"{path}: no runtime's document ({error})") from error
+    return {
+        "kind": "chamber",
+        "operators": [one.model_dump() for one in written.operators],
+        "runtime": runtime.digest().hex(),
+    }
 
 
 def _claim(written: ClaimFile) -> dict[str, Any]:

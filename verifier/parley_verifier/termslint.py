@@ -84,7 +84,8 @@ def lint(terms: Terms, populations: Mapping[str, int], margin: Fraction) -> Lint
 def _notes(terms: Terms) -> list[str]:
     """The honest-label rules that will bite."""
     notes: list[str] = []
-    reachable = "declared" if terms.binding == "none" and terms.mode == "open" else ASSURANCE_ORDER[-1]
+    alone = terms.mode == "open" and all(one.run_by == "prover" for one in terms.operators)
+    reachable = "declared" if alone else "re-executed" if terms.mode == "open" else ASSURANCE_ORDER[-1]
     for claim in terms.claims:
         if reachable == "declared":
             notes += _at_declared(claim)

@@ -1,0 +1,88 @@
+"""`parley chamber`: from the record of a session that waits to the statement that it waits for."""
+
+import pytest
+from chamber_kit import OPERATOR, RUNTIME, ChamberExercise
+from click.testing import CliRunner
+from kit import pipe
+from parley_attestation import canonical
+from parley_attestation.binding import read_binding
+from parley_attestation.edge import party
+from parley_attestation.edge.records import write_record
+from parley_attestation.errors import LocalError, PeerError, Reason
+from parley_chamber import sandbox
+from parley_cli.chamber import chamber
+from parley_cli.verifier import _chamber
+from parley_verifier.config import ChamberFile, OperatorFile, _binding
+
+pytestmark = pytest.mark.skipif(bool(sandbox.blocked()), reason=f"no sandbox here: {sandbox.blocked()}")
+
+
+def waiting(folder, monkeypatch, **changes):
+    """The files an operator has: a record, weights, their secret, the runtime; and the operator's key."""
+    exercise = ChamberExercise(folder, **changes)
+    v = exercise.verifier_end(chamber=None)
+    with pytest.raises(LocalError):
+        pipe(v, exercise.prover_end())
+    write_record(v.journal, v.row, folder / "opened.parley")
+    (folder / "secret").write_bytes(exercise.secret.encode())
+    (folder / "runtime.json").write_bytes(canonical.dump(RUNTIME.document()))
+    operator = type("Operator", (), {"session": OPERATOR})()
+    monkeypatch.setattr(party, "load", lambda _: operator)
+    return exercise
+
+
+def reexecute(folder, record="opened.parley"):
+    names = {
+        "--party": "operator",
+        "--model": "registered",
+        "--secret": "secret",
+        "--runtime": "runtime.json",
+    }
+    options = [word for name, value in names.items() for word in (name, str(folder / value))]
+    arguments = ["reexecute", str(folder / record), *options, "--out", str(folder / "binding.json")]
+    return CliRunner().invoke(chamber, arguments, standalone_mode=False)
+
+
+@pytest.mark.parametrize(("answers", "code"), [(0.7, 0), (1.0, 1)], ids=["registered", "better"])
+def test_the_statement_says_item_by_item_what_came_out_again(tmp_path, monkeypatch, answers, code):
+    exercise = waiting(tmp_path, monkeypatch, answers=answers)
+    done = reexecute(tmp_path)
+    assert done.return_value == code, done.output
+    said = read_binding((tmp_path / "binding.json").read_bytes(), exercise.terms).binding
+    assert ("0" in said.reproduced) is (code == 1)
+    assert "bubblewrap, execution class E1" in done.output
+
+
+def test_a_damaged_record_is_not_re_executed(tmp_path, monkeypatch):
+    waiting(tmp_path, monkeypatch)
+    raw = bytearray((tmp_path / "opened.parley").read_bytes())
+    raw[len(raw) // 2] ^= 1
+    (tmp_path / "damaged.parley").write_bytes(raw)
+    assert isinstance(reexecute(tmp_path, "damaged.parley").exception, PeerError)
+    assert not (tmp_path / "binding.json").exists()
+
+
+def test_the_verifier_writes_the_record_to_hand_on_and_later_reads_the_statement(tmp_path, monkeypatch):
+    waiting(tmp_path, monkeypatch)
+    ask = _chamber(tmp_path / "binding.json", tmp_path / "verifier.journal", tmp_path / "r.parley")
+    for _ in range(2):
+        with pytest.raises(LocalError) as caught:
+            ask(None)
+        assert "r.opened.parley" in caught.value.message
+    assert (tmp_path / "r.opened.parley").read_bytes() == (tmp_path / "opened.parley").read_bytes()
+    (tmp_path / "binding.json").write_bytes(b"statement")
+    assert ask(None) == b"statement"
+
+
+def test_the_runtime_of_this_machine_is_written_and_terms_name_its_digest(tmp_path):
+    out = tmp_path / "runtime.json"
+    CliRunner().invoke(
+        chamber, ["runtime", "model.onnx", "--shape", "3", "--out", str(out)], standalone_mode=False
+    )
+    assert canonical.load(out.read_bytes()) == RUNTIME.document()
+    written = ChamberFile(operators=[OperatorFile(key="00" * 32, run_by="neutral")], runtime=out)
+    assert _binding(written, tmp_path)["runtime"] == RUNTIME.digest().hex()
+    out.write_bytes(b"{}")
+    with pytest.raises(LocalError) as caught:
+        _binding(written, tmp_path)
+    assert caught.value.reason is Reason.CONFIG
