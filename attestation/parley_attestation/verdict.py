@@ -88,7 +88,10 @@ def overall(facts: "Facts", claims: list[dict[str, Any]]) -> str:
     metric = [Decision(c["verdict"]) for c in claims if c["type"] == "metric"]
     others = [Decision(c["verdict"]) for c in claims if c["type"] != "metric"]
     risk = min(claim.alpha_violation for claim in audit.claims)
-    found = profile_verdict(metric, p_values, risk).decision
+    profile = profile_verdict(metric, p_values, risk)
+    found = profile.decision
+    if found is Decision.VIOLATION and all(metric[n] is not Decision.VIOLATION for n in profile.accused):
+        found = Decision.INCONCLUSIVE  # a claim's own verdict was fixed at its own crossing
     if Decision.VIOLATION in (found, *others):
         return Decision.VIOLATION.value
     if all(said is Decision.COMPLIANT for said in (found, *others)):

@@ -20,6 +20,8 @@ _COMMANDS = {
     "check": ("parley_cli.record", "check", "Judge a record offline."),
     "show": ("parley_cli.record", "show", "Print what a record says."),
     "redact": ("parley_cli.record", "redact", "Copy a record without content."),
+    "report": ("parley_cli.report", "report", "Write a page about a record."),
+    "compare": ("parley_cli.report", "compare", "Compare two records of one test set."),
     "doctor": ("parley_cli.doctor", "doctor", "Say why a peer cannot be reached or a pin does not match."),
     "demo": ("parley_cli.demo", "demo", "Run three short exercises on real data."),
 }

@@ -13,7 +13,7 @@ from parley_attestation.transcript import RecordReader, RecordWriter
 from parley_attestation.transcript import redact as redact_record
 
 
-def _pin(text: str) -> Digest:
+def read_pin(text: str) -> Digest:
     """A fingerprint, given as 64 hexadecimal digits or as a peer card."""
     path = Path(text)
     if path.exists():
@@ -31,7 +31,7 @@ def check(record: Path, pins: tuple[str, ...]) -> int:
     """Judge RECORD offline: 0 valid, 1 not, whatever the verdict."""
     with record.open("rb") as source:
         try:
-            found = judge(source, [_pin(p) for p in pins])
+            found = judge(source, [read_pin(p) for p in pins])
         except PeerError as error:
             click.echo(f"INVALID: {error.message} [{error.reason}]")
             return 1

@@ -243,7 +243,7 @@ class Audit:
     def outcome_bytes(self) -> list[bytes]:
         """One byte per claim and unit: what the result bits commit to, in challenge order."""
         return [
-            bytes(_CODE[o] for o in unit.outcomes)
+            bytes(OUTCOMES[o] for o in unit.outcomes)
             if unit.outcomes is not None
             else bytes([_UNANSWERED] * len(self.claims_of(unit.frame)))
             for unit in self.units
@@ -251,4 +251,4 @@ class Audit:
 
 
 _UNANSWERED = 4
-_CODE = {Outcome.FAIL: 0, Outcome.PASS: 1, Outcome.REFUSE: 2, Outcome.INVALID: 3}
+OUTCOMES = {Outcome.FAIL: 0, Outcome.PASS: 1, Outcome.REFUSE: 2, Outcome.INVALID: 3}

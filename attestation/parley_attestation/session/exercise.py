@@ -19,7 +19,7 @@ from parley_attestation.session.audit import Audit, Challenged
 from parley_attestation.session.backing import read_support
 from parley_attestation.session.checks import Check
 from parley_attestation.session.facts import Channel, Context, Earlier, Ending, Expect, Facts
-from parley_attestation.session.results import result_root
+from parley_attestation.session.results import result_root, split
 from parley_attestation.session.turns import Blob, Withheld, blob_digest
 from parley_attestation.terms import Terms, exercise_id, read_terms
 
@@ -427,26 +427,19 @@ def _acknowledge(at: Context, sender: Role, body: m.Acknowledge) -> Expect:
     def finish(blobs: Sequence[Blob]) -> None:
         (blob,) = blobs
         if isinstance(blob, bytes):
-            codes = _split(blob[32:], lengths)
+            codes = split(blob[32:], lengths)
             if derived is not None and codes != audit.outcome_bytes():
                 raise PeerError(
                     Reason.WRONG_RESULT_BITS, f"the {sender}'s result bits are not the derived ones"
                 )
             if result_root(Bytes32(blob[:32]), _exercise(at), codes) != body.result_root:
                 raise PeerError(Reason.WRONG_RESULT_BITS, f"the {sender}'s result bits do not give its root")
+            facts.result_bits[sender] = blob[32:]
             at.checks[Check.RESULT_BITS] += 1
         facts.acknowledged[sender] = body.verdict_digest
         facts.result_roots[sender] = body.result_root
 
     return _keyed([sum(lengths)], finish)
-
-
-def _split(codes: bytes, lengths: Sequence[int]) -> list[bytes]:
-    found, start = [], 0
-    for length in lengths:
-        found.append(codes[start : start + length])
-        start += length
-    return found
 
 
 def _all_open(audit: Audit) -> None:

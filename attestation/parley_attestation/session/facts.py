@@ -64,6 +64,7 @@ class Facts:
     binding: Bound | None = None
     verdict: Statement | None = None
     acknowledged: dict[Role, Digest] = field(default_factory=dict)
+    result_bits: dict[Role, bytes] = field(default_factory=dict)  # one byte per claim and unit
     result_roots: dict[Role, Digest] = field(default_factory=dict)
     dissents: dict[Role, str] = field(default_factory=dict)
     ending: Ending | None = None

@@ -69,6 +69,7 @@ class Machine:
         self.state = State.START
         self.heads: list[Digest] = []
         self.authors: list[Role] = []
+        self.kinds: list[str] = []
 
     @property
     def mode(self) -> str:
@@ -155,6 +156,7 @@ class Machine:
             raise error.blame(pending.sender, to_json(pending.envelope)) from None
         self.heads.append(pending.envelope.head())
         self.authors.append(pending.sender)
+        self.kinds.append(pending.body.kind)
         self.state = pending.next_state
         if self.sequence == 1:
             self._first = pending.envelope.pae()

@@ -21,3 +21,12 @@ def result_root(seed: Bytes32, exercise: Digest, outcomes: Sequence[bytes]) -> D
         key = bytes(keys[32 * n : 32 * n + 32])
         tree.append(leaf_hash(mac(key, Label.RESULT_BIT, exercise, u64(n), codes)))
     return tree.root()
+
+
+def split(codes: bytes, lengths: Sequence[int]) -> list[bytes]:
+    """Cut joined outcome bytes into those of each unit."""
+    found, start = [], 0
+    for length in lengths:
+        found.append(codes[start : start + length])
+        start += length
+    return found

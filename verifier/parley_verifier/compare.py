@@ -1,0 +1,96 @@
+"""Room: the verifier. Two records of one set, unit by unit: result bits without content, exact McNemar.
+
+The bits come from the verifier's acknowledgement, whose committed root the judge has checked, so
+redacted records compare as well as full ones.
+"""
+
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from parley_attestation.errors import LocalError, Reason, Role
+from parley_attestation.grading import Outcome
+from parley_attestation.judge import Judgement, judge
+from parley_attestation.mcnemar import paired
+from parley_attestation.session.audit import OUTCOMES
+from parley_attestation.session.results import split
+from parley_attestation.session.schedule import UnitName
+from parley_attestation.terms import MetricClaim
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """One claim in both records.
+
+    Attributes:
+        claim_id: As in both terms.
+        shared: Units that both exercises challenged.
+        only_first: Shared units that succeed in the first record only.
+        only_second: Shared units that succeed in the second record only.
+        p_value: Of the exact McNemar test, as a ratio.
+        verdicts: Of both records, as far as they can be recomputed.
+    """
+
+    claim_id: str
+    shared: int
+    only_first: int
+    only_second: int
+    p_value: str
+    verdicts: tuple[str, str]
+
+
+def compare(first: BinaryIO, second: BinaryIO) -> tuple[Comparison, ...]:
+    """Compare every claim that both records have over the same grader and events.
+
+    Raises:
+        LocalError: CONFIG, where the records are of different sets or show no result bits.
+    """
+    one, other = judge(first), judge(second)
+    sets = [j.machine.facts.test_set for j in (one, other)]
+    if sets[0] is None or sets[1] is None or sets[0].root != sets[1].root:
+        raise LocalError(Reason.CONFIG, "the two records are of different test sets")
+    rows = []
+    for claim in _claims(one):
+        twin = next((c for c in _claims(other) if c.document() == claim.document()), None)
+        if twin is None:
+            continue
+        a, b = _successes(one, claim), _successes(other, twin)
+        names = sorted(a.keys() & b.keys())
+        found = paired([a[n] for n in names], [b[n] for n in names])
+        rows.append(
+            Comparison(
+                claim.claim_id,
+                len(names),
+                found.lost,
+                found.gained,
+                str(found.p_value),
+                (_said(one, claim), _said(other, claim)),
+            )
+        )
+    return tuple(rows)
+
+
+def _claims(found: Judgement) -> tuple[MetricClaim, ...]:
+    terms = found.machine.facts.terms
+    return terms.metric_claims if terms is not None else ()
+
+
+def _said(found: Judgement, claim: MetricClaim) -> str:
+    if found.verdict is None:
+        return "as acknowledged"
+    return next(str(c["verdict"]) for c in found.verdict.predicate["claims"] if c["id"] == claim.claim_id)
+
+
+def _successes(found: Judgement, claim: MetricClaim) -> dict[UnitName, bool]:
+    facts = found.machine.facts
+    audit, bits = facts.audit, facts.result_bits.get(Role.VERIFIER)
+    if audit is None or bits is None:
+        raise LocalError(Reason.CONFIG, "a record shows no result bits of the verifier")
+    codes = split(bits, [len(audit.claims_of(unit.frame)) for unit in audit.units])
+    frame = audit.frame_of(claim)
+    position = [c.claim_id for c in audit.claims_of(frame)].index(claim.claim_id)
+    outcomes: dict[int, Outcome] = {code: outcome for outcome, code in OUTCOMES.items()}
+    return {
+        unit.name: claim.events.counts(outcomes[code[position]]) is not claim.at_most
+        for unit, code in zip(audit.units, codes, strict=True)
+        if unit.frame == frame and code[position] in outcomes
+    }

@@ -1,0 +1,182 @@
+"""Room: the report. From a judgement to the page's view; the command line calls it."""
+
+from typing import Any
+
+from parley_attestation.errors import Role
+from parley_attestation.judge import Judgement, checks, ended
+from parley_attestation.session.machine import Machine
+from parley_attestation.terms import MetricClaim, Terms
+from parley_attestation.verdict import NOT_CONCLUDED
+
+from parley_verifier.planning import boundaries
+from parley_verifier.report.view import (
+    AttemptRow,
+    ClaimView,
+    EventRow,
+    ExposureRow,
+    Fact,
+    ReportView,
+    SignerRow,
+)
+
+_SIGNED = {
+    Role.VERIFIER: "the test set, the terms, every challenge, the references, the verdict",
+    Role.PROVER: "the model claim, the acceptance, every answer, the verdict",
+}
+
+
+def build(found: Judgement, name: str) -> ReportView:
+    """Everything that the page says about one record.
+
+    Args:
+        found: The record, judged.
+        name: How the command that rechecks it calls the file.
+    """
+    facts = found.machine.facts
+    said = found.verdict.predicate if found.verdict is not None else None
+    terms = facts.terms
+    return ReportView(
+        title=terms.title if terms is not None else "A session without terms",
+        verdict=said["overall"] if said is not None else "none",
+        assurance=said["assurance"] if said is not None else "none",
+        validity=_validity(found),
+        labels=_labels(found, said),
+        integrity="",
+        identifiers=_identifiers(found),
+        shown=tuple(f"{check.title} ({times})" for check, times in checks(found) if times),
+        not_shown=tuple(check.title for check, times in checks(found) if not times),
+        signers=tuple(
+            SignerRow(role.value, history.owner.hex(), _SIGNED[role], found.pinned)
+            for role, history in facts.histories.items()
+        ),
+        claims=_claims(found, said),
+        burn=_burn(found.machine),
+        exposure=_exposure(found.machine),
+        attempts=(AttemptRow(facts.attempt or 1, ended(found), str(found.standing)),),
+        timeline=tuple(
+            EventRow(n, author.value, kind, "")
+            for n, (author, kind) in enumerate(
+                zip(found.machine.authors, found.machine.kinds, strict=True), 1
+            )
+        ),
+        recheck=(f"parley check {name} --pin PROVER-CARD --pin VERIFIER-CARD", f"parley show {name}"),
+        not_concluded=tuple(said["not_concluded"]) if said is not None else NOT_CONCLUDED,
+    )
+
+
+def _validity(found: Judgement) -> str:
+    if found.fault is not None:
+        return f"invalid: {found.fault.message}"
+    return "valid, both parties pinned" if found.pinned else "self-consistent, parties unknown"
+
+
+def _labels(found: Judgement, said: dict[str, Any] | None) -> tuple[str, ...]:
+    labels = []
+    if found.standing.opening is None:
+        labels.append("unwitnessed")
+    if said is not None and not said["qualified"]:
+        labels.append("unqualified test set")
+    if found.unseen:
+        labels.append("redacted")
+    if found.verdict is None and found.acknowledged:
+        labels.append("verdict as acknowledged, not recomputed")
+    return tuple(labels)
+
+
+def _identifiers(found: Judgement) -> tuple[Fact, ...]:
+    facts = found.machine.facts
+    rows = [("Session", facts.session_id.hex()), ("Last message", found.machine.head.hex())]
+    if facts.exercise is not None:
+        rows.append(("Exercise", facts.exercise.hex()))
+    if facts.test_set is not None:
+        rows += [("Test set root", facts.test_set.root.hex()), ("Items", str(facts.test_set.size))]
+    if facts.model_claim is not None:
+        rows += [
+            ("Model claim", facts.model_claim.digest.hex()),
+            ("Model, as the prover calls it", facts.model_claim.name),
+        ]
+    if found.verdict is not None:
+        rows.append(("Verdict statement", found.verdict.digest().hex()))
+    return tuple(Fact(name, value) for name, value in rows)
+
+
+def _claims(found: Judgement, said: dict[str, Any] | None) -> tuple[ClaimView, ...]:
+    terms, audit = found.machine.facts.terms, found.machine.facts.audit
+    if terms is None or said is None or audit is None:
+        return ()
+    numbers = {claim.claim_id: n for n, claim in enumerate(audit.claims)}
+    views = []
+    for claim, result in zip(terms.claims, said["claims"], strict=True):
+        if not isinstance(claim, MetricClaim):
+            views.append(
+                ClaimView(
+                    claim.claim_id, f"{result['type']} claim", result["verdict"], tuple(result["because"]), ()
+                )
+            )
+            continue
+        number = numbers[claim.claim_id]
+        plan, bounds = audit.plan(number), boundaries(audit.plan(number))
+        units = audit.successes(number)[: result["counted"]]
+        views.append(
+            ClaimView(
+                claim_id=claim.claim_id,
+                statement=_words(claim, terms),
+                verdict=result["verdict"],
+                because=tuple(result["because"]),
+                facts=_facts(claim, result),
+                frame=plan.frame,
+                threshold=plan.threshold,
+                count_low=result["count_low"],
+                count_high=result["count_high"],
+                units="".join("?" if unit is None else "01"[unit] for unit in units),
+                compliant_boundary=bounds.compliant,
+                violation_boundary=bounds.violation,
+            )
+        )
+    return tuple(views)
+
+
+def _words(claim: MetricClaim, terms: Terms) -> str:
+    side = "at most" if claim.at_most else "at least"
+    events = ", ".join(claim.events.document())
+    where = f"stratum {claim.stratum}" if claim.stratum else "the whole set"
+    return (
+        f"{side} {claim.threshold} of the units of {where} ({terms.plan.samples} sample(s) an item) "
+        f"are graded {events} by the grader {claim.grader.KIND}"
+    )
+
+
+def _facts(claim: MetricClaim, result: dict[str, Any]) -> tuple[Fact, ...]:
+    return (
+        Fact("Risk of a false COMPLIANT", str(claim.alpha_compliant)),
+        Fact("Risk of a false VIOLATION", str(claim.alpha_violation)),
+        Fact("Counted units", str(result["counted"])),
+        Fact("Successes", str(result["successes"])),
+        Fact("Failures", str(result["failures"])),
+        Fact("Declared count", str(result["declared_count"] or "none")),
+        Fact("p-value against compliance missed, at most", result["p_compliant_at_most"]),
+        Fact("p-value against compliance met, at most", result["p_violation_at_most"]),
+    )
+
+
+def _burn(machine: Machine) -> tuple[Fact, ...]:
+    audit = machine.facts.audit
+    if audit is None:
+        return ()
+    return tuple(
+        Fact(f"Units of {frame.stratum or 'the whole set'}", f"{used} of a budget of {frame.budget}")
+        for frame, used in zip(audit.frames, audit.pointers, strict=True)
+    )
+
+
+def _exposure(machine: Machine) -> tuple[ExposureRow, ...]:
+    audit, test_set = machine.facts.audit, machine.facts.test_set
+    if audit is None or test_set is None:
+        return ()
+    challenged = {unit.name[0] for unit in audit.units}
+    opened = {unit.name[0] for unit in audit.units[: audit.opened]}
+    return (
+        ExposureRow("sealed", test_set.size - len(challenged), "nobody but the owner saw them"),
+        ExposureRow("prompt seen", len(challenged - opened), "the prover saw the prompt"),
+        ExposureRow("public to the prover", len(opened), "the prover saw prompt and reference"),
+    )
