@@ -29,7 +29,10 @@ def test_every_parley_command_in_the_readme_parses():
             command = command.get_command(context, words.pop(0))
             assert command is not None, line
         options = {name for p in command.params for name in p.opts}
-        assert {w for w in words if w.startswith("--")} <= options, line
+        given = {w for w in words if w.startswith("--")}
+        assert given <= options, line
+        needed = [p for p in command.params if isinstance(p, click.Option) and p.required]
+        assert all(given & set(p.opts) for p in needed), line
 
 
 def test_help_imports_no_heavy_library():
