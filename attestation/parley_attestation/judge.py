@@ -12,6 +12,7 @@ from typing import BinaryIO
 
 from parley_attestation.encoding import Digest
 from parley_attestation.errors import PeerError, Reason, Role
+from parley_attestation.qualification import qualified
 from parley_attestation.session.checks import Check
 from parley_attestation.session.machine import Duplicate, Machine
 from parley_attestation.session.tables import FINAL, State
@@ -73,6 +74,14 @@ class Judgement:
     def standing(self) -> Standing:
         """What the witnesses named in the terms establish."""
         return standing(self.machine, self.side_records)
+
+    @property
+    def qualifier(self) -> Digest | None:
+        """The qualifier named in the terms whose statement vouches for the set; None where none does."""
+        facts = self.machine.facts
+        if facts.terms is None or facts.test_set is None:
+            return None
+        return qualified(self.side_records, facts.terms.qualifiers, facts.test_set.root)
 
     @property
     def verdict(self) -> Statement | None:

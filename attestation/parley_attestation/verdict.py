@@ -61,7 +61,6 @@ def derive(mode: str, facts: "Facts", tests: tuple[FrameTest, ...]) -> Statement
         "claims": claims,
         "identity": identity[0].value,
         "overall": overall(facts, claims),
-        "qualified": False,
         "opened": len({unit.name[0] for unit in audit.units}),
         "not_concluded": [*NOT_CONCLUDED, *terms.scope[2]],
     }

@@ -136,6 +136,8 @@ def _prepare(folder: Path) -> None:
     ).claim
     (folder / "model.claim.json").write_bytes(claim.sealed)
     click.echo("Lab: registered one of them under a keyed commitment; nobody learns which weights it has.")
+    witness = party.read_card(folder / "witness" / party.CARD)
+    (folder / "terms.toml").write_text(_TERMS.format(witness=witness.root_key))
     _parley(
         folder,
         "testset",
@@ -151,10 +153,12 @@ def _prepare(folder: Path) -> None:
         '{"kind": "exact", "trim": true, "ignore_case": false}',
         "--media-type",
         "application/json",
+        "--gate",
+        "terms.toml",
     )
-    click.echo("Inspector: shuffled and committed to 900 hidden digits; only the Merkle root is public.")
-    witness = party.read_card(folder / "witness" / party.CARD)
-    (folder / "terms.toml").write_text(_TERMS.format(witness=witness.root_key))
+    click.echo(
+        "Inspector: shuffled and committed to 900 hidden digits; only the root is public;\n           answers without a model (refusals, constants, chance) were run first and miss the claim by far."
+    )
 
 
 def _exercise(folder: Path, name: str, model: str) -> None:

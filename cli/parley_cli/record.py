@@ -81,6 +81,10 @@ def headline(found: Judgement) -> str:
 
 
 def _print_conclusion(found: Judgement) -> None:
+    if found.qualifier is not None:
+        click.echo(f"qualified test set: {found.qualifier.hex()} vouches for its references")
+    else:
+        click.echo("unqualified test set: no third party named in the terms vouches for its references")
     if found.verdict is not None:
         print_verdict(found.verdict)
     elif found.acknowledged:
@@ -104,8 +108,6 @@ def print_verdict(verdict: Statement) -> None:
             )
         for reason in claim["because"]:
             click.echo(f"    because {reason}")
-    if not said["qualified"]:
-        click.echo("  unqualified test set: no third party vouches for its references")
     for sentence in said["not_concluded"]:
         click.echo(f"  not concluded: {sentence}")
 

@@ -4,6 +4,7 @@ import json
 import os
 import secrets
 from pathlib import Path
+from typing import Any
 
 import click
 from parley_attestation.canonical import Fields
@@ -57,14 +58,22 @@ def vault_key(key_file: Path | None, *, confirm: bool = False, passphrase_fd: in
     "--key-file", type=click.Path(path_type=Path), help="Key file instead of a passphrase; made if absent."
 )
 @click.option("--passphrase-fd", type=int, help="Read the passphrase from this file descriptor, one line.")
+@click.option(
+    "--gate", type=click.Path(exists=True, path_type=Path), help="Terms (TOML) no null model may meet."
+)
+@click.option(
+    "--gate-margin", default="5 %", show_default=True, help="By how much null models must miss them."
+)
 @click.option("--allow-duplicates", is_flag=True, help="Let one prompt stand twice.")
-def register(  # noqa: PLR0913 - one argument an option
+def register(  # noqa: PLR0913, PLR0917 - one argument an option
     source: Path,
     folder: Path,
     out: Path,
     graders: tuple[str, ...],
     media_type: str,
     key_file: Path | None,
+    gate: Path | None,
+    gate_margin: str,
     *,
     passphrase_fd: int | None,
     allow_duplicates: bool,
@@ -86,6 +95,7 @@ def register(  # noqa: PLR0913 - one argument an option
         entropy=secrets.token_bytes(96),
         key=vault_key(key_file, confirm=True, passphrase_fd=passphrase_fd),
         allow_duplicates=allow_duplicates,
+        baselines=_gate(source, gate, gate_margin) if gate is not None else None,
     )
     with Bar() as bar:
         sealed = sets.register(source, out, setup, bar.phase)
@@ -114,3 +124,47 @@ def show(registration: Path) -> None:
 
     found = read_registration(registration.read_bytes(), None)
     click.echo(json.dumps(found.statement.predicate, indent=2, sort_keys=True))
+
+
+def _gate(source: Path, terms: Path, margin: str) -> dict[str, Any]:
+    """The result of the null-model gate under the claims of a terms file."""
+    from parley_attestation.edge.toml import read_model  # noqa: PLC0415
+    from parley_verifier.config import TermsFile, parse_rate  # noqa: PLC0415
+    from parley_verifier.gate import run_gate  # noqa: PLC0415
+
+    return run_gate(source, read_model(terms, TermsFile).claims, parse_rate(margin))
+
+
+@testset.command()
+@click.argument("registration", type=click.Path(exists=True, path_type=Path))
+@click.option(
+    "--party", "folder", type=click.Path(path_type=Path), required=True, help="The qualifier's folder."
+)
+@click.option("--basis", required=True, help="On what grounds, in words.")
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="The statement to write.")
+def qualify(registration: Path, folder: Path, basis: str, out: Path) -> None:
+    """Vouch, as a third party, for the references of a registered set."""
+    from parley_attestation.qualification import seal_qualification  # noqa: PLC0415
+    from parley_attestation.registration import read_registration  # noqa: PLC0415
+
+    found = read_registration(registration.read_bytes(), None)
+    out.write_bytes(seal_qualification(party.load(folder).root, found.root, basis))
+    click.echo(f"qualification  {out}")
+
+
+@testset.command()
+@click.argument("ledger", type=click.Path(exists=True, path_type=Path))
+@click.argument("registration", type=click.Path(exists=True, path_type=Path))
+def ledger(ledger: Path, registration: Path) -> None:
+    """Print what a set has been used for: verdicts, risk spent, exposure, drift."""
+    from parley_attestation.registration import read_registration  # noqa: PLC0415
+    from parley_verifier.ledger import SetLedger  # noqa: PLC0415
+
+    found = read_registration(registration.read_bytes(), None)
+    with SetLedger(ledger) as book:
+        status = book.status(found.root)
+    click.echo(f"verdicts issued  {status.verdicts}")
+    click.echo(f"risk spent       {status.alpha_spent} of {status.alpha_cap}")
+    click.echo(f"drift by reuse   {status.leakage:.3f} of {float(status.margin):.3f}")
+    click.echo("items sealed, run sealed, prompt seen, public: " + ", ".join(str(n) for n in status.exposed))
+    click.echo(f"retired          {status.retired or 'no'}")

@@ -35,6 +35,7 @@ def run(config: Path, record: Path, *, fresh: bool) -> int:
     """
     from parley_attestation.edge.notary import PanelNotary  # noqa: PLC0415
     from parley_verifier import client  # noqa: PLC0415
+    from parley_verifier.account import Account  # noqa: PLC0415
     from parley_verifier.config import read_config  # noqa: PLC0415
     from parley_verifier.testset import SealedTestSet  # noqa: PLC0415
 
@@ -59,6 +60,8 @@ def run(config: Path, record: Path, *, fresh: bool) -> int:
             for row in unfinished:
                 journal.note(row, ended=True)
             unfinished = []
+    account = Account(settings, job.terms, tests)
+    account.enter()
     with Bar() as bar:
         try:
             ended = client.run(
@@ -70,6 +73,10 @@ def run(config: Path, record: Path, *, fresh: bool) -> int:
             client.save_partial(job, record)
             raise
     assert ended.row is not None
+    account.close(ended.machine)
+    with contextlib.closing(Journal(job.journal)) as journal:
+        for path in settings.qualifications:
+            journal.side(ended.row, path.read_bytes())
     client.save_record(job, ended.row, record)
     click.echo(f"record {record}", err=True)
     verdict = ended.machine.facts.verdict

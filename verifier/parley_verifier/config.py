@@ -35,6 +35,12 @@ class VerifierConfig(BaseModel):
         description="The chamber's statement, where the terms demand one; read once it is there.",
     )
     journal: Path = Field(default=Path("verifier.journal"), description="The journal of sessions.")
+    qualifications: list[Path] = Field(
+        default_factory=list, description="Statements of third parties that vouch for the test set."
+    )
+    ledger: Path = Field(default=Path("ledger.sqlite"), description="The ledger of the verifier's test sets.")
+    ledger_alpha: str = Field(default="1/2", description="Risks that one set's exercises may add up to.")
+    ledger_drift: str = Field(default="1/5", description="Score drift by reuse at which a set is used up.")
     silence_seconds: float = Field(
         default=120.0, gt=0, description="The prover counts as gone after this silence."
     )
@@ -148,8 +154,11 @@ def read_config(path: Path) -> VerifierConfig:
     config = read_model(path, VerifierConfig, "verifier")
     base = path.parent
     paths = {name: base / value for name, value in config if isinstance(value, Path)}
-    witnesses = [base / path for path in config.witnesses]
-    return config.model_copy(update=paths | {"witnesses": witnesses})
+    lists = {
+        "witnesses": [base / path for path in config.witnesses],
+        "qualifications": [base / path for path in config.qualifications],
+    }
+    return config.model_copy(update=paths | lists)
 
 
 def parse_rate(text: str) -> Fraction:

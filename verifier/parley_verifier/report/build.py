@@ -74,7 +74,7 @@ def _labels(found: Judgement, said: dict[str, Any] | None) -> tuple[str, ...]:
     labels = []
     if found.standing.opening is None:
         labels.append("unwitnessed")
-    if said is not None and not said["qualified"]:
+    if said is not None and found.qualifier is None:
         labels.append("unqualified test set")
     if found.unseen:
         labels.append("redacted")
