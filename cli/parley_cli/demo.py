@@ -156,9 +156,8 @@ def _prepare(folder: Path) -> None:
         "--gate",
         "terms.toml",
     )
-    click.echo(
-        "Inspector: shuffled and committed to 900 hidden digits; only the root is public;\n           answers without a model (refusals, constants, chance) were run first and miss the claim by far."
-    )
+    click.echo("Inspector: shuffled and committed to 900 hidden digits; only the root is public;")
+    click.echo("           answers without a model (refusals, constants, chance) miss the claim by far.")
 
 
 def _exercise(folder: Path, name: str, model: str) -> None:
