@@ -357,20 +357,27 @@ def earliest(plan: FramePlan) -> Earliest:
     )
 
 
-def require_decidable(plan: FramePlan) -> Earliest:
-    """How soon a plan can decide, where it can decide at all; both parties check it before they sign.
+def require_decidable(plan: FramePlan) -> None:
+    """Refuse a plan that cannot decide; both parties check it before they sign.
+
+    Both directions go forward together, so that the check is cheap for any population: whatever the
+    threshold, one of them crosses after a few hundred units or the budget ends.
 
     Raises:
         PeerError: BAD_TERMS, where no results within the budget lead to a verdict.
     """
-    found = earliest(plan)
-    if found.compliant is None and found.violation is None:
-        raise PeerError(
-            Reason.BAD_TERMS,
-            f"a budget of {plan.budget} of {plan.frame} units cannot lead to any verdict at these risks",
-            hint="raise the budget or the risks",
-        )
-    return found
+    up = OneSided(plan.frame, plan.threshold - 1, plan.declared)
+    down = OneSided(plan.frame, plan.frame - plan.threshold, None)
+    for _ in range(plan.budget):
+        up.push(success=True)
+        down.push(success=True)
+        if up.crosses(plan.alpha_compliant) or down.crosses(plan.alpha_violation):
+            return
+    raise PeerError(
+        Reason.BAD_TERMS,
+        f"a budget of {plan.budget} of {plan.frame} units cannot lead to any verdict at these risks",
+        hint="raise the budget or the risks",
+    )
 
 
 def _first(test: OneSided, alpha: Fraction, budget: int) -> int | None:

@@ -17,7 +17,7 @@ from parley_attestation.encoding import MAX_BLOB, MAX_UNITS_PER_TURN, Bytes32, D
 from parley_attestation.errors import PeerError, Reason
 from parley_attestation.evidence.compute import verdict as compute
 from parley_attestation.evidence.policy import Policy, read_policy
-from parley_attestation.grading import Grader, OutcomeMap, read_grader, read_outcome_map
+from parley_attestation.grading import Grader, Outcome, OutcomeMap, read_grader, read_outcome_map
 from parley_attestation.statement import Statement, Subject
 
 TERMS = "tag:parley,2026:terms/v1"
@@ -62,8 +62,13 @@ class MetricClaim:
 
     @property
     def degradable(self) -> bool:
-        """Whether refusing or breaking every output would meet the claim."""
-        return self.at_most or self.events.rewards_degradation
+        """Whether an output spoiled, refused or filtered on purpose would be a success of the claim.
+
+        A success is an outcome that counts, or under a cap one that does not: "at most a tenth fail,
+        refuse or are invalid" and "at least nine tenths pass" are one claim, and neither is degradable.
+        """
+        events = OutcomeMap(frozenset(Outcome) - self.events.counted) if self.at_most else self.events
+        return events.rewards_degradation
 
     def document(self) -> dict[str, Any]:
         """The claim as it is signed."""

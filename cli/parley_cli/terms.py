@@ -1,17 +1,27 @@
-"""Room: the command line. `parley terms new|show`."""
+"""Room: the command line. `parley terms new|show|lint|diff`."""
 
 import json
 import secrets
+from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 from parley_attestation import statement
 from parley_attestation.edge import party
 from parley_attestation.edge.toml import read_model
 from parley_attestation.encoding import Nonce
+from parley_attestation.errors import printable
 from parley_attestation.model.claim import read_claim
 from parley_attestation.registration import read_registration
-from parley_attestation.terms import exercise_id, read_terms
+from parley_attestation.terms import Terms, exercise_id, read_terms
+from rich import box
+from rich.table import Table
+
+from parley_cli.output import print_table
+
+if TYPE_CHECKING:
+    from parley_verifier.termslint import ClaimCost
 
 
 @click.group()
@@ -68,67 +78,93 @@ def show(sealed: Path) -> None:
     "--registration", type=click.Path(exists=True, path_type=Path), required=True, help="The test set's."
 )
 @click.option(
-    "--margin", default="5 %", show_default=True, help="How far beyond its threshold a claim is assumed."
+    "--margin", default="5 %", show_default=True, help="How far beyond its threshold each claim would hold."
 )
 def lint(sealed: Path, registration: Path, margin: str) -> None:
     """Explain what SEALED terms will cost and what they cannot say, before anyone signs."""
+    from parley_attestation.session.audit import Audit  # noqa: PLC0415
     from parley_attestation.session.schedule import frames  # noqa: PLC0415
+    from parley_verifier import termslint  # noqa: PLC0415
     from parley_verifier.config import parse_rate  # noqa: PLC0415
-    from parley_verifier.termslint import lint as explain  # noqa: PLC0415
-    from rich.console import Console  # noqa: PLC0415
-    from rich.table import Table  # noqa: PLC0415
 
-    raw = sealed.read_bytes()
-    written = read_terms(statement.open_sealed(raw, statement.signer(raw)))
-    test_set = read_registration(registration.read_bytes(), None)
-    populations = {frame.stratum: frame.size for frame in frames(written, test_set)}
-    found = explain(written, populations, parse_rate(margin))
-    columns = (
-        "claim",
-        "needed",
-        "assumed",
-        "mean",
-        "95 %",
-        "no verdict",
-        "exact n",
-        "C-P n",
-        "Wilson n",
-        "deters",
-    )
-    table = Table(*columns, title="Units opened: the sequential audit beside one look at 95 % power")
-    for one in found.costs:
-        cost = one.cost
-        table.add_row(
-            one.claim_id,
-            f"{one.plan.threshold}/{one.plan.frame}",
-            str(one.assumed),
+    said = _read(sealed)
+    populations = frames(said, read_registration(registration.read_bytes(), None))
+    Audit.begin(said, populations, (0,) * len(said.metric_claims))
+    share = parse_rate(margin)
+    found = termslint.lint(said, {one.stratum: one.size for one in populations}, share)
+    click.echo(f"terms     {printable(said.title)}")
+    click.echo(f"assumed   every claim holds by {margin} more than its threshold, and is so declared\n")
+    _print_costs(found.costs)
+    leakage = Table("verdicts on this set", "drift of its score at most", box=box.SIMPLE, pad_edge=False)
+    for uses, drift in found.leakage:
+        leakage.add_row(str(uses), f"{drift:.3f}")
+    print_table(leakage)
+    for note in found.notes:
+        click.echo(f"note: {printable(note, 1000)}")
+
+
+def _print_costs(costs: Iterable["ClaimCost"]) -> None:
+    """Two tables: what the plan costs, and what one look at a fixed number of units would."""
+    law = Table("claim", *_LAW, box=box.SIMPLE, pad_edge=False)
+    fixed = Table("claim", *_FIXED, box=box.SIMPLE, pad_edge=False)
+    for one in costs:
+        cost, name = one.cost, printable(one.claim_id)
+        law.add_row(
+            name,
+            f"{one.plan.threshold} of {one.plan.frame}",
             f"{cost.mean:.0f}",
             str(cost.percentile95),
-            f"{cost.inconclusive:.1%}",
-            str(cost.hypergeometric),
-            str(cost.clopper_pearson),
-            str(cost.wilson),
-            f"{float(one.deterred):.0f}x",
+            *(f"{p:.2%}" for p in (cost.inconclusive, cost.false_compliant, cost.false_violation)),
+            f"{float(one.deterred):.1f}",
         )
-    Console(width=120).print(table)
-    for uses, drift in found.leakage:
-        click.echo(f"after {uses} verdicts on this set its score may drift by {drift:.3f}")
-    for note in found.notes:
-        click.echo(f"note: {note}")
+        fixed.add_row(
+            name, f"{cost.mean:.0f}", *map(str, (cost.hypergeometric, cost.clopper_pearson, cost.wilson))
+        )
+    for table in (law, fixed):
+        print_table(table)
+
+
+_LAW = (
+    "needed",
+    "mean units",
+    "95 % within",
+    "INCONCLUSIVE",
+    "false COMPLIANT",
+    "false VIOLATION",
+    "deters a gain of",
+)
+_FIXED = (
+    "this plan, mean",
+    "one look: exact",
+    "Clopper-Pearson",
+    "Wilson (may exceed the risk)",
+)
 
 
 @terms.command()
 @click.argument("before", type=click.Path(exists=True, path_type=Path))
 @click.argument("after", type=click.Path(exists=True, path_type=Path))
 def diff(before: Path, after: Path) -> int:
-    """Compare two versions of sealed terms field by field; exit code 1 where they differ."""
-    from parley_verifier.termslint import diff as compare  # noqa: PLC0415
+    """Compare two versions of sealed terms, field by field: 0 the same, 1 not."""
+    from parley_verifier import termslint  # noqa: PLC0415
 
-    documents = []
-    for path in (before, after):
-        raw = path.read_bytes()
-        documents.append(read_terms(statement.open_sealed(raw, statement.signer(raw))).document())
-    changes = compare(documents[0], documents[1])
-    for change in changes:
-        click.echo(f"{change.path}: {json.dumps(change.before)} -> {json.dumps(change.after)}")
-    return 1 if changes else 0
+    changes = termslint.diff(_read(before).document(), _read(after).document())
+    table = Table("field", before.name, after.name, box=box.SIMPLE, pad_edge=False)
+    for one in changes:
+        table.add_row(printable(one.path), *(_spelled(value) for value in (one.before, one.after)))
+    if changes:
+        print_table(table)
+    else:
+        click.echo("the same terms")
+    return int(bool(changes))
+
+
+def _spelled(value: Any) -> str:
+    """A value of either version on one line; nothing where a version has nothing there."""
+    return "-" if value is None else printable(value if isinstance(value, str) else json.dumps(value), 400)
+
+
+def _read(sealed: Path) -> Terms:
+    """Terms whose form and signature hold; who signed is not judged."""
+    raw = sealed.read_bytes()
+    return read_terms(statement.open_sealed(raw, statement.signer(raw)))

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from fractions import Fraction
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from kit import MemorySet, Plan, make_terms, metric, model_claim, seed, side, sums
@@ -132,3 +133,24 @@ def test_an_accusation_is_corrected_for_the_number_of_claims():
     said = verdict_of([right, wrong], [Outcome.PASS, Outcome.FAIL] + [Outcome.PASS] * (SIZE - 2))
     assert [c["verdict"] for c in said["claims"][:2]] == ["COMPLIANT", "VIOLATION"]
     assert said["overall"] == "VIOLATION", "a failure makes a claim of no failures false for certain"
+
+
+@pytest.mark.parametrize(
+    ("counted", "at_most", "degradable"),
+    [
+        ("pass", False, False),
+        ("pass", True, True),
+        ("fail refuse invalid", True, False),  # the same claim as "at least ... pass"
+        ("fail refuse invalid", False, True),
+        ("fail", True, True),
+        ("fail refuse", True, True),
+        ("refuse", False, True),
+        ("pass refuse", False, True),
+    ],
+)
+def test_a_claim_is_degradable_exactly_where_a_spoiled_output_is_a_success(counted, at_most, degradable):
+    events = OutcomeMap(frozenset(Outcome(word) for word in counted.split()))
+    claim = metric(events=events, at_most=at_most)
+    assert claim.degradable is degradable
+    spoiled = {Outcome.FAIL, Outcome.REFUSE, Outcome.INVALID}
+    assert claim.degradable is any(events.counts(one) is not at_most for one in spoiled)

@@ -10,6 +10,8 @@ from parley_attestation.encoding import Digest, Nonce
 from parley_attestation.errors import LocalError, PeerError, Reason
 from parley_attestation.registration import TestSet
 from parley_attestation.runtime import read_runtime
+from parley_attestation.session.audit import Audit
+from parley_attestation.session.schedule import frames
 from parley_attestation.statement import Statement, Subject
 from parley_attestation.terms import TERMS, Terms, ratio, read_terms
 from pydantic import BaseModel, ConfigDict, Field
@@ -191,7 +193,7 @@ def make_terms(
     budgets = []
     for name in names:
         full = spans.get(name, 0) * written.plan.samples - (lost * written.plan.samples if name == "" else 0)
-        budgets.append({"stratum": name, "units": min(written.plan.budget or full, max(full, 1))})
+        budgets.append({"stratum": name, "units": max(min(written.plan.budget or full, full), 1)})
     document = {
         "nonce": nonce.hex(),
         "title": written.title,
@@ -234,9 +236,13 @@ def make_terms(
         },
     }
     try:
-        return read_terms(Statement(TERMS, (Subject("test-set", test_set.root),), document))
+        terms = read_terms(Statement(TERMS, (Subject("test-set", test_set.root),), document))
+        Audit.begin(terms, frames(terms, test_set), (0,) * len(terms.metric_claims))
     except PeerError as error:
-        raise LocalError(Reason.CONFIG, f"these terms cannot be signed: {error.message}") from error
+        raise LocalError(
+            Reason.CONFIG, f"these terms cannot be signed: {error.message}", hint=error.hint
+        ) from error
+    return terms
 
 
 def _binding(written: ChamberFile | None, base: Path) -> dict[str, Any]:

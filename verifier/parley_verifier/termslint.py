@@ -10,7 +10,7 @@ from fractions import Fraction
 from typing import Any
 
 from parley_attestation.evidence.compute.verdict import ClaimKind
-from parley_attestation.frametest import FramePlan, require_decidable, threshold_count
+from parley_attestation.frametest import FramePlan, earliest, require_decidable, threshold_count
 from parley_attestation.terms import ASSURANCE_ORDER, Claim, ComputeClaim, IdentityClaim, Terms
 
 from parley_verifier.inspection import deterred_ratio, leakage
@@ -65,7 +65,8 @@ def lint(terms: Terms, populations: Mapping[str, int], margin: Fraction) -> Lint
         least = threshold_count(*rate, size, at_most=claim.at_most)
         assumed = min(size, least + margin.numerator * size // margin.denominator)
         plan = FramePlan(size, least, assumed, claim.alpha_compliant, claim.alpha_violation, budget)
-        soonest = require_decidable(plan)
+        require_decidable(plan)
+        soonest = earliest(plan)
         cost = plan_cost(plan, assumed)
         costs.append(ClaimCost(claim.claim_id, plan, assumed, cost, deterred_ratio(claim.alpha_compliant)))
         if soonest.compliant is None:
