@@ -12,8 +12,7 @@ from parley_attestation.model.claim import ClaimSecret, ModelClaim
 from parley_attestation.runtime import OnnxRuntime
 
 from parley_chamber.boxes import frames
-from parley_chamber.boxes.load import MODEL
-from parley_chamber.boxes.run import ANSWER
+from parley_chamber.boxes.frames import ANSWER, MODEL
 from parley_chamber.sandbox import BUBBLEWRAP, Box, Limits, Sandbox, python
 
 _LOAD_OUTPUT = 1 << 10  # bytes; a reason code and its length fit many times over
@@ -49,7 +48,7 @@ def load(sandbox: Sandbox, weights: Weights, claim: ModelClaim, limits: Limits) 
     """
     allowed = Limits(limits.memory, limits.seconds, _LOAD_OUTPUT, limits.scratch)
     box = Box(python("parley_chamber.boxes.load"), weights.files(), allowed)
-    said = _frames(sandbox.run(box, map(frames.pack, (claim.sealed, weights.secret.encode()))))
+    said = frames_of(sandbox.run(box, map(frames.pack, (claim.sealed, weights.secret.encode()))))
     if len(said) != 1 or said[0] not in {b"", *(reason.encode() for reason in Reason)}:
         raise LocalError(Reason.BOX_FAILED, "the load box did not answer in its fixed shape")
     if said[0]:
@@ -84,7 +83,7 @@ def answer(
             count += 1
             yield frames.pack(prompt)
 
-    found = _frames(sandbox.run(box, feed()))
+    found = frames_of(sandbox.run(box, feed()))
     if len(found) != count or any(len(one) > output_limit + 1 or not one for one in found):
         raise LocalError(Reason.BOX_FAILED, "the run box did not answer every prompt in its fixed shape")
     return [one[1:] if one[:1] == ANSWER else None for one in found]
@@ -95,7 +94,8 @@ def output_bytes(count: int, output_limit: int) -> int:
     return count * (_HEAD + output_limit)
 
 
-def _frames(raw: bytes) -> list[bytes]:
+def frames_of(raw: bytes) -> list[bytes]:
+    """The frames that a box wrote. Raises `LocalError` (BOX_FAILED)."""
     try:
         return list(frames.read(io.BytesIO(raw)))
     except PeerError:

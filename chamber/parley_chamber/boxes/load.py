@@ -9,9 +9,7 @@ from parley_attestation.edge.weights import verify_model
 from parley_attestation.errors import ParleyError, Reason
 from parley_attestation.model.claim import read_claim, read_secret
 
-from parley_chamber.boxes.frames import pack, read
-
-MODEL = "/in/model"
+from parley_chamber.boxes.frames import MODEL, pack, read
 
 
 def main() -> None:

@@ -12,10 +12,7 @@ from parley_attestation.edge.onnx import OnnxModel, pinned
 from parley_attestation.errors import LocalError, Reason
 from parley_attestation.runtime import read_runtime
 
-from parley_chamber.boxes.frames import pack, read
-from parley_chamber.boxes.load import MODEL
-
-ANSWER, NO_ANSWER = b"\0", b"\1"
+from parley_chamber.boxes.frames import ANSWER, MODEL, NO_ANSWER, pack, read
 
 
 def main() -> None:

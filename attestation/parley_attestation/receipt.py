@@ -1,0 +1,227 @@
+"""Room: the core. What a chamber signs in a sealed evaluation: its keys, and a receipt of bounded shape.
+
+The keys of one run are stated before anything is released to them; the digest of that statement is what
+a release binds. A receipt holds one count a claim and a root over committed result bits: its shape is
+fixed by the terms, and its size in bits is stated. A run under simulated evidence signs another type,
+which nothing here reads as a receipt.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from parley_attestation.binding import EXECUTION_CLASSES, SANDBOXES
+from parley_attestation.canonical import Fields
+from parley_attestation.ed25519 import PublicKey, SigningKey
+from parley_attestation.encoding import Bytes32, Digest
+from parley_attestation.errors import PeerError, Reason
+from parley_attestation.statement import Statement, Subject, open_sealed, seal, signer
+from parley_attestation.terms import MAX_CLAIMS, Operator, Terms
+
+CHAMBER_KEYS = "tag:parley,2026:chamber-keys/v1"
+RECEIPT = "tag:parley,2026:receipt/v1"
+SIMULATED_RECEIPT = "tag:parley,2026:simulated-receipt/v1#NOT-HARDWARE"
+MAX_RUNS = 1 << 32
+
+
+@dataclass(frozen=True, slots=True)
+class ChamberKeys:
+    """The fresh keys of one run, and how its boxes are kept apart.
+
+    Attributes:
+        session: The session.
+        terms: Digest of the terms.
+        hpke: The key to which data keys are released.
+        receipt: The key that signs the receipt.
+        sandbox: bubblewrap, or none.
+        simulated: Whether the run stands under simulated evidence.
+    """
+
+    session: Digest
+    terms: Digest
+    hpke: Bytes32
+    receipt: Bytes32
+    sandbox: str
+    simulated: bool
+
+    def sealed(self, operator: SigningKey, receipt: SigningKey) -> bytes:
+        """The statement, signed by the operator and, as proof of possession, by the receipt key."""
+        predicate = {
+            "session": self.session.hex(),
+            "terms": self.terms.hex(),
+            "hpke": self.hpke.hex(),
+            "receipt": self.receipt.hex(),
+            "sandbox": self.sandbox,
+            "simulated": self.simulated,
+        }
+        return seal(
+            Statement(CHAMBER_KEYS, (Subject("session", self.session),), predicate), operator, receipt
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class StatedKeys:
+    """Keys whose statement was checked; `statement` is what a release names."""
+
+    keys: ChamberKeys
+    operator: Operator
+    statement: Statement
+
+
+def read_keys(sealed: bytes, terms: Terms, session: Digest, terms_digest: Digest) -> StatedKeys:
+    """Verify the keys that a chamber states for one session. Raises `PeerError` (BAD_EVIDENCE)."""
+    operator = _operator(sealed, terms)
+    said = open_sealed(sealed, operator.key).expect(CHAMBER_KEYS)
+    fields = said.fields(Reason.BAD_EVIDENCE)
+    found = ChamberKeys(
+        session=fields.digest("session"),
+        terms=fields.digest("terms"),
+        hpke=fields.bytes32("hpke"),
+        receipt=fields.bytes32("receipt"),
+        sandbox=fields.choice("sandbox", {name: name for name in SANDBOXES}),
+        simulated=fields.boolean("simulated"),
+    )
+    fields.end()
+    open_sealed(sealed, operator.key, PublicKey(found.receipt))
+    if (found.session, found.terms) != (session, terms_digest):
+        raise PeerError(Reason.BAD_EVIDENCE, "the chamber's keys are for another session")
+    return StatedKeys(found, operator, said)
+
+
+def _operator(sealed: bytes, terms: Terms) -> Operator:
+    key = signer(sealed)
+    found = next((one for one in terms.operators if one.key == key), None)
+    if found is None:
+        raise PeerError(Reason.BAD_EVIDENCE, "the statement is signed by no operator that the terms name")
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """What leaves of one claim: how many units of its whole population are successes."""
+
+    claim_id: str
+    population: int
+    successes: int
+
+    def document(self) -> dict[str, Any]:
+        """The count as it is signed."""
+        return {"id": self.claim_id, "population": self.population, "successes": self.successes}
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """The outcome of one sealed run.
+
+    Attributes:
+        keys: Digest of the statement of the run's keys.
+        session: The session.
+        exercise: Its exercise.
+        model_claim: Digest of the model claim whose weights ran.
+        test_set: Root of the committed tests, all of which ran.
+        runtime: Digest of the runtime's document.
+        execution_class: Of the runtime.
+        run: How often this set and this claim have met in this chamber, this run included.
+        counts: One count a metric claim, in the order of the terms.
+        result_root: Root over salted result bits that only the verifier can open.
+    """
+
+    keys: Digest
+    session: Digest
+    exercise: Digest
+    model_claim: Digest
+    test_set: Digest
+    runtime: Digest
+    execution_class: str
+    run: int
+    counts: tuple[Count, ...]
+    result_root: Digest
+
+    @property
+    def bits(self) -> int:
+        """Bits about the tests that the counts can carry at most; the root is hiding."""
+        return sum(count.population.bit_length() for count in self.counts)
+
+    def document(self) -> dict[str, Any]:
+        """The predicate as it is signed."""
+        return {
+            "keys": self.keys.hex(),
+            "session": self.session.hex(),
+            "exercise": self.exercise.hex(),
+            "model_claim": self.model_claim.hex(),
+            "test_set": self.test_set.hex(),
+            "runtime": self.runtime.hex(),
+            "execution_class": self.execution_class,
+            "run": self.run,
+            "counts": [count.document() for count in self.counts],
+            "bits": self.bits,
+            "result_root": self.result_root.hex(),
+        }
+
+    def sealed(self, key: SigningKey) -> bytes:
+        """The signed receipt."""
+        return seal(Statement(RECEIPT, (Subject("exercise", self.exercise),), self.document()), key)
+
+
+@dataclass(frozen=True, slots=True)
+class SimulatedReceipt:
+    """The outcome of a laboratory run: another type, so that nothing takes it for a receipt."""
+
+    outcome: Receipt
+
+    def sealed(self, key: SigningKey) -> bytes:
+        """The signed statement, of its own type."""
+        subject = Subject("exercise", self.outcome.exercise)
+        return seal(Statement(SIMULATED_RECEIPT, (subject,), self.outcome.document()), key)
+
+
+def read_receipt(sealed: bytes, stated: StatedKeys) -> Receipt:
+    """Verify a receipt under the keys that its chamber stated.
+
+    Raises:
+        PeerError: BAD_RECEIPT, and for every simulated one; BAD_SIGNATURE.
+    """
+    if stated.keys.simulated:
+        raise PeerError(
+            Reason.BAD_RECEIPT, "the chamber stands under simulated evidence: there is no receipt"
+        )
+    return _read(sealed, stated, RECEIPT)
+
+
+def read_simulated(sealed: bytes, stated: StatedKeys) -> SimulatedReceipt:
+    """Verify the outcome of a laboratory run. Raises `PeerError` (BAD_RECEIPT, BAD_SIGNATURE)."""
+    if not stated.keys.simulated:
+        raise PeerError(Reason.BAD_RECEIPT, "the chamber does not stand under simulated evidence")
+    return SimulatedReceipt(_read(sealed, stated, SIMULATED_RECEIPT))
+
+
+def _read(sealed: bytes, stated: StatedKeys, kind: str) -> Receipt:
+    said = open_sealed(sealed, stated.keys.receipt)
+    if said.predicate_type != kind:
+        raise PeerError(Reason.BAD_RECEIPT, f"expected a statement of type {kind}")
+    fields = said.fields(Reason.BAD_RECEIPT)
+    found = Receipt(
+        keys=fields.digest("keys"),
+        session=fields.digest("session"),
+        exercise=fields.digest("exercise"),
+        model_claim=fields.digest("model_claim"),
+        test_set=fields.digest("test_set"),
+        runtime=fields.digest("runtime"),
+        execution_class=fields.choice("execution_class", {name: name for name in EXECUTION_CLASSES}),
+        run=fields.integer("run", 1, MAX_RUNS),
+        counts=fields.items("counts", _count, MAX_CLAIMS, 1),
+        result_root=fields.digest("result_root"),
+    )
+    fields.raw("bits")
+    fields.end()
+    if said.predicate != found.document() or said.subjects != (Subject("exercise", found.exercise),):
+        raise PeerError(Reason.BAD_RECEIPT, "the receipt's bits or subject do not follow from it")
+    if (found.keys, found.session) != (stated.statement.digest(), stated.keys.session):
+        raise PeerError(Reason.BAD_RECEIPT, "the receipt is of another run")
+    return found
+
+
+def _count(fields: Fields) -> Count:
+    population = fields.integer("population", 1, 1 << 42)
+    found = Count(fields.text("id", 64), population, fields.integer("successes", 0, population))
+    fields.end()
+    return found
