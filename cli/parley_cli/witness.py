@@ -1,5 +1,6 @@
 """Room: the command line. `parley witness serve|show`; `parley keygen --role witness` makes one."""
 
+import signal
 from pathlib import Path
 
 import click
@@ -58,6 +59,8 @@ def serve(folder: Path, address: str, peers: tuple[Path, ...], logs: tuple[str, 
     from parley_attestation.edge.witness_store import WitnessStore  # noqa: PLC0415
     from parley_attestation.log import note  # noqa: PLC0415
 
+    for number in (signal.SIGINT, signal.SIGTERM):  # also where a parent had them ignored
+        signal.signal(number, signal.default_int_handler)
     own = party.load(folder)
     cards = [party.read_card(p) for p in peers]
     credentials = (

@@ -156,7 +156,11 @@ def test_a_served_witness_gives_receipts_over_mutual_tls_and_stops_on_a_signal(p
                 found = panel.register(Digest(bytes(32)))
             assert [e.reason for e in found.refusals.values()] == [Reason.UNREACHABLE]
         finally:
-            process.send_signal(signal.SIGINT)
-            process.wait(20)
+            process.send_signal(signal.SIGTERM)
+            try:
+                process.wait(20)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                raise
         assert process.returncode == 0
         assert process.stderr.read().endswith("stopped\n")  # after what TLS says of the stranger
