@@ -7,7 +7,7 @@ from parley_attestation.canonical import Fields
 from parley_attestation.encoding import Bytes32, Digest, Nonce
 from parley_attestation.errors import PeerError, Reason
 from parley_attestation.grading import read_grader, read_outcome_map
-from parley_attestation.terms import Caps, IdentityClaim, MetricClaim, Plan, Terms, Witnesses
+from parley_attestation.terms import Caps, IdentityClaim, MetricClaim, Operator, Plan, Terms, Witnesses
 from parley_verifier.termslint import Change, diff, lint
 
 GRADER = read_grader(Fields({"kind": "exact", "trim": True, "ignore_case": False}))
@@ -95,7 +95,9 @@ def test_every_rule_that_will_bite_is_named_and_only_then(claim, change, note):
 
 def test_a_chamber_lifts_the_limits_of_declared_assurance():
     with_chamber = terms(
-        metric(min_assurance="re-executed"), binding="chamber", operators=(Bytes32(b"o" * 32),)
+        metric(min_assurance="re-executed"),
+        binding="chamber",
+        operators=(Operator(Bytes32(b"o" * 32), "neutral", ()),),
     )
     assert lines(with_chamber) == ""
 
