@@ -26,7 +26,17 @@ _ID = re.compile(r"\(([A-Z]+-[1-9][0-9]*)\)")
 _BLOCK = re.compile(r"^~~~ ?(\w*)\n(.*?)^~~~$", re.MULTILINE | re.DOTALL)
 _HEADING = re.compile(r"^#+ (.+?)(?: \{#([\w-]+)\})?$")
 _SENTENCE = re.compile(r"(?<=\.)\s+(?=[A-Z`*0-9(])")
-_ROLES = ("prover", "verifier", "chamber", "witness", "judge", "receiver", "sender", "party", "implementation")
+_ROLES = (
+    "prover",
+    "verifier",
+    "chamber",
+    "witness",
+    "judge",
+    "receiver",
+    "sender",
+    "party",
+    "implementation",
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,7 +53,9 @@ def test_the_frame_test_example_of_the_text_holds():
     assert expected == {n: seen[n] for n in expected}
     assert test.decision is Decision.COMPLIANT
     result = test.result()
-    shown = re.search(r"at n = (\d+): COMPLIANT, with p-value (\S+), count_low (\d+) and count_high (\d+)", part)
+    shown = re.search(
+        r"at n = (\d+): COMPLIANT, with p-value (\S+), count_low (\d+) and count_high (\d+)", part
+    )
     assert shown
     assert (test.n, result.p_compliant) == (int(shown[1]), Fraction(shown[2]))
     assert (result.count_low, result.count_high) == (int(shown[3]), int(shown[4]))
