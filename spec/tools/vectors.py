@@ -37,7 +37,6 @@ from parley_attestation.frametest import CERTAIN, FramePlan, FrameTest  # noqa: 
 from parley_attestation.judge import judge  # noqa: E402
 from parley_attestation.session import messages as m  # noqa: E402
 from parley_attestation.session.schedule import Frame, order, sampling_seed  # noqa: E402
-from parley_attestation.terms import Plan  # noqa: E402
 from parley_attestation.transcript import RecordReader, RecordWriter, redact  # noqa: E402
 
 VECTORS = ROOT / "spec/vectors"
@@ -128,14 +127,16 @@ def ed25519() -> Iterator[Test]:
 
 def commitments() -> Iterator[Test]:
     """Items of a set, from its master secret, and outputs."""
-    name, master, size = SetName(Digest(secret("owner")), Bytes32(secret("set"))), Bytes32(secret("master")), 5
+    name, master, size = (
+        SetName(Digest(secret("owner")), Bytes32(secret("set"))),
+        Bytes32(secret("master")),
+        5,
+    )
     trees = {field: SeedTree.of_field(master, name, field, size) for field in Field}
     exercise = Digest(secret("exercise"))
     for index in range(size):
         shown = {Field.PROMPT: f"prompt {index}".encode(), Field.REFERENCE: b"" if index else b"0"}
-        made = {
-            f: commit_item(trees[f].key(index), name, index, f, content_digest(shown[f])) for f in Field
-        }
+        made = {f: commit_item(trees[f].key(index), name, index, f, content_digest(shown[f])) for f in Field}
         key = Salt(secret("output", index))
         yield {
             "comment": f"item {index}",
@@ -321,7 +322,9 @@ def ended_transcripts() -> Iterator[Test]:
     with _folder() as where:
         exercise = exercise_of(where)
         v, _ = first_attempt(exercise)
-        yield _judged("an exercise that the verifier aborts", "ABORT-1", exercise, _record(exercise, v, "one"))
+        yield _judged(
+            "an exercise that the verifier aborts", "ABORT-1", exercise, _record(exercise, v, "one")
+        )
         v2, p2 = exercise.verifier_end(b"second"), exercise.prover_end(b"p second")
         pipe(v2, p2)
         yield _judged("two attempts at one exercise", "ATT-1", exercise, _record(exercise, v2, "two"))

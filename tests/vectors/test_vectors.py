@@ -176,7 +176,11 @@ def test_transcripts(test):
     found = judge(record, pins)
     fault = found.fault
     assert ("invalid" if fault else "valid") == test["result"]
-    assert (found.state, found.turn or "", list(found.unseen)) == (test["state"], test["turn"], test["unseen"])
+    assert (found.state, found.turn or "", list(found.unseen)) == (
+        test["state"],
+        test["turn"],
+        test["unseen"],
+    )
     assert (fault.blamed or "" if fault else "", fault.sequence if fault else 0) == (
         test["blamed"],
         test["sequence"],
