@@ -15,11 +15,11 @@ fi
 python3 - "$here/refs" "$out/$name.v2.xml" << 'END'
 import pathlib, re, sys
 refs, page = map(pathlib.Path, sys.argv[1:])
+text = re.sub(r"<!ENTITY RFC\d+ SYSTEM[^>]*>\n?", "", page.read_text())
 def inline(found):
-    return (refs / found[1]).read_text().partition("?>")[2]
-text = re.sub(r'<xi:include href="[^"]*/(reference\.[^"/]+\.xml)"/>', inline, page.read_text())
-text = re.sub(r"<\?rfc include=[^>]*?(reference\.[\w.-]+?\.xml)[^>]*\?>", inline, text)
-text = re.sub(r'<date[^>]*/>', '<date year="2026" month="November" day="25"/>', text, count=1)
+    return (refs / f"reference.RFC.{found[1]}.xml").read_text().partition("?>")[2]
+text = re.sub(r"&RFC(\d+);", inline, text)
+text = re.sub(r"<date[^>]*/>", '<date year="2026" month="November" day="25"/>', text, count=1)
 page.write_text(text)
 END
 cd "$out"
