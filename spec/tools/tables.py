@@ -104,7 +104,7 @@ def predicates() -> str:
 
 def not_concluded() -> str:
     """The fixed sentences of every verdict."""
-    return "\n".join(["~~~", *verdict.NOT_CONCLUDED, "~~~"])
+    return "\n".join(f"{n}. `{sentence}`" for n, sentence in enumerate(verdict.NOT_CONCLUDED, 1))
 
 
 TABLES = {
