@@ -72,7 +72,7 @@ class Stream:
     def __init__(self, stub: Any, seconds: float) -> None:
         """Open a stream that lives `seconds` at most."""
         self._out: queue.Queue[pb.Frame | None] = queue.Queue()
-        self._call = stub.Session(self._requests(), timeout=seconds)
+        self._call = stub.Session(self._requests(), timeout=seconds, wait_for_ready=True)
 
     def _requests(self) -> Iterator[pb.SessionRequest]:
         while (frame := self._out.get()) is not None:
@@ -89,8 +89,10 @@ class Stream:
             try:
                 response = next(self._call, None)
             except grpc.RpcError as error:
+                self.finish()
                 return ending(error)
             if response is None:
+                self.finish()
                 return Lost(grpc.StatusCode.OK, "")
             frame: pb.Frame = response.frame
             if frame.WhichOneof("kind") != "ping":
@@ -109,9 +111,15 @@ class Stream:
         """Say that nothing more comes."""
         self._out.put(None)
 
-    def drop(self) -> None:
-        """Break the stream off."""
-        self._out.put(None)
+    def close(self) -> None:
+        """Say that nothing more comes, and wait for the end of the stream."""
+        self.finish()
+        while isinstance(self.receive(), pb.Frame):
+            pass
+
+    def cut(self) -> None:
+        """Break the stream off, as a network does."""
+        self.finish()
         self._call.cancel()
 
 
@@ -237,9 +245,15 @@ class Player:
         Raises:
             Failure: The prover said something that an honest verifier refuses, or refused.
         """
+        self._run(self._opening)
+
+    def go_on(self) -> None:
+        """Run on to the end after a pause, on the same stream. Raises `Failure`."""
+        self._run(self.endpoint.pump)
+
+    def _run(self, first: Callable[[], Iterable[pb.Frame]]) -> None:
         try:
-            if self._opening():
-                return
+            self.stream.send(first())
             while not self.endpoint.done:
                 got = self.stream.receive()
                 if not isinstance(got, pb.Frame):
@@ -247,25 +261,20 @@ class Player:
                         f"in state {self.machine.state}: expected the next message, got {shown(got)}"
                     )
                 self.stream.send(self.endpoint.feed(got))
-            self.stream.finish()
+            self.stream.close()
         except _Pause:
             return
         except PeerError as error:
             raise Failure(f"the prover's message breaks the protocol: {error}") from None
 
-    def _opening(self) -> bool:
+    def _opening(self) -> Iterable[pb.Frame]:
         if self.machine.sequence >= 2:
-            self.stream.send([self.endpoint.resume()])
-        elif self.machine.sequence == 1:
-            self.stream.send(self.endpoint.resend(0))
-        else:
-            self.stream.send(self.endpoint.pump())
-        return self.endpoint.done
+            return [self.endpoint.resume()]
+        return self.endpoint.resend(0) if self.machine.sequence else self.endpoint.pump()
 
-    def resumed(self, state: State | None = None, nth: int = 1) -> "Player":
-        """Break off, come back on another stream, and run on. Raises `Failure`."""
-        self.stream.drop()
-        again = Player(self.target, self.exercise, state, nth, earlier=self)
+    def resumed(self) -> "Player":
+        """Come back on another stream and run on to the end. Raises `Failure`."""
+        again = Player(self.target, self.exercise, earlier=self)
         again.play()
         return again
 

@@ -90,7 +90,6 @@ def go_on(player: Player, after: After) -> None:
     if after is After.RESUMES:
         player.resumed()
     elif after is After.ENDED:
-        player.stream.drop()
         again = Player(player.target, player.exercise, earlier=player)
         again.stream.send([again.endpoint.resume()])
         expect_refusal(again.stream, frozenset({Reason.ABORTED}))

@@ -58,7 +58,7 @@ def _canary(target: Target) -> None:
     got = player.stream.answer()
     if not isinstance(got, pb.Frame) and _leaks(got.text):
         raise Failure("the text of an internal failure reached the peer")
-    player.stream.drop()
+    player.stream.close()
     target.begin()
 
 
@@ -73,13 +73,11 @@ def _fuzz(target: Target) -> None:
         changed[at // 8] ^= 1 << at % 8
         envelope = sealed(target.party.session, honest.envelope.payload_type, bytes(changed))
         player.stream.send(to_frames(Turn(envelope, honest.blobs)))
-        player.stream.finish()
         got = player.stream.answer()
         if not isinstance(got, Refused):
             raise Failure(f"bit {at} of a challenge: expected a typed refusal, got {shown(got)}")
         if _leaks(got.text):
             raise Failure(f"bit {at} of a challenge: the text of an internal failure reached the peer")
-        player.stream.drop()
     target.begin()
 
 
