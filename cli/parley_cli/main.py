@@ -19,6 +19,11 @@ _COMMANDS = {
     "check": ("parley_cli.record", "check", "Judge a record offline."),
     "show": ("parley_cli.record", "show", "Print what a record says."),
     "redact": ("parley_cli.record", "redact", "Copy a record without content."),
+    "conformance": (
+        "parley_cli.conformance",
+        "conformance",
+        "Hold an implementation to the specification.",
+    ),
     "doctor": ("parley_cli.doctor", "doctor", "Say why a peer cannot be reached or a pin does not match."),
     "demo": ("parley_cli.demo", "demo", "Run three short exercises on real data."),
 }

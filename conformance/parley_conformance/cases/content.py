@@ -253,6 +253,15 @@ CASES: tuple[Case, ...] = (
         After.ENDED,
     ),
     fault(
+        "session-ended-by-a-fault",
+        "a resumption after a challenge out of ticket order",
+        "P-FAULT-1",
+        S.SEEDED,
+        swapped,
+        {Reason.WRONG_INDEX},
+        After.ENDED,
+    ),
+    fault(
         "ticket-skipped",
         "a challenge that leaves the next unit out",
         "P-TICKET-1",

@@ -2,6 +2,7 @@
 
 import random
 
+import grpc
 from parley.v1 import session_pb2 as pb
 from parley_attestation.encoding import MAX_CHUNK
 from parley_attestation.errors import Reason
@@ -10,7 +11,7 @@ from parley_attestation.session.turns import Turn, to_frames
 
 from parley_conformance.cases.base import After, Case, Profile, Say, Where, fault
 from parley_conformance.cases.order import frames
-from parley_conformance.harness import Failure, Player, Refused, Target, sealed, shown
+from parley_conformance.harness import Failure, Lost, Player, Target, sealed, shown
 from parley_conformance.world import CANARY
 
 S = State
@@ -63,7 +64,7 @@ def _canary(target: Target) -> None:
 
 
 def _fuzz(target: Target) -> None:
-    """One random bit of a signed challenge changes before it is signed: refused with some typed reason."""
+    """One random bit changes before a challenge is signed: refused, or its content is waited for."""
     drawn = random.Random(target.fresh())  # noqa: S311 - reproducible from the seed of the run
     for _ in range(FUZZED):
         player = target.begin(S.SEEDED)
@@ -73,8 +74,9 @@ def _fuzz(target: Target) -> None:
         changed[at // 8] ^= 1 << at % 8
         envelope = sealed(target.party.session, honest.envelope.payload_type, bytes(changed))
         player.stream.send(to_frames(Turn(envelope, honest.blobs)))
+        player.stream.finish()
         got = player.stream.answer()
-        if not isinstance(got, Refused):
+        if isinstance(got, pb.Frame) or (isinstance(got, Lost) and got.code is not grpc.StatusCode.OK):
             raise Failure(f"bit {at} of a challenge: expected a typed refusal, got {shown(got)}")
         if _leaks(got.text):
             raise Failure(f"bit {at} of a challenge: the text of an internal failure reached the peer")
