@@ -253,7 +253,7 @@ class Liar(ProverService):
     def lie(self, envelope, first):
         """The envelope to send, and the content to send after it; None for the honest one."""
 
-    def Session(self, request_iterator, context):
+    def Session(self, request_iterator, context):  # noqa: N802 - the name of the call
         taken = []
 
         def watched():

@@ -1,19 +1,20 @@
 """The reference prover passes; what the report says follows from the results."""
 
 import json
-import sys
 from dataclasses import replace
 from xml.etree import ElementTree as ET
 
 import pytest
 import suite_kit
 from click.testing import CliRunner
+from parley_attestation.errors import PeerError, Reason
 from parley_cli.conformance import conformance
 from parley_conformance import report
 from parley_conformance.cases import PROVER, Profile
 from parley_conformance.report import Report, Result, Status
 from parley_conformance.requirements import REQUIREMENTS
 from parley_conformance.run import run
+from parley_prover.service import ProverService
 
 
 @pytest.fixture(scope="module")
@@ -91,14 +92,50 @@ def test_the_command_starts_a_prover_and_writes_the_reports(tmp_path):
         card = tmp_path / "p" / "card.json"
         words = ["run", "--prover", job.peer.endpoint, "--party", str(job.party.folder), "--peer", str(card)]
         started = tmp_path / "started"
-        start = f"{sys.executable} -c \"open('{started}', 'w').close()\""
+        start = f"sh -c 'echo started >> {started}'"
         words += ["--out", str(tmp_path / "out"), "--start-cmd", start]
         made = CliRunner().invoke(conformance, words, standalone_mode=False)
     assert made.exception is None
     assert made.return_value == 0, made.output
     assert made.output.startswith("conformant: ")
-    assert started.exists()
+    assert len(started.read_text().splitlines()) > 1  # it ended, and was started again
     assert (tmp_path / "out" / "report.html").exists()
+
+
+class NoResume(ProverService):
+    """A prover that claims no capability; whether it resumes all the same is up to `answers`."""
+
+    answers = False
+
+    def Describe(self, request, context):  # noqa: N802 - the name of the call
+        said = super().Describe(request, context)
+        del said.capabilities[:]
+        return said
+
+    def _begin(self, endpoint, row, frame):
+        if row is not None and frame.WhichOneof("kind") == "resume" and not self.answers:
+            raise PeerError(Reason.UNSUPPORTED, "sessions are not resumed here")
+        return super()._begin(endpoint, row, frame)
+
+
+class SecretResume(NoResume):
+    """A prover that resumes and does not say so."""
+
+    answers = True
+
+
+def test_a_prover_that_claims_no_capability_passes_without_it_and_the_report_says_so(tmp_path):
+    with suite_kit.prover(tmp_path, NoResume) as job:
+        found = run(job)
+    assert [(r.case.id, r.detail) for r in found.results if r.status is Status.FAILED] == []
+    assert found.verdict == "conformant"
+    assert {r.case.capability for r in found.results if r.status is Status.UNCLAIMED} == {"resume"}
+
+
+def test_a_capability_that_is_not_claimed_must_not_be_there(tmp_path):
+    with suite_kit.prover(tmp_path, SecretResume) as job:
+        found = run(replace(job, cases=[c for c in PROVER if c.id == "capabilities"], seconds=3.0))
+    assert [r.status for r in found.results] == [Status.FAILED]
 
 
 def test_the_command_refuses_a_party_of_the_wrong_role(tmp_path):

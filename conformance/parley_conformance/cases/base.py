@@ -15,6 +15,7 @@ from parley_attestation.session.turns import Turn, to_frames
 
 from parley_conformance.harness import Mutate, Player, Target, expect_refusal
 
+RESUME = "resume"  # the capability, as Describe lists it
 Say = Callable[[Player], Turn | list[pb.Frame]]
 
 
@@ -79,14 +80,15 @@ def fault(
         player.stream.send(to_frames(said) if isinstance(said, Turn) else said)
         expect_refusal(player.stream, allowed)
         go_on(player, after)
-        if after is not After.RESUMES:
-            target.begin(shape=where.shape)
+        target.begin(shape=where.shape)
 
     return Case(name, what, tuple(needs.split()), run, allowed)
 
 
 def go_on(player: Player, after: After) -> None:
-    """Check what must hold right after a refusal. Raises `Failure`."""
+    """Check what must hold right after a refusal, where the prover resumes sessions. Raises `Failure`."""
+    if RESUME not in player.target.described.capabilities:
+        return
     if after is After.RESUMES:
         player.resumed()
     elif after is After.ENDED:

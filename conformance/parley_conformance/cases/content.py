@@ -16,7 +16,7 @@ from parley_attestation.session.machine import Machine
 from parley_attestation.session.tables import State
 from parley_attestation.session.turns import Turn, stream_digest, to_frames
 
-from parley_conformance.cases.base import After, Case, Say, Where, fault, go_on
+from parley_conformance.cases.base import RESUME, After, Case, Say, Where, fault, go_on
 from parley_conformance.harness import Player, Target, expect_refusal
 from parley_conformance.hidden import MemorySet
 from parley_conformance.world import BATCH
@@ -252,14 +252,17 @@ CASES: tuple[Case, ...] = (
         {Reason.WRONG_INDEX},
         After.ENDED,
     ),
-    fault(
-        "session-ended-by-a-fault",
-        "a resumption after a challenge out of ticket order",
-        "P-FAULT-1",
-        S.SEEDED,
-        swapped,
-        {Reason.WRONG_INDEX},
-        After.ENDED,
+    replace(
+        fault(
+            "session-ended-by-a-fault",
+            "a resumption after a challenge out of ticket order",
+            "P-FAULT-1",
+            S.SEEDED,
+            swapped,
+            {Reason.WRONG_INDEX},
+            After.ENDED,
+        ),
+        capability=RESUME,
     ),
     fault(
         "ticket-skipped",

@@ -14,7 +14,7 @@ from parley_attestation.session import messages as m
 from parley_attestation.session.tables import State
 from parley_attestation.session.turns import Turn, envelope_from_wire, to_frames
 
-from parley_conformance.cases.base import After, Case, Say, Where, fault, go_on
+from parley_conformance.cases.base import RESUME, After, Case, Say, Where, fault, go_on
 from parley_conformance.cases.content import ZERO, always, body, flip
 from parley_conformance.harness import (
     Failure,
@@ -52,9 +52,10 @@ def frames(p: Player) -> list[pb.Frame]:
 
 
 def altered(p: Player) -> list[pb.Frame]:
-    """The honest message, one bit of its signed bytes changed on the way."""
+    """The honest message, one bit of its signature changed on the way."""
     found = frames(p)
-    found[0].envelope.payload = flip(found[0].envelope.payload, 50)
+    (one,) = found[0].envelope.signatures
+    one.value = flip(one.value)
     return found
 
 
@@ -228,7 +229,7 @@ CASES: tuple[Case, ...] = (
     ),
     fault(
         "bad-signature",
-        "one bit of the signed bytes changed",
+        "one bit of the signature changed",
         "P-SIGN-1",
         _SECOND,
         altered,
@@ -397,5 +398,11 @@ CASES: tuple[Case, ...] = (
         _ran_before,
         frozenset({Reason.BAD_ATTEMPT}),
     ),
-    Case("answers-asked-again", "lost answers are asked for again", ("P-SLOT-2",), _says_one_thing),
+    Case(
+        "answers-asked-again",
+        "lost answers are asked for again",
+        ("P-SLOT-2",),
+        _says_one_thing,
+        capability=RESUME,
+    ),
 )

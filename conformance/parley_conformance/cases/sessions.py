@@ -12,11 +12,10 @@ from parley_attestation.judge import judge
 from parley_attestation.session.tables import State
 from parley_attestation.session.turns import to_frames
 
-from parley_conformance.cases.base import Case
+from parley_conformance.cases.base import RESUME, Case
 from parley_conformance.harness import Failure, Player, Refused, Target, expect_refusal, shown
 
 S = State
-RESUME = "resume"
 
 
 def _describe(target: Target) -> None:
@@ -153,7 +152,9 @@ CASES: tuple[Case, ...] = (
     Case("honest-run-short", "an honest exercise that its budget ends", ("P-RUN-1",), _honest("short")),
     Case("honest-run-steady", "an honest exercise decided early", ("P-RUN-1",), _honest("steady")),
     Case("acknowledged", "the verdict acknowledged is the record's", ("P-VERDICT-2",), _acknowledges),
-    Case("hello-lost", "a stream that breaks after the Hello", ("P-RESUME-1",), _hello_lost),
+    Case(
+        "hello-lost", "a stream that breaks after the Hello", ("P-RESUME-1",), _hello_lost, capability=RESUME
+    ),
     *(
         Case(
             f"broken-before-{state}",
