@@ -8,9 +8,8 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 
-from parley_attestation import keys, merkle, statement
+from parley_attestation import keys, statement
 from parley_attestation.canonical import Fields
-from parley_attestation.commitment import Field, ItemCommitter, SeedTree, SetName
 from parley_attestation.ed25519 import SigningKey
 from parley_attestation.edge.attempts import earlier_attempts
 from parley_attestation.edge.endpoint import Endpoint
@@ -19,10 +18,11 @@ from parley_attestation.encoding import Bytes32, Digest, Nonce
 from parley_attestation.errors import Role
 from parley_attestation.grading import Outcome, OutcomeMap, read_grader
 from parley_attestation.model.claim import read_claim
-from parley_attestation.registration import Stratum, read_registration, seal_registration
+from parley_attestation.registration import Stratum
 from parley_attestation.session.facts import Channel
 from parley_attestation.session.machine import Machine
 from parley_attestation.terms import Caps, MetricClaim, Plan, Terms, TestSetRef, Witnesses
+from parley_conformance import hidden
 from parley_prover.answering import Offer, ProverPolicy
 from parley_prover.budget import DisclosureBudget, Limits
 from parley_prover.engines.base import EngineInfo
@@ -58,45 +58,18 @@ def side(role: Role, name: str = "") -> Side:
     return Side(SigningKey(seed(role, name, "root")), SigningKey(seed(role, name, "session")), role)
 
 
-class MemorySet:
-    """A registered test set held in memory."""
+class MemorySet(hidden.MemorySet):
+    """A registered test set of a side, held in memory."""
 
     def __init__(self, owner: Side, items, strata=(), set_seed=b"set", graders=(EXACT,)):
-        self.items = list(items)
-        size = len(self.items)
-        self.name = SetName(owner.owner, Bytes32(seed(set_seed)))
-        master = Bytes32(seed(set_seed, "master"))
-        self.trees = {f: SeedTree.of_field(master, self.name, f, size) for f in Field}
-        committer = ItemCommitter(master, self.name, size)
-        self.commitments = [committer.commitments(n, *pair) for n, pair in enumerate(self.items)]
-        self.tree = merkle.Tree(merkle.leaf_hash(a + b) for a, b in self.commitments)
-        self.registration = seal_registration(
+        super().__init__(
             owner.root,
-            set_id=self.name.set_id,
-            size=size,
-            root=self.tree.root(),
-            strata=tuple(Stratum(*s) for s in strata),
-            media_type="text/plain",
-            prompt_bytes=max(len(p) for p, _ in self.items),
-            reference_bytes=max(len(r) for _, r in self.items),
-            graders=tuple(g.digest() for g in graders),
+            items,
+            set_id=Bytes32(seed(set_seed)),
+            master=Bytes32(seed(set_seed, "master")),
+            graders=graders,
+            strata=[Stratum(*s) for s in strata],
         )
-        self.public = read_registration(self.registration, owner.root.public)
-
-    def prompt(self, index):
-        return self.items[index][0]
-
-    def reference(self, index):
-        return self.items[index][1]
-
-    def key(self, index, field):
-        return self.trees[field].key(index)
-
-    def commitment(self, index, field):
-        return Digest(self.commitments[index][0 if field is Field.PROMPT else 1])
-
-    def inclusion(self, index):
-        return self.tree.inclusion(index)
 
 
 def model_claim(owner: Side, content: bytes = b"weights") -> bytes:

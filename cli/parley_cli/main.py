@@ -22,6 +22,11 @@ _COMMANDS = {
     "redact": ("parley_cli.record", "redact", "Copy a record without content."),
     "report": ("parley_cli.report", "report", "Write a page about a record."),
     "compare": ("parley_cli.report", "compare", "Compare two records of one test set."),
+    "conformance": (
+        "parley_cli.conformance",
+        "conformance",
+        "Hold an implementation to the specification.",
+    ),
     "doctor": ("parley_cli.doctor", "doctor", "Say why a peer cannot be reached or a pin does not match."),
     "demo": ("parley_cli.demo", "demo", "Run three short exercises on real data."),
 }

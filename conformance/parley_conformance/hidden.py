@@ -1,0 +1,75 @@
+"""Room: the suite. A registered test set held in memory: the suite's own, and that of tests and benchmarks."""
+
+from collections.abc import Iterable, Sequence
+
+from parley_attestation import keys, merkle
+from parley_attestation.commitment import Field, ItemCommitter, SeedTree, SetName
+from parley_attestation.ed25519 import SigningKey
+from parley_attestation.encoding import Bytes32, Digest, Salt
+from parley_attestation.grading import Grader
+from parley_attestation.registration import Stratum, read_registration, seal_registration
+
+Item = tuple[bytes, bytes]
+
+
+class MemorySet:
+    """A hidden set (`parley_verifier.challenge.HiddenSet`) that lives in memory, with its registration.
+
+    Args:
+        root_key: The owner's root key, which signs the registration.
+        items: Prompts with their references.
+        set_id: 32 bytes that name the set.
+        master: 32 secret bytes that every key of an item follows from.
+        graders: The graders that the set is registered for.
+        strata: Ranges that cover the set; none where there is one stratum.
+    """
+
+    def __init__(
+        self,
+        root_key: SigningKey,
+        items: Iterable[Item],
+        *,
+        set_id: Bytes32,
+        master: Bytes32,
+        graders: Sequence[Grader],
+        strata: Sequence[Stratum] = (),
+    ) -> None:
+        self.items = list(items)
+        size = len(self.items)
+        self.name = SetName(keys.fingerprint(root_key.public), set_id)
+        self.trees = {field: SeedTree.of_field(master, self.name, field, size) for field in Field}
+        committer = ItemCommitter(master, self.name, size)
+        self.commitments = [committer.commitments(n, *pair) for n, pair in enumerate(self.items)]
+        self.tree = merkle.Tree(merkle.leaf_hash(a + b) for a, b in self.commitments)
+        self.registration = seal_registration(
+            root_key,
+            set_id=set_id,
+            size=size,
+            root=self.tree.root(),
+            strata=tuple(strata),
+            media_type="text/plain",
+            prompt_bytes=max(len(prompt) for prompt, _ in self.items),
+            reference_bytes=max(len(reference) for _, reference in self.items),
+            graders=tuple(grader.digest() for grader in graders),
+        )
+        self.public = read_registration(self.registration, root_key.public)
+
+    def prompt(self, index: int) -> bytes:
+        """The prompt of an item."""
+        return self.items[index][0]
+
+    def reference(self, index: int) -> bytes:
+        """The reference of an item."""
+        return self.items[index][1]
+
+    def key(self, index: int, field: Field) -> Salt:
+        """The key that opens one field of an item."""
+        return self.trees[field].key(index)
+
+    def commitment(self, index: int, field: Field) -> Digest:
+        """The commitment to one field of an item."""
+        return Digest(self.commitments[index][0 if field is Field.PROMPT else 1])
+
+    def inclusion(self, index: int) -> tuple[Digest, ...]:
+        """The inclusion proof of an item."""
+        return self.tree.inclusion(index)

@@ -1,0 +1,189 @@
+"""Room: the suite. What a run found, as JSON, JUnit XML and one page of HTML.
+
+Any failing, skipped or missing MUST makes the verdict "partial", never "conformant".
+"""
+
+import json
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from importlib import metadata, resources
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree as ET
+
+from parley_attestation.errors import LocalError, Reason, printable
+
+from parley_conformance.cases.base import Case, Profile
+from parley_conformance.requirements import REQUIREMENTS, Level, Requirement
+
+FORMAT = "parley-conformance-report/1"
+MAX_TEXT = 2000  # characters of any one value
+
+
+class Status(StrEnum):
+    """How a case or a requirement came out."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+    UNCLAIMED = "unclaimed"
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """How one case came out, why, and how many seconds it took."""
+
+    case: Case
+    status: Status
+    detail: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """One run of the suite against one prover."""
+
+    prover: str
+    profile: Profile
+    seed: str
+    seconds: float
+    capabilities: tuple[str, ...]
+    results: tuple[Result, ...]
+
+    def of(self, requirement: Requirement) -> Status:
+        """How a requirement came out over all cases that name it."""
+        found = {r.status for r in self.results if requirement.id in r.case.requirements}
+        for status in (Status.FAILED, Status.SKIPPED, Status.PASSED, Status.UNCLAIMED):
+            if status in found:
+                return status
+        return Status.SKIPPED
+
+    @property
+    def verdict(self) -> str:
+        """What the run shows: "partial" where any MUST failed or was not tested, else "conformant"."""
+        musts = (self.of(r) for r in REQUIREMENTS.values() if r.level is Level.MUST)
+        return "conformant" if all(s in {Status.PASSED, Status.UNCLAIMED} for s in musts) else "partial"
+
+    def count(self, status: Status) -> int:
+        """Cases that came out so."""
+        return sum(r.status is status for r in self.results)
+
+    def document(self) -> dict[str, Any]:
+        """The report as JSON values."""
+        return {
+            "format": FORMAT,
+            "suite_version": version(),
+            "prover": self.prover,
+            "profile": self.profile.value,
+            "seed": self.seed,
+            "seconds": round(self.seconds, 3),
+            "capabilities": list(self.capabilities),
+            "verdict": self.verdict,
+            "counts": {status.value: self.count(status) for status in Status},
+            "requirements": [
+                {"id": r.id, "level": r.level.value, "status": self.of(r).value, "text": r.text}
+                for r in REQUIREMENTS.values()
+            ],
+            "cases": [_case(result) for result in self.results],
+        }
+
+
+def _case(result: Result) -> dict[str, Any]:
+    case = result.case
+    return {
+        "id": case.id,
+        "what": case.what,
+        "profile": case.profile.value,
+        "requirements": list(case.requirements),
+        "reasons": sorted(case.reasons),
+        "status": result.status.value,
+        "detail": printable(result.detail, MAX_TEXT),
+        "seconds": round(result.seconds, 3),
+    }
+
+
+def version() -> str:
+    """The version of the suite."""
+    return metadata.version("parley")
+
+
+def write(report: Report, folder: Path) -> None:
+    """Write report.json, junit.xml and report.html.
+
+    Raises:
+        LocalError: CONFIG, where the folder cannot be written; MISSING_EXTRA, without the `report` extra.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "report.json").write_text(json.dumps(report.document(), indent=2) + "\n", "utf-8")
+        (folder / "junit.xml").write_bytes(junit(report))
+        (folder / "report.html").write_bytes(html(report))
+    except OSError as error:
+        raise LocalError(Reason.CONFIG, f"{folder}: {error.strerror}") from error
+
+
+def junit(report: Report) -> bytes:
+    """The report as JUnit XML."""
+    suite = ET.Element(
+        "testsuite",
+        name=f"parley-conformance {version()}",
+        tests=str(len(report.results)),
+        failures=str(report.count(Status.FAILED)),
+        errors="0",
+        skipped=str(report.count(Status.SKIPPED) + report.count(Status.UNCLAIMED)),
+        time=f"{report.seconds:.3f}",
+    )
+    properties = ET.SubElement(suite, "properties")
+    for name, value in (("seed", report.seed), ("verdict", report.verdict), ("profile", report.profile)):
+        ET.SubElement(properties, "property", name=name, value=value)
+    for result in report.results:
+        one = ET.SubElement(
+            suite,
+            "testcase",
+            classname=".".join(result.case.requirements),
+            name=result.case.id,
+            time=f"{result.seconds:.3f}",
+        )
+        detail = _for_xml(result.detail)
+        if result.status is Status.FAILED:
+            ET.SubElement(one, "failure", message=detail).text = _for_xml(result.case.what)
+        elif result.status is not Status.PASSED:
+            ET.SubElement(one, "skipped", message=detail)
+    written: bytes = ET.tostring(suite, encoding="utf-8", xml_declaration=True)
+    return written
+
+
+def _for_xml(text: str) -> str:
+    """Printable text without the characters that XML 1.0 has no place for."""
+    return re.sub("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]", "?", printable(text, MAX_TEXT))
+
+
+def html(report: Report) -> bytes:
+    """The report as one page that loads nothing and runs nothing; every value is escaped."""
+    try:
+        import jinja2  # noqa: PLC0415 - an optional extra
+    except ImportError as error:
+        raise LocalError(
+            Reason.MISSING_EXTRA, "reports need jinja2", hint="pip install 'parley[report]'"
+        ) from error
+    environment = jinja2.Environment(
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=_shown,
+    )
+    source = (resources.files(__package__) / "report.html.j2").read_text("utf-8")
+    page = environment.from_string(source).render(said=report.document())
+    return page.encode("utf-8")
+
+
+def _shown(value: Any) -> Any:
+    return printable(value, MAX_TEXT) if isinstance(value, str) else value
+
+
+def failing(results: Iterable[Result]) -> set[str]:
+    """Ids of the requirements that a failed case names."""
+    return {name for r in results if r.status is Status.FAILED for name in r.case.requirements}
