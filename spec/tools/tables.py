@@ -11,7 +11,17 @@ import sys
 import textwrap
 from pathlib import Path
 
-from parley_attestation import binding, encoding, frametest, keys, merkle, registration, terms, verdict
+from parley_attestation import (
+    binding,
+    encoding,
+    frametest,
+    keys,
+    merkle,
+    qualification,
+    registration,
+    terms,
+    verdict,
+)
 from parley_attestation.encoding import Label
 from parley_attestation.errors import Reason
 from parley_attestation.judge import judge
@@ -19,8 +29,8 @@ from parley_attestation.log import witness
 from parley_attestation.model import claim
 from parley_attestation.session import backing, messages
 from parley_attestation.session.checks import Check
-from parley_attestation.session.tables import FINAL, MODES
 from parley_attestation.session.schedule import sampling_seed
+from parley_attestation.session.tables import FINAL, MODES
 from parley_attestation.statement import MAX_SUBJECTS
 from parley_attestation.transcript import Entry, Kind, RecordReader, decode_envelope
 
@@ -102,6 +112,7 @@ def predicates() -> str:
         backing.RECORD,
         binding.BINDING,
         verdict.VERDICT,
+        qualification.QUALIFICATION,
         witness.REQUEST,
         witness.COSIGNATURE,
         witness.RECEIPT,
