@@ -3,19 +3,36 @@
 `python spec/tools/tables.py` rewrites them in place. What stands between the markers is never typed.
 """
 
+import base64
+import io
+import json
 import re
 import sys
+import textwrap
 from pathlib import Path
 
-from parley_attestation import binding, encoding, frametest, keys, merkle, registration, terms, verdict
+from parley_attestation import (
+    binding,
+    encoding,
+    frametest,
+    keys,
+    merkle,
+    qualification,
+    registration,
+    terms,
+    verdict,
+)
 from parley_attestation.encoding import Label
 from parley_attestation.errors import Reason
+from parley_attestation.judge import judge
 from parley_attestation.log import witness
 from parley_attestation.model import claim
-from parley_attestation.session import backing
+from parley_attestation.session import backing, messages
 from parley_attestation.session.checks import Check
+from parley_attestation.session.schedule import sampling_seed
 from parley_attestation.session.tables import FINAL, MODES
 from parley_attestation.statement import MAX_SUBJECTS
+from parley_attestation.transcript import Entry, Kind, RecordReader, decode_envelope
 
 DRAFT = Path(__file__).parent.parent / "draft-parley-mutual-verification.md"
 
@@ -95,6 +112,7 @@ def predicates() -> str:
         backing.RECORD,
         binding.BINDING,
         verdict.VERDICT,
+        qualification.QUALIFICATION,
         witness.REQUEST,
         witness.COSIGNATURE,
         witness.RECEIPT,
@@ -107,7 +125,90 @@ def not_concluded() -> str:
     return "\n".join(f"{n}. `{sentence}`" for n, sentence in enumerate(verdict.NOT_CONCLUDED, 1))
 
 
+def _named(values: dict[str, bytes]) -> str:
+    """Names with their bytes in hexadecimal, lines of at most 68 characters, in one figure."""
+    lines = []
+    for name, value in values.items():
+        lines += [f"{name}:", *(f"  {line}" for line in textwrap.wrap(value.hex(), 64) or [""])]
+    return "\n".join(["~~~", *lines, "~~~"])
+
+
+def _first_of(entries: list[Entry], kind: str) -> int:
+    """Where the first envelope of a kind stands among the entries of a record."""
+    wanted = messages.payload_type(kind)
+    return next(
+        n
+        for n, entry in enumerate(entries)
+        if entry.kind is Kind.ENVELOPE and decode_envelope(entry.body).payload_type == wanted
+    )
+
+
+def example() -> str:
+    """The first transcript of the vectors, message by message."""
+    tests = json.loads((DRAFT.parent / "vectors/transcripts.json").read_text())["tests"]
+    raw = base64.b64decode(tests[0]["record"])
+    entries = list(RecordReader(io.BytesIO(raw)).entries())
+    machine = judge(io.BytesIO(raw)).machine
+    facts = machine.facts
+    assert facts.audit is not None
+    assert facts.seed is not None
+    assert facts.verdict is not None
+    envelopes = [decode_envelope(e.body) for e in entries if e.kind is Kind.ENVELOPE]
+    rows = [
+        (
+            str(n),
+            role[0].upper(),
+            messages.KINDS[one.payload_type],
+            str(len(one.payload)),
+            one.head().hex()[:16],
+        )
+        for n, (one, role) in enumerate(zip(envelopes, machine.authors, strict=True), 1)
+    ]
+    coin = envelopes[4]
+    challenge, answers = _first_of(entries, "challenge"), _first_of(entries, "answers")
+    unit = facts.audit.units[0]
+    prompt, output = entries[challenge + 1].body, entries[answers + 1].body
+    assert unit.output_commitment is not None
+    chain = {
+        "session id": facts.session_id,
+        "exercise id": bytes(facts.exercise or b""),
+        **{f"coin commitment of the {r}": bytes(c) for r, c in facts.coin_commitments.items()},
+        **{f"coin of the {r}": bytes(c) for r, c in facts.coins.items()},
+        "seed": bytes(facts.seed),
+        "payload of message 5": coin.payload,
+        "PAE of message 5": coin.pae(),
+        "head of message 5": bytes(coin.head()),
+        "signature of message 5": coin.signatures[0].value,
+        f"key of the prompt of unit {unit.name}": prompt[:32],
+        "prompt": prompt[32:],
+        "commitment to the prompt": bytes(unit.prompt_commitment),
+        "commitment to the reference": bytes(unit.reference_commitment),
+        "key of the output": output[:32],
+        "output": output[32:],
+        "commitment to the output": bytes(unit.output_commitment),
+        "sampling seed": sampling_seed(facts.seed, unit.name).to_bytes(8, "big"),
+        "digest of the verdict statement": bytes(facts.verdict.digest()),
+    }
+    shown = json.dumps(facts.verdict.predicate, indent=1, sort_keys=True)
+    printed = "\n".join(
+        line.rstrip()
+        for one in shown.splitlines()
+        for line in textwrap.wrap(one, 68, drop_whitespace=False, subsequent_indent="    ")
+    )
+    names = ", ".join(str(one.name) for one in facts.audit.units)
+    return "\n\n".join(
+        [
+            _table(("#", "from", "message", "payload bytes", "head begins"), rows),
+            f"Units in the order of their tickets: {names}.",
+            _named(chain),
+            "Predicate of the verdict, spaced for reading; long lines are folded.",
+            f"~~~\n{printed}\n~~~",
+        ]
+    )
+
+
 TABLES = {
+    "example": example,
     "state-tables": state_tables,
     "labels": labels,
     "reasons": reasons,

@@ -352,11 +352,24 @@ def cheating_transcripts() -> Iterator[Test]:
                 yield _judged(name, requirement, s.exercise, s.record())
 
 
+def equivocation() -> Iterator[Test]:
+    """A second, different message for a slot that the record fills, kept as evidence."""
+    from cheats import SEEDED, V, standoff  # noqa: PLC0415 - needs the path
+
+    with _folder() as where:
+        s = standoff(where, V, SEEDED, 2)
+        machine = s.victim.machine
+        header = m.Header(machine.facts.session_id, 5, machine.heads[3])
+        s.refused(s.turn(m.Abort("TIMEOUT", "another message 5"), header=header))
+        yield _judged("two different messages for one slot", "CHAIN-2", s.exercise, s.record())
+
+
 def transcripts() -> Iterator[Test]:
     """All of them."""
     yield from honest_transcripts()
     yield from ended_transcripts()
     yield from cheating_transcripts()
+    yield from equivocation()
 
 
 KINDS: dict[str, Callable[[], Iterator[Test]]] = {
