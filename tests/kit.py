@@ -61,7 +61,7 @@ def side(role: Role, name: str = "") -> Side:
 class MemorySet(hidden.MemorySet):
     """A registered test set of a side, held in memory."""
 
-    def __init__(self, owner: Side, items, strata=(), set_seed=b"set", graders=(EXACT,)):
+    def __init__(self, owner: Side, items, strata=(), set_seed=b"set", graders=(EXACT,), item_kind="single"):
         super().__init__(
             owner.root,
             items,
@@ -69,6 +69,7 @@ class MemorySet(hidden.MemorySet):
             master=Bytes32(seed(set_seed, "master")),
             graders=graders,
             strata=[Stratum(*s) for s in strata],
+            item_kind=item_kind,
         )
 
 
@@ -174,6 +175,7 @@ class Exercise:
     terms_changes: dict = field(default_factory=dict)
     limits: Limits = field(default_factory=lambda: Limits(10_000, 1 << 30))
     graders: tuple = (EXACT,)
+    item_kind: str = "single"
     declared: dict = field(default_factory=dict)
     notary: object = None
     offer_changes: dict = field(default_factory=dict)
@@ -181,7 +183,9 @@ class Exercise:
     def __post_init__(self):
         self.verifier = side(Role.VERIFIER)
         self.prover = side(Role.PROVER)
-        self.tests = MemorySet(self.verifier, self.items, self.strata, graders=self.graders)
+        self.tests = MemorySet(
+            self.verifier, self.items, self.strata, graders=self.graders, item_kind=self.item_kind
+        )
         self.claim = model_claim(self.prover)
         self.terms = make_terms(self.verifier, self.prover, self.tests, self.claim, **self.terms_changes)
         self.sealed_terms = statement.seal(self.terms.statement(), self.verifier.session)

@@ -15,7 +15,8 @@ from parley_attestation.keys import fingerprint
 from parley_attestation.statement import Statement, Subject, open_sealed, seal, signer
 
 TEST_SET = "tag:parley,2026:test-set/v1"
-ITEM_KINDS = ("single",)
+SINGLE, SCRIPT = "single", "script"
+ITEM_KINDS = (SINGLE, SCRIPT)
 MAX_STRATA = 64
 MAX_GRADERS = 64
 
@@ -48,6 +49,11 @@ class TestSet:
     baselines: Any
     statement: Statement
 
+    @property
+    def scripted(self) -> bool:
+        """Whether the items are scripts."""
+        return self.item_kinds == (SCRIPT,)
+
 
 def seal_registration(  # noqa: PLR0913 - keyword-only, each a field of one statement
     key: SigningKey,
@@ -61,6 +67,7 @@ def seal_registration(  # noqa: PLR0913 - keyword-only, each a field of one stat
     reference_bytes: int,
     graders: tuple[Digest, ...],
     baselines: Any = None,
+    item_kind: str = SINGLE,
 ) -> bytes:
     """Sign a registration with the owner's root key.
 
@@ -75,6 +82,7 @@ def seal_registration(  # noqa: PLR0913 - keyword-only, each a field of one stat
         reference_bytes: Longest reference.
         graders: Digests of the grader documents that the references were written for.
         baselines: Results of the null-model gate, canonical JSON.
+        item_kind: What every item is: `single`, or `script`.
 
     Raises:
         PeerError: BAD_REGISTRATION, for a registration that no reader would accept.
@@ -85,7 +93,7 @@ def seal_registration(  # noqa: PLR0913 - keyword-only, each a field of one stat
         "size": size,
         "root": root.hex(),
         "strata": [{"name": s.name, "start": s.start, "count": s.count} for s in strata],
-        "item_kinds": list(ITEM_KINDS),
+        "item_kinds": [item_kind],
         "media_type": media_type,
         "caps": {"prompt_bytes": prompt_bytes, "reference_bytes": reference_bytes},
         "graders": [g.hex() for g in graders],
@@ -117,7 +125,7 @@ def read_registration(sealed: bytes, root: PublicKey | None) -> TestSet:
         size=fields.integer("size", 1, MAX_ITEMS),
         root=fields.digest("root"),
         strata=fields.items("strata", _stratum, MAX_STRATA),
-        item_kinds=fields.texts("item_kinds", 8, 1),
+        item_kinds=fields.texts("item_kinds", 1, 1),
         media_type=fields.text("media_type", 128),
         prompt_bytes=caps.integer("prompt_bytes", 1, MAX_BLOB - 32),
         reference_bytes=caps.integer("reference_bytes", 1, MAX_BLOB - 32),

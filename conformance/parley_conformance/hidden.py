@@ -7,7 +7,7 @@ from parley_attestation.commitment import Field, ItemCommitter, SeedTree, SetNam
 from parley_attestation.ed25519 import SigningKey
 from parley_attestation.encoding import Bytes32, Digest, Salt
 from parley_attestation.grading import Grader
-from parley_attestation.registration import Stratum, read_registration, seal_registration
+from parley_attestation.registration import SINGLE, Stratum, read_registration, seal_registration
 
 Item = tuple[bytes, bytes]
 
@@ -22,6 +22,7 @@ class MemorySet:
         master: 32 secret bytes that every key of an item follows from.
         graders: The graders that the set is registered for.
         strata: Ranges that cover the set; none where there is one stratum.
+        item_kind: What every item is.
     """
 
     def __init__(
@@ -33,6 +34,7 @@ class MemorySet:
         master: Bytes32,
         graders: Sequence[Grader],
         strata: Sequence[Stratum] = (),
+        item_kind: str = SINGLE,
     ) -> None:
         self.items = list(items)
         size = len(self.items)
@@ -51,6 +53,7 @@ class MemorySet:
             prompt_bytes=max(len(prompt) for prompt, _ in self.items),
             reference_bytes=max(len(reference) for _, reference in self.items),
             graders=tuple(grader.digest() for grader in graders),
+            item_kind=item_kind,
         )
         self.public = read_registration(self.registration, root_key.public)
 

@@ -29,6 +29,7 @@ from parley_attestation.terms import Terms
 
 from parley_prover.budget import DisclosureBudget
 from parley_prover.engines.base import Engine, Prompt
+from parley_prover.scripts import dialogues, generate
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,16 +219,13 @@ class ProverPolicy:
         assert facts.seed is not None
         assert facts.terms is not None
         units = facts.audit.waiting(facts.pending)
+        assert facts.test_set is not None
         prompts = [
             Prompt(self._prompt(unit.prompt), sampling_seed(facts.seed, unit.name), facts.terms.caps.output)
             for unit in units
         ]
         with self._lock:
-            outputs = self._engine.generate(prompts)
-        if len(outputs) != len(prompts):
-            raise LocalError(
-                Reason.ENGINE, f"expected {len(prompts)} outputs, the engine gave {len(outputs)}"
-            )
+            outputs = (dialogues if facts.test_set.scripted else generate)(self._engine, prompts)
         answers, blobs = [], []
         for unit, output in zip(units, outputs, strict=True):
             cut = output[: facts.terms.caps.output]

@@ -107,7 +107,7 @@ def test_an_unknown_field_is_refused():
         {"graders": []},
         {"graders": ["ab" * 32] * 65},
         {"item_kinds": []},
-        {"item_kinds": ["script"]},
+        {"item_kinds": ["single", "script"]},
         {"item_kinds": ["single", "episode"]},
         {"strata": [{"name": "a", "start": 0, "count": 10}] * 65},
         {"strata": [{"name": "", "start": 0, "count": 10}]},

@@ -68,3 +68,9 @@ def test_the_result_is_repeatable_and_canonical():
 def test_a_profile_without_items_is_refused(claims):
     with pytest.raises(LocalError):
         gate(claims, MARGIN, 1)
+
+
+def test_a_baseline_for_scripts_speaks_in_dialogues_and_can_meet_a_claim():
+    """Were a baseline's answer no list of answers, every set of scripts would pass the gate unseen."""
+    grader = read_grader(Fields({"kind": "exact", "trim": True, "ignore_case": False, "answers": "last"}))
+    assert gate([claim([b"yes"] * 20, grader=grader)], MARGIN, 1)["passed"] is False

@@ -8,10 +8,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from parley_attestation import merkle, statement
+from parley_attestation.canonical import Fields
 from parley_attestation.commitment import Field, SetName, item_leaf, verify_item
 from parley_attestation.edge import vault
 from parley_attestation.edge.vault import VaultKey, seal_file
 from parley_attestation.errors import LocalError, PeerError, Reason
+from parley_attestation.grading import read_grader
 from parley_attestation.keys import fingerprint
 from parley_attestation.registration import Stratum, read_registration
 from parley_verifier.testset import Phase, SealedTestSet, register
@@ -276,3 +278,25 @@ def test_a_registration_that_no_reader_would_accept_leaves_no_file(tmp_path):
     assert not (tmp_path / "set").exists()
     assert json.loads(source.read_text().splitlines()[0]) == ITEMS[0]
     assert LocalError
+
+
+def test_a_set_of_scripts_is_registered_as_one_and_mixes_with_nothing_else(tmp_path):
+    turns = [{"role": "user", "content": "1+1?"}, {"role": "assistant"}]
+    rows = [{"script": turns, "reference": "2"}]
+    last = read_grader(Fields(EXACT.document() | {"answers": "last"}))
+    sealed = register(json_lines(tmp_path, rows), tmp_path / "set", setup(graders=(last,)))
+    assert read_registration(sealed, ROOT.public).item_kinds == ("script",)
+    cases = [
+        ([*rows, {"prompt": "p", "reference": "2"}], (last,), "in every item or in none"),
+        (rows, (EXACT,), "not one for this kind of item"),
+        ([{"prompt": "p", "reference": "2"}], (last,), "not one for this kind of item"),
+        ([{"script": turns[:1], "reference": "2"}], (last,), "script: expected an assistant turn"),
+        ([{"script": turns, "prompt": "p", "reference": "2"}], (last,), "not both"),
+    ]
+    for n, (items, graders, why) in enumerate(cases):
+        source = json_lines(tmp_path, items)
+        refused(
+            Reason.CONFIG,
+            lambda s=source, n=n, g=graders: register(s, tmp_path / f"set{n}", setup(graders=g)),
+            why,
+        )

@@ -1,9 +1,9 @@
 """Room: test sets. Items as people write them, in JSON Lines or CSV, read strictly; registration calls it.
 
-Fields: `prompt` or `prompt_file`, `reference` or `reference_file`, and optionally `stratum` and `id`. A
-string stands for its UTF-8 bytes, any other JSON value for its canonical form; a `_file` is a path beneath
-the folder of the source and stands for the file's bytes. In CSV every value is a string and an empty cell
-is an absent field. Every refusal names the line.
+Fields: `prompt`, `prompt_file` or `script` (the turns of a dialogue), `reference` or `reference_file`, and
+optionally `stratum` and `id`. A string stands for its UTF-8 bytes, any other JSON value for its canonical
+form; a `_file` is a path beneath the folder of the source and stands for the file's bytes. In CSV every value
+is a string and an empty cell is an absent field. Every refusal names the line.
 """
 
 import csv
@@ -15,12 +15,13 @@ from typing import Any, BinaryIO, NamedTuple, NoReturn
 from parley_attestation import canonical
 from parley_attestation.encoding import MAX_BLOB
 from parley_attestation.errors import LocalError, PeerError, Reason, printable
+from parley_attestation.script import read_script
 
 MAX_LINE = 64 << 20  # bytes of one line; longer content goes into files
 MAX_CONTENT = MAX_BLOB - 32  # bytes of one prompt or reference: a blob less its key
 MAX_NAME = 64  # characters of a stratum's name
 MAX_ID = 4096  # characters of an item's own name
-_FIELDS = frozenset({"prompt", "prompt_file", "reference", "reference_file", "stratum", "id"})
+_FIELDS = frozenset({"prompt", "prompt_file", "reference", "reference_file", "stratum", "id", "script"})
 
 
 class Item(NamedTuple):
@@ -31,6 +32,7 @@ class Item(NamedTuple):
     reference: bytes
     stratum: str
     own_id: str
+    scripted: bool = False
 
 
 def read_items(source: Path) -> Iterator[Item]:
@@ -61,13 +63,26 @@ class _Reader:
         if not fields.keys() <= _FIELDS:
             unknown = printable(min(fields.keys() - _FIELDS), 40)
             _refuse(self._source, line, f"unknown field {unknown!r}; known are {', '.join(sorted(_FIELDS))}")
+        scripted = "script" in fields
         return Item(
             line,
-            self._content(line, fields, "prompt"),
+            self._script(line, fields) if scripted else self._content(line, fields, "prompt"),
             self._content(line, fields, "reference"),
             self._text(line, fields, "stratum", MAX_NAME),
             self._text(line, fields, "id", MAX_ID),
+            scripted,
         )
+
+    def _script(self, line: int, fields: dict[str, Any]) -> bytes:
+        """A dialogue's turns in canonical JSON, checked."""
+        if fields.keys() & {"prompt", "prompt_file"}:
+            _refuse(self._source, line, "expected a script or a prompt, not both")
+        content = self._content(line, {"prompt": fields["script"]}, "prompt")
+        try:
+            read_script(content)
+        except PeerError as error:
+            _refuse(self._source, line, error.message)
+        return content
 
     def _content(self, line: int, fields: dict[str, Any], name: str) -> bytes:
         inline, file = fields.get(name), fields.get(name + "_file")

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
+from parley_attestation import canonical
 from parley_attestation.errors import LocalError, Reason
 from parley_attestation.grading import Grader, OutcomeMap
 from parley_attestation.terms import ratio
@@ -111,9 +112,14 @@ def _entry(name: str, answer: Answer, claims: Sequence[NullClaim], margin: Fract
     return {"name": name, "fails": any(row["misses"] for row in rows), "claims": rows}
 
 
+def _output(grader: Grader, answer: bytes) -> bytes:
+    """What `grader` would get from a model that gives `answer`; a script's dialogue has it as its only one."""
+    return answer if grader.answers is None else canonical.dump([answer.decode("utf-8", "replace")])
+
+
 def _row(answer: Answer, claim: NullClaim, margin: Fraction) -> dict[str, Any]:
     counted = sum(
-        claim.events.counts(claim.grader.grade(answer(position), reference))
+        claim.events.counts(claim.grader.grade(_output(claim.grader, answer(position)), reference))
         for position, reference in claim.references
     )
     rate = Fraction(counted, len(claim.references))

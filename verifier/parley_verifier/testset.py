@@ -23,7 +23,7 @@ from parley_attestation.encoding import Bytes32
 from parley_attestation.errors import LocalError, PeerError, Reason
 from parley_attestation.grading import Grader
 from parley_attestation.keys import fingerprint
-from parley_attestation.registration import MAX_STRATA, Stratum, seal_registration
+from parley_attestation.registration import MAX_STRATA, SCRIPT, SINGLE, Stratum, seal_registration
 
 from parley_verifier import sealedset
 from parley_verifier.items import Item, read_items
@@ -116,6 +116,7 @@ def register(source: Path, out: Path, setup: Setup, progress: Progress = lambda 
             reference_bytes=max(rows.references),
             graders=tuple(grader.digest() for grader in setup.graders),
             baselines=setup.baselines,
+            item_kind=SCRIPT if rows.scripted else SINGLE,
         )
         sealedset.finish(writer, rows.table(places), commitments, master, sealed)
         progress(Phase.FINISH, size, size)
@@ -131,6 +132,7 @@ class _Rows:
     references: array[int] = field(default_factory=lambda: array("I"))
     ids: array[int] = field(default_factory=lambda: array("I"))
     strata: dict[str, array[int]] = field(default_factory=dict)  # name -> rows
+    scripted: bool = False
 
     def add(self, writer: SealedWriter, item: Item) -> None:
         own_id = item.own_id.encode()
@@ -172,6 +174,9 @@ def _collect(source: Path, writer: SealedWriter, setup: Setup, progress: Progres
         first = first or item
         if bool(item.stratum) != bool(first.stratum):
             raise _refusal(source, item, "expected a stratum in every item or in none")
+        if item.scripted != first.scripted:
+            raise _refusal(source, item, "expected a script in every item or in none")
+        rows.scripted = item.scripted
         _grade(source, item, setup.graders)
         if not setup.allow_duplicates:
             _once(source, item, prompts, item.prompt, "the same prompt")
@@ -196,6 +201,9 @@ def _once(source: Path, item: Item, seen: dict[bytes, int], value: bytes, what: 
 
 def _grade(source: Path, item: Item, graders: tuple[Grader, ...]) -> None:
     for grader in graders:
+        if (grader.answers is not None) is not item.scripted:
+            hint = "a grader of scripts names which answers it grades, last or joined; no other does"
+            raise _refusal(source, item, f"the {grader.KIND} grader is not one for this kind of item", hint)
         try:
             grader.check_reference(item.reference)
         except PeerError as error:

@@ -4,11 +4,13 @@ A grader is a closed JSON document from the registry below. Terms and registrati
 digest of that document; each grader's class states its rule. A new kind is one file and one line here.
 """
 
+from dataclasses import replace
+
 from parley_attestation.canonical import Fields
 from parley_attestation.grading.choice import MultipleChoice
 from parley_attestation.grading.contains import Contains
 from parley_attestation.grading.exact import Exact
-from parley_attestation.grading.grader import Grader, read_refusal
+from parley_attestation.grading.grader import Grader, read_refusal, read_selection
 from parley_attestation.grading.json_field import JsonField
 from parley_attestation.grading.numeric import Numeric
 from parley_attestation.grading.outcome import Outcome, OutcomeMap, read_outcome_map
@@ -41,6 +43,6 @@ def read_grader(fields: Fields) -> Grader:
         PeerError: For an unknown kind, an unknown or missing field, or a value out of bounds.
     """
     kind = fields.choice("kind", REGISTRY)
-    found = kind.read(fields, read_refusal(fields))
+    found = replace(kind.read(fields, read_refusal(fields)), answers=read_selection(fields))
     fields.end()
     return found

@@ -11,6 +11,7 @@ from parley_attestation.encoding import Digest
 from parley_attestation.grading.outcome import Outcome
 from parley_attestation.grading.pattern import Pattern, read_pattern
 from parley_attestation.grading.text import MAX_OUTPUT, MAX_REFERENCE, bad_reference
+from parley_attestation.script import read_answers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,10 +20,13 @@ class Grader(ABC):
 
     Attributes:
         refusal: Where set, an output that matches it is a refusal, whatever else it says.
+        answers: For script items, what is graded: the "last" answer, or all of them "joined" by line
+            feeds; None grades the output as it stands.
     """
 
     KIND: ClassVar[str]
     refusal: Pattern | None = None
+    answers: str | None = None
 
     @classmethod
     @abstractmethod
@@ -44,7 +48,8 @@ class Grader(ABC):
     def document(self) -> dict[str, Any]:
         """The grader as a JSON value; `read_grader` reads it back."""
         refusal = {} if self.refusal is None else {"refusal": self.refusal.document()}
-        return {"kind": self.KIND, **self.options(), **refusal}
+        answers = {} if self.answers is None else {"answers": self.answers}
+        return {"kind": self.KIND, **self.options(), **refusal, **answers}
 
     def digest(self) -> Digest:
         """SHA-256 over the canonical bytes of the document: the grader's name in terms and registrations."""
@@ -63,12 +68,18 @@ class Grader(ABC):
     def grade(self, output: bytes, reference: bytes) -> Outcome:
         """Grade `output` against `reference`. Total: any bytes have an outcome.
 
-        Checked in this order: an output above MAX_OUTPUT is invalid; a valid UTF-8 output that matches
+        Checked in this order: an output above MAX_OUTPUT is invalid; with `answers`, an output that is no
+        list of answers is invalid, and what is chosen from it takes its place; a valid UTF-8 output that matches
         `refusal` is a refusal; then the kind decides. With a reference that `check_reference` refuses
         every output is invalid; callers check references first and blame their owner.
         """
         if len(output) > MAX_OUTPUT or len(reference) > MAX_REFERENCE:
             return Outcome.INVALID
+        if self.answers is not None:
+            said = read_answers(output)
+            if said is None:
+                return Outcome.INVALID
+            output = (said[-1] if self.answers == LAST else "\n".join(said)).encode()
         if self.refusal is not None and is_utf8(output) and self.refusal.found_in(output):
             return Outcome.REFUSE
         return self.compare(output, reference)
@@ -81,6 +92,14 @@ def is_utf8(text: bytes) -> bool:
     except UnicodeDecodeError:
         return False
     return True
+
+
+LAST, JOINED = "last", "joined"
+
+
+def read_selection(fields: Fields) -> str | None:
+    """Read the optional `answers` of a grader document."""
+    return fields.choice("answers", {one: one for one in (LAST, JOINED)}) if fields.has("answers") else None
 
 
 def read_refusal(fields: Fields) -> Pattern | None:

@@ -13,6 +13,7 @@ from parley_attestation.commitment import Field, SetName, item_leaf, verify_item
 from parley_attestation.encoding import Bytes32, Digest, Label, digest, mac
 from parley_attestation.errors import PeerError, Reason, Role
 from parley_attestation.model.claim import read_claim
+from parley_attestation.script import least_output, read_answers, read_script
 from parley_attestation.session import messages as m
 from parley_attestation.session import schedule, sealed
 from parley_attestation.session.audit import Audit, Challenged
@@ -254,6 +255,8 @@ def _challenge(at: Context, _sender: Role, body: m.Challenge) -> Expect:
         for unit, blob in zip(body.units, blobs, strict=True):
             if isinstance(blob, bytes):
                 verify_item(blob[:32], name, unit.item, Field.PROMPT, blob[32:], unit.prompt_commitment)
+                if test_set.scripted and least_output(read_script(blob[32:]).slots) > terms.caps.output:
+                    raise PeerError(Reason.OVER_CAP, "the cap on outputs cannot hold an answer to every slot")
         audit.challenge(body.units, numbers, blobs)
         at.facts.pending = len(body.units)
         at.checks[Check.TICKETS] += len(body.units)
@@ -276,7 +279,7 @@ def _check_caps(sizes: Sequence[int], each: int, total: int, what: str) -> None:
 
 
 def _answers(at: Context, _sender: Role, body: m.Answers) -> Expect:
-    facts, (terms, _) = at.facts, _agreed(at)
+    facts, (terms, test_set) = at.facts, _agreed(at)
     audit, exercise = _audit(at), _exercise(at)
     if len(body.answers) != facts.pending:
         raise PeerError(Reason.WRONG_UNITS, f"expected {facts.pending} answers, got {len(body.answers)}")
@@ -287,6 +290,8 @@ def _answers(at: Context, _sender: Role, body: m.Answers) -> Expect:
         for unit, answer, blob in zip(waiting, body.answers, blobs, strict=True):
             if isinstance(blob, bytes):
                 verify_output(blob[:32], exercise, unit.name, blob[32:], answer.output_commitment)
+                if test_set.scripted:
+                    _check_answers(at, unit, blob[32:])
         for unit, answer, blob in zip(waiting, body.answers, blobs, strict=True):
             unit.output = blob_digest(blob)
             unit.output_commitment = answer.output_commitment
@@ -295,6 +300,13 @@ def _answers(at: Context, _sender: Role, body: m.Answers) -> Expect:
         facts.pending = 0
 
     return _keyed([a.size for a in body.answers], finish)
+
+
+def _check_answers(at: Context, unit: Challenged, output: bytes) -> None:
+    """An output to a script holds one answer per slot."""
+    prompt, said = at.contents.get(unit.prompt), read_answers(output)
+    if said is None or (prompt is not None and len(said) != read_script(prompt[32:]).slots):
+        raise PeerError(Reason.WRONG_UNITS, "expected a canonical JSON list of one answer for every slot")
 
 
 def _stop(at: Context, _sender: Role, body: m.Stop) -> Expect:

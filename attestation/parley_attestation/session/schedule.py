@@ -47,11 +47,12 @@ def frames(terms: Terms, test_set: TestSet) -> tuple[Frame, ...]:
 
     Raises:
         PeerError: BAD_TERMS, where a stratum is unknown, a population is empty or smaller than its
-            budget, or the terms name another set than the registration.
+            budget, a grader is not one for the kind of the items, or the terms name another set than the registration.
     """
     ref = terms.test_set
     if (ref.statement, ref.root, ref.size) != (test_set.statement.digest(), test_set.root, test_set.size):
         raise PeerError(Reason.BAD_TERMS, "the terms name another test set than the registration shows")
+    _check_kind(terms, test_set)
     spans = {s.name: (s.start, s.start + s.count) for s in test_set.strata} | {"": (0, test_set.size)}
     found = []
     for stratum, budget in terms.plan.budgets:
@@ -64,6 +65,18 @@ def frames(terms: Terms, test_set: TestSet) -> tuple[Frame, ...]:
             )
         found.append(one)
     return tuple(found)
+
+
+def _check_kind(terms: Terms, test_set: TestSet) -> None:
+    """Scripts are graded by graders that read answers, in open mode, and no chamber runs them."""
+    for claim in terms.metric_claims:
+        if (claim.grader.answers is not None) is not test_set.scripted:
+            kind = "scripts" if test_set.scripted else "single items"
+            raise PeerError(
+                Reason.BAD_TERMS, f"claim {claim.claim_id}: its grader is not one for a set of {kind}"
+            )
+    if test_set.scripted and (terms.mode != "open" or terms.runtime is not None):
+        raise PeerError(Reason.BAD_TERMS, "script items are evaluated in open mode without a chamber only")
 
 
 def _without(span: tuple[int, int], excluded: tuple[tuple[int, int], ...]) -> tuple[tuple[int, int], ...]:
