@@ -13,9 +13,10 @@ from typing import BinaryIO
 from parley_attestation.encoding import Digest
 from parley_attestation.errors import PeerError, Reason, Role
 from parley_attestation.qualification import qualified
+from parley_attestation.session import messages
 from parley_attestation.session.checks import Check
 from parley_attestation.session.machine import Duplicate, Machine
-from parley_attestation.session.tables import FINAL, State
+from parley_attestation.session.tables import FINAL, MODES, State
 from parley_attestation.session.turns import Blob
 from parley_attestation.statement import Statement
 from parley_attestation.transcript import Entry, Kind, RecordReader, decode_envelope, withheld
@@ -105,8 +106,8 @@ def judge(source: BinaryIO, pins: Collection[Digest] = ()) -> Judgement:
         PeerError: MALFORMED, where the file itself is not a whole record; it names the place.
     """
     reader = RecordReader(source)
-    judgement = Judgement(Machine(reader))
     entries = _Peekable(reader.entries())
+    judgement = Judgement(Machine(reader, mode=_mode(entries)))
     while (entry := entries.next()) is not None:
         if judgement.fault is not None:
             continue  # the rest is only read to see that the file is whole
@@ -137,12 +138,31 @@ def judge(source: BinaryIO, pins: Collection[Digest] = ()) -> Judgement:
     return judgement
 
 
+def _mode(entries: "_Peekable") -> str:
+    """The mode that the first message offers; whether it holds, the machine says."""
+    first = entries.next()
+    if first is None:
+        return "open"
+    entries.push(first)
+    if first.kind is Kind.ENVELOPE:
+        with contextlib.suppress(PeerError):
+            envelope = decode_envelope(first.body)
+            _, body = messages.read("hello", envelope.payload)
+            if isinstance(body, messages.Hello):
+                return next((mode for mode in body.modes if mode in MODES), "open")
+    return "open"
+
+
 def _next_attempt(reader: RecordReader, machine: Machine) -> Machine:
     """A machine for the attempt that continues the one in `machine`."""
     if machine.facts.exercise is None:
         raise PeerError(Reason.MALFORMED, "an attempt that proposed nothing cannot be continued")
     earlier = machine.as_earlier()
-    return Machine(reader, earlier=lambda exercise: earlier if exercise == earlier.facts.exercise else None)
+    return Machine(
+        reader,
+        mode=machine.mode,
+        earlier=lambda exercise: earlier if exercise == earlier.facts.exercise else None,
+    )
 
 
 def _pins(judgement: Judgement, pins: Collection[Digest]) -> None:

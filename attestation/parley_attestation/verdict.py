@@ -140,13 +140,14 @@ def _binding(bound: Bound) -> dict[str, Any]:
     }
 
 
-def _compute(claim: ComputeClaim, assurance: str, support: Any) -> dict[str, Any]:
+def compute_verdict(claim: ComputeClaim, assurance: str, support: Any) -> dict[str, Any]:
+    """The verdict of a compute claim over what the prover showed."""
     if support is None or support.records is None:
         said, because, flop = Decision.INCONCLUSIVE, ["the prover showed no compute records"], 0
     else:
         found = judge_claim(support.records, claim.claim, support.inventory, support.backing)
         said, because, flop = found.decision, list(found.reasons), found.flop
-    if said is Decision.COMPLIANT and (short := _short_of(claim, assurance)):
+    if said is Decision.COMPLIANT and (short := short_of(claim, assurance)):
         said = Decision.INCONCLUSIVE
         because += short
     return {
@@ -158,7 +159,10 @@ def _compute(claim: ComputeClaim, assurance: str, support: Any) -> dict[str, Any
     }
 
 
-def _short_of(claim: Claim, assurance: str) -> list[str]:
+def short_of(claim: Claim, assurance: str) -> list[str]:
+    """Why a level of assurance is less than a claim asks for; empty where it is enough."""
+    if assurance not in ASSURANCE_ORDER:
+        return [f"the claim asks for assurance {claim.min_assurance}, {assurance} is none"]
     if ASSURANCE_ORDER.index(assurance) < ASSURANCE_ORDER.index(claim.min_assurance):
         return [f"the claim asks for assurance {claim.min_assurance}, the exercise gives {assurance}"]
     return []
@@ -166,10 +170,10 @@ def _short_of(claim: Claim, assurance: str) -> list[str]:
 
 def _claim(claim: Claim, test: FrameTest | None, assurance: str, facts: "Facts") -> dict[str, Any]:
     if isinstance(claim, ComputeClaim):
-        return _compute(claim, assurance, facts.support)
+        return compute_verdict(claim, assurance, facts.support)
     if isinstance(claim, IdentityClaim):
         said, because = _identity(facts.binding)
-        if said is Decision.COMPLIANT and (short := _short_of(claim, assurance)):
+        if said is Decision.COMPLIANT and (short := short_of(claim, assurance)):
             said, because = Decision.INCONCLUSIVE, short
         return {"id": claim.claim_id, "type": "identity", "verdict": said.value, "because": because}
     assert test is not None
@@ -203,7 +207,7 @@ def labelled(claim: MetricClaim, decision: Decision, assurance: str) -> tuple[De
     if decision is Decision.COMPLIANT:
         if claim.degradable and assurance == "declared":
             because.append("at declared assurance, refusing or degrading outputs would meet this claim")
-        because += _short_of(claim, assurance)
+        because += short_of(claim, assurance)
     return (Decision.INCONCLUSIVE if because else decision), because
 
 

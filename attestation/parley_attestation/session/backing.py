@@ -6,7 +6,7 @@ checker compares with the witnessed time.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from parley_attestation import statement
 from parley_attestation.ed25519 import PublicKey, SigningKey
@@ -17,6 +17,7 @@ from parley_attestation.evidence.archive import read_item, write_item
 from parley_attestation.evidence.compute.records import RECORD, Records, read_records
 from parley_attestation.evidence.compute.verdict import Backing, Inventory
 from parley_attestation.keys import MAX_TIME
+from parley_attestation.receipt import ChamberKeys
 from parley_attestation.session.facts import Facts
 from parley_attestation.statement import Statement, Subject
 
@@ -89,6 +90,23 @@ def read_support(facts: Facts, heads: Sequence[Digest], sealed: Sequence[bytes],
         result = appraise_all(items, policy, bound, at)
     chain = read_records(records, PublicKey(key)) if records else None
     return Support(result, bound, chain, facts.terms.inventory)
+
+
+def read_chamber(
+    facts: Facts, heads: Sequence[Digest], sealed: bytes, keys: ChamberKeys
+) -> AttestationResult:
+    """Appraise a chamber's evidence, whose binder carries both keys of the run, under the terms' policy.
+
+    Raises:
+        PeerError: BAD_EVIDENCE, BAD_SIGNATURE, BAD_STATEMENT.
+    """
+    assert facts.terms is not None
+    policy = facts.terms.evidence_policy
+    if policy is None:
+        raise PeerError(Reason.BAD_EVIDENCE, "evidence comes that the terms do not ask for")
+    items, at = _read(statement.open_sealed(sealed, keys.receipt).expect(EVIDENCE))
+    bound = replace(binding(facts, heads, keys.receipt), hpke_key=keys.hpke)
+    return appraise_all(items, policy, bound, at)
 
 
 def _read(said: Statement) -> tuple[dict[str, EvidenceItem], int]:

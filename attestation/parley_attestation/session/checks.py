@@ -24,6 +24,9 @@ class Check(Enum):
     BINDING = (16, "Binding", "a chamber re-executed every opened item")
     VERDICT = (17, "Verdict", "the verdict follows from the record and is the one acknowledged")
     RESULT_BITS = (18, "Result bits", "the committed result bits are the derived ones")
+    CHAMBER = (20, "Chamber", "the chamber's keys are its operator's, for this session, as its evidence says")
+    RELEASES = (21, "Release", "both parties released their keys to that chamber and no other")
+    RECEIPT = (22, "Receipt", "the receipt is of that run, over the whole committed set")
     WITNESSED = (19, "Witnesses", "witnesses cosigned the decision, and the keys were valid at that time")
 
     def __init__(self, number: int, section: str, title: str) -> None:

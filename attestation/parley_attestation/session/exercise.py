@@ -14,7 +14,7 @@ from parley_attestation.encoding import Bytes32, Digest, Label, digest, mac
 from parley_attestation.errors import PeerError, Reason, Role
 from parley_attestation.model.claim import read_claim
 from parley_attestation.session import messages as m
-from parley_attestation.session import schedule
+from parley_attestation.session import schedule, sealed
 from parley_attestation.session.audit import Audit, Challenged
 from parley_attestation.session.backing import read_support
 from parley_attestation.session.checks import Check
@@ -40,6 +40,8 @@ def receive(at: Context, sender: Role, key: bytes, body: m.Body, heads: Sequence
         return _greet(at, sender, key, body)
     if isinstance(body, m.Accept):
         return _accept(at, sender, body, heads)
+    if at.mode == "sealed" and (expect := sealed.receive(at, sender, body, heads)) is not None:
+        return expect
     return _HANDLERS[type(body)](at, sender, body)
 
 
@@ -110,6 +112,8 @@ def _propose(at: Context, sender: Role, body: m.Propose) -> Expect:
         raise PeerError(Reason.BAD_TERMS, "the terms name other parties than this session has")
     if terms.mode != at.mode:
         raise PeerError(Reason.BAD_TERMS, f"expected terms of mode {at.mode}, got {terms.mode}")
+    if at.mode == "sealed" and terms.runtime is None:
+        raise PeerError(Reason.BAD_TERMS, "sealed mode needs a chamber: its operators and the runtime")
     earlier = at.earlier(exercise_id(said))
     _check_attempt(body, earlier)
     test_set = registration.read_registration(body.test_set, owner.root)

@@ -8,9 +8,12 @@ from typing import Any
 from parley_attestation.binding import Bound
 from parley_attestation.encoding import Digest
 from parley_attestation.errors import Role
+from parley_attestation.evidence import AttestationResult
 from parley_attestation.keys import KeyHistory
 from parley_attestation.model.claim import ModelClaim
+from parley_attestation.receipt import Receipt, StatedKeys
 from parley_attestation.registration import TestSet
+from parley_attestation.sealing import Grant
 from parley_attestation.session.audit import Audit
 from parley_attestation.session.checks import Check
 from parley_attestation.session.turns import Blob, Contents
@@ -62,6 +65,10 @@ class Facts:
     pending: int = 0  # units of the last challenge, while it is unanswered
     stop_counts: tuple[int, ...] = ()
     binding: Bound | None = None
+    chamber: StatedKeys | None = None
+    chamber_result: AttestationResult | None = None  # the chamber's evidence, appraised under the terms
+    released: dict[Role, Grant] = field(default_factory=dict)
+    receipt: Receipt | None = None
     verdict: Statement | None = None
     acknowledged: dict[Role, Digest] = field(default_factory=dict)
     result_bits: dict[Role, bytes] = field(default_factory=dict)  # one byte per claim and unit

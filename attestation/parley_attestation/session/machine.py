@@ -109,7 +109,8 @@ class Machine:
     def as_earlier(self) -> Earlier:
         """This session as the attempt that a later one continues."""
         audit = self.facts.audit
-        over = self.state in {State.DECLINED, State.FINISHED} or bool(audit and audit.opened)
+        ended = self.state in {State.DECLINED, State.REFUSED, State.FINISHED}
+        over = ended or bool(audit and audit.opened) or bool(self.facts.released)
         return Earlier(self.facts, self.heads[-1], over)
 
     def next_header(self) -> Header:

@@ -17,6 +17,7 @@ from parley_attestation.encoding import MAX_BLOB, MAX_STATEMENT, MAX_UNITS_PER_T
 from parley_attestation.errors import PeerError, Reason, printable
 from parley_attestation.keys import MAX_HISTORY
 from parley_attestation.merkle import MAX_PROOF
+from parley_attestation.sealing import WRAPPED
 
 MAX_OFFER = 32  # versions, suites or modes in one offer
 MAX_DETAIL = 1000  # characters of a reason in words
@@ -168,6 +169,42 @@ class Binding:
 
 
 @dataclass(frozen=True, slots=True)
+class Evidence:
+    """Sealed mode: the chamber's keys for this session and its evidence, embedded by the verifier."""
+
+    kind: ClassVar[str] = "evidence"
+    keys: bytes
+    evidence: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """Sealed mode: one party's data key, wrapped to the chamber."""
+
+    kind: ClassVar[str] = "release"
+    keys_digest: Digest
+    wrapped: bytes
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Sealed mode: a party does not release its key."""
+
+    kind: ClassVar[str] = "refusal"
+    reason: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """Sealed mode: the chamber's outcome, embedded by the verifier."""
+
+    kind: ClassVar[str] = "receipt"
+    statement: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Acknowledge:
     """Message 12: the digest of the derived verdict; one blob, seed || result bits."""
 
@@ -207,6 +244,10 @@ Body = (
     | Stop
     | Open
     | Binding
+    | Evidence
+    | Release
+    | Refusal
+    | Receipt
     | Acknowledge
     | Dissent
     | Abort
@@ -373,6 +414,17 @@ def _read_open(m: Any) -> Open:
     return Open(tuple(_size(s) for s in sizes), Digest(m.stream_digest))
 
 
+def _read_evidence(m: Any) -> Evidence:
+    evidence = _statement(m.evidence, "evidence") if m.evidence else b""
+    return Evidence(_statement(m.keys, "the chamber's keys"), evidence)
+
+
+def _wrapped(value: bytes) -> bytes:
+    if len(value) != WRAPPED:
+        raise PeerError(Reason.MALFORMED, f"expected a wrapped key of {WRAPPED} bytes, got {len(value)}")
+    return value
+
+
 def _write_units(c: Challenge) -> Message:
     return pb.Challenge(
         units=[
@@ -422,6 +474,18 @@ _CODECS: dict[str, tuple[Callable[[], Any], Callable[[Any], Body], Callable[[Any
     "stop": (pb.Stop, lambda m: Stop(_many(m.counts, 1, MAX_CLAIMS, "counts")), _plain(pb.Stop)),
     "open": (pb.Open, _read_open, _plain(pb.Open)),
     "binding": (pb.Binding, lambda m: Binding(_statement(m.statement, "a binding")), _plain(pb.Binding)),
+    "evidence": (pb.Evidence, _read_evidence, _plain(pb.Evidence)),
+    "release": (
+        pb.Release,
+        lambda m: Release(Digest(m.keys_digest), _wrapped(m.wrapped), m.size),
+        _plain(pb.Release),
+    ),
+    "refusal": (
+        pb.Refusal,
+        lambda m: Refusal(printable(m.reason, 64), _detail(m.detail)),
+        _plain(pb.Refusal),
+    ),
+    "receipt": (pb.Receipt, lambda m: Receipt(_statement(m.statement, "a receipt")), _plain(pb.Receipt)),
     "acknowledge": (
         pb.Acknowledge,
         lambda m: Acknowledge(Digest(m.verdict_digest), Digest(m.result_root), Digest(m.stream_digest)),

@@ -23,9 +23,14 @@ class State(StrEnum):
     STOPPED = "stopped"
     OPENED = "opened"
     BOUND = "bound"
+    EVIDENCED = "evidenced"
+    RELEASED = "released"
+    RUNNING = "running"
+    RECEIVED = "received"
     CONFIRMED = "confirmed"
     FINISHED = "finished"
     DECLINED = "declined"
+    REFUSED = "refused"
     ABORTED = "aborted"
 
 
@@ -59,6 +64,25 @@ OPEN_MODE: dict[State, tuple[Role, dict[str, State]]] = {
     State.CONFIRMED: (P, {"acknowledge": State.FINISHED, "dissent": State.FINISHED, "abort": State.ABORTED}),
 }
 
-FINAL = frozenset({State.FINISHED, State.DECLINED, State.ABORTED})
+_GREETING = (State.START, State.GREETED, State.READY, State.PROPOSED, State.ACCEPTED, State.COIN_SHOWN)
 
-MODES: dict[str, dict[State, tuple[Role, dict[str, State]]]] = {"open": OPEN_MODE}
+# The same up to the joint seed; then the chamber's evidence, both releases and its receipt.
+SEALED_MODE: dict[State, tuple[Role, dict[str, State]]] = {
+    **{state: OPEN_MODE[state] for state in _GREETING},
+    State.SEEDED: (V, {"evidence": State.EVIDENCED, "abort": State.ABORTED}),
+    State.EVIDENCED: (
+        V,
+        {"release": State.RELEASED, "refusal": State.REFUSED, "abort": State.ABORTED},
+    ),
+    State.RELEASED: (P, {"release": State.RUNNING, "refusal": State.REFUSED, "abort": State.ABORTED}),
+    State.RUNNING: (V, {"receipt": State.RECEIVED, "abort": State.ABORTED}),
+    State.RECEIVED: (
+        V,
+        {"acknowledge": State.CONFIRMED, "dissent": State.CONFIRMED, "abort": State.ABORTED},
+    ),
+    State.CONFIRMED: OPEN_MODE[State.CONFIRMED],
+}
+
+FINAL = frozenset({State.FINISHED, State.DECLINED, State.REFUSED, State.ABORTED})
+
+MODES: dict[str, dict[State, tuple[Role, dict[str, State]]]] = {"open": OPEN_MODE, "sealed": SEALED_MODE}

@@ -306,3 +306,43 @@ class Abort(_message.Message):
     reason: str
     detail: str
     def __init__(self, header: _Optional[_Union[Header, _Mapping]] = ..., reason: _Optional[str] = ..., detail: _Optional[str] = ...) -> None: ...
+
+class Evidence(_message.Message):
+    __slots__ = ("header", "keys", "evidence")
+    HEADER_FIELD_NUMBER: _ClassVar[int]
+    KEYS_FIELD_NUMBER: _ClassVar[int]
+    EVIDENCE_FIELD_NUMBER: _ClassVar[int]
+    header: Header
+    keys: bytes
+    evidence: bytes
+    def __init__(self, header: _Optional[_Union[Header, _Mapping]] = ..., keys: _Optional[bytes] = ..., evidence: _Optional[bytes] = ...) -> None: ...
+
+class Release(_message.Message):
+    __slots__ = ("header", "keys_digest", "wrapped", "size")
+    HEADER_FIELD_NUMBER: _ClassVar[int]
+    KEYS_DIGEST_FIELD_NUMBER: _ClassVar[int]
+    WRAPPED_FIELD_NUMBER: _ClassVar[int]
+    SIZE_FIELD_NUMBER: _ClassVar[int]
+    header: Header
+    keys_digest: bytes
+    wrapped: bytes
+    size: int
+    def __init__(self, header: _Optional[_Union[Header, _Mapping]] = ..., keys_digest: _Optional[bytes] = ..., wrapped: _Optional[bytes] = ..., size: _Optional[int] = ...) -> None: ...
+
+class Refusal(_message.Message):
+    __slots__ = ("header", "reason", "detail")
+    HEADER_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    DETAIL_FIELD_NUMBER: _ClassVar[int]
+    header: Header
+    reason: str
+    detail: str
+    def __init__(self, header: _Optional[_Union[Header, _Mapping]] = ..., reason: _Optional[str] = ..., detail: _Optional[str] = ...) -> None: ...
+
+class Receipt(_message.Message):
+    __slots__ = ("header", "statement")
+    HEADER_FIELD_NUMBER: _ClassVar[int]
+    STATEMENT_FIELD_NUMBER: _ClassVar[int]
+    header: Header
+    statement: bytes
+    def __init__(self, header: _Optional[_Union[Header, _Mapping]] = ..., statement: _Optional[bytes] = ...) -> None: ...
