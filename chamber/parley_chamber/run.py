@@ -7,7 +7,7 @@ of what stopped it; plaintext lies in memory and on a tmpfs that is wiped.
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -17,11 +17,13 @@ from parley_attestation.ed25519 import SigningKey
 from parley_attestation.encoding import Bytes32, Digest, Label, mac
 from parley_attestation.envelope import from_json
 from parley_attestation.errors import LocalError, ParleyError, PeerError, Reason, Role
+from parley_attestation.evidence import EvidenceItem
 from parley_attestation.model.claim import ModelClaim
 from parley_attestation.receipt import ChamberKeys, Count, Receipt, SimulatedReceipt
 from parley_attestation.registration import TestSet
 from parley_attestation.runtime import OnnxRuntime
 from parley_attestation.sealing import Grant, Read, RecipientKey, Sealed, unseal, unwrap
+from parley_attestation.session.backing import seal_evidence
 from parley_attestation.session.results import result_root
 from parley_attestation.session.schedule import Frame, frames
 from parley_attestation.statement import parse
@@ -102,6 +104,20 @@ class SealedRun:
         )
         self.keys = keys.sealed(chamber.operator, self._receipt)
         self._keys_digest = _digest(self.keys)
+
+    @property
+    def receipt_key(self) -> bytes:
+        """The public key that signs the receipt."""
+        return bytes(self._receipt.public)
+
+    @property
+    def hpke_key(self) -> bytes:
+        """The public key to which data keys are released."""
+        return bytes(self._hpke.public)
+
+    def seal_evidence(self, items: Mapping[str, EvidenceItem], now: int) -> bytes:
+        """Sign evidence with the key that its binder carries; `now` in Unix seconds."""
+        return seal_evidence(items, now, self._receipt)
 
     def __repr__(self) -> str:
         return "SealedRun(…)"

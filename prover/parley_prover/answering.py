@@ -4,13 +4,14 @@ import contextlib
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from parley_attestation.commitment import commit_output
 from parley_attestation.ed25519 import SigningKey
 from parley_attestation.edge.endpoint import Draft, Secret, acknowledgement
 from parley_attestation.edge.journal import Also, Journal
+from parley_attestation.edge.sealed import Custody, agree
 from parley_attestation.encoding import Digest, Nonce, u64
 from parley_attestation.errors import LocalError, PeerError, Reason, Role
 from parley_attestation.evidence.collect import Collector, collect
@@ -43,6 +44,7 @@ class Offer:
         collectors: Where evidence comes from, if the terms ask for it.
         key: The session key, which seals collected evidence.
         now: The clock, Unix seconds.
+        custody: The prover's part in sealed sessions; None where there is none.
         verifier_chamber: Whether a chamber that the verifier runs may read the weights.
     """
 
@@ -55,6 +57,7 @@ class Offer:
     key: SigningKey | None = None
     now: Callable[[], int] = lambda: int(time.time())
     verifier_chamber: bool = False
+    custody: Custody | None = None
 
 
 class ProverPolicy:
@@ -90,6 +93,10 @@ class ProverPolicy:
             case State.COIN_SHOWN:
                 secret = self._first(machine, secret)
                 return Draft(m.Coin(Nonce(secret.derive(b"coin")), secret.derive(b"coin-key")))
+            case State.RELEASED if self._offer.custody is not None:
+                return self._offer.custody.decide(machine, secret)
+            case State.CONFIRMED if machine.mode == "sealed":
+                return replace(agree(machine), also=(self._close(machine),))
             case State.CHALLENGED:
                 return self._answer(machine, secret)
             case State.CONFIRMED:
@@ -138,6 +145,10 @@ class ProverPolicy:
             claim = self._claims.get(terms.model_claim)
             if claim is None:
                 raise PeerError(Reason.BAD_MODEL_CLAIM, "no model is registered under the claim in the terms")
+            if machine.mode == "sealed" and self._offer.custody is None:
+                raise PeerError(
+                    Reason.UNSUPPORTED, "sealed mode needs a chamber, and none is configured here"
+                )
             if terms.caps.turn > self._offer.max_turn_bytes:
                 raise PeerError(
                     Reason.OVER_CAP, f"turns of more than {self._offer.max_turn_bytes} bytes are not accepted"

@@ -68,6 +68,7 @@ class Facts:
     chamber: StatedKeys | None = None
     chamber_result: AttestationResult | None = None  # the chamber's evidence, appraised under the terms
     released: dict[Role, Grant] = field(default_factory=dict)
+    wrapped: dict[Role, bytes] = field(default_factory=dict)
     receipt: Receipt | None = None
     verdict: Statement | None = None
     acknowledged: dict[Role, Digest] = field(default_factory=dict)

@@ -71,7 +71,7 @@ def release(at: Context, sender: Role, body: m.Release) -> Expect:
     given = grant(facts, sender, body.size)
 
     def record() -> None:
-        facts.released[sender] = given
+        facts.released[sender], facts.wrapped[sender] = given, body.wrapped
         at.checks[Check.RELEASES] += 1
 
     return _plain(record)

@@ -1,0 +1,125 @@
+"""Room: the chamber. One sealed session at the chamber: keys and evidence, two uploads, one receipt.
+
+The chamber replays the session itself and takes nobody's word for what was agreed. Uploads are sealed
+bytes and may lie on a disk; a broken one goes on where it stopped.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from parley_attestation.encoding import Bytes32, Digest
+from parley_attestation.errors import PeerError, Reason, Role
+from parley_attestation.evidence.collect import Collector, collect
+from parley_attestation.evidence.model import Kind
+from parley_attestation.runtime import OnnxRuntime
+from parley_attestation.sealing import HEADER, read_header
+from parley_attestation.session.backing import binding
+from parley_attestation.session.machine import Machine
+from parley_attestation.session.sealed import policy_digest
+from parley_attestation.session.tables import State
+
+from parley_chamber.ledger import RunLedger
+from parley_chamber.reexecute import Chamber
+from parley_chamber.run import Job, SealedRun, Upload
+
+
+def job_of(machine: Machine, runtime: OnnxRuntime, *, simulated: bool) -> Job:
+    """What a session agreed on, once its seed is fixed. Raises `PeerError` (OUT_OF_ORDER)."""
+    facts = machine.facts
+    if machine.mode != "sealed" or facts.seed is None:
+        raise PeerError(Reason.OUT_OF_ORDER, "expected a session of sealed mode whose seed is fixed")
+    assert facts.terms is not None
+    assert facts.exercise is not None
+    assert facts.model_claim is not None
+    assert facts.test_set is not None
+    session = Digest(facts.session_id)
+    return Job(session, facts.exercise, facts.terms, facts.model_claim, facts.test_set, runtime, simulated)
+
+
+class ChamberSession:
+    """What a chamber holds for one session.
+
+    Args:
+        chamber: Who runs it, and where.
+        machine: The session, replayed by the chamber to its seed.
+        runtime: The runtime that the terms name.
+        ledger: Where runs are counted.
+        folder: Where sealed uploads lie; of this session alone.
+        entropy: 32 fresh random bytes.
+        quota: Runs of one set and one claim at most.
+        collectors: Where evidence comes from, if the terms have a policy for it.
+    """
+
+    def __init__(  # noqa: PLR0913 - each an input of one session
+        self,
+        chamber: Chamber,
+        machine: Machine,
+        runtime: OnnxRuntime,
+        *,
+        ledger: RunLedger,
+        folder: Path,
+        entropy: Bytes32,
+        quota: int = 1,
+        collectors: Sequence[Collector] = (),
+        now: int = 0,
+    ) -> None:
+        simulated = any(one.kind is Kind.SIMULATED for one in collectors)
+        self._job = job_of(machine, runtime, simulated=simulated)
+        self._run = SealedRun(chamber, self._job, ledger, entropy, quota)
+        self._folder = folder
+        self.keys = self._run.keys
+        self.evidence = b""
+        if collectors and self._job.terms.evidence_policy is not None:
+            bound = binding(machine.facts, machine.heads, self._run.receipt_key)
+            items = collect(collectors, replace(bound, hpke_key=self._run.hpke_key))
+            self.evidence = self._run.seal_evidence(items, now)
+
+    def received(self, role: Role) -> int:
+        """Bytes of a party's upload that are here; where it goes on."""
+        path = self._path(role)
+        return path.stat().st_size if path.exists() else 0
+
+    def append(self, role: Role, offset: int, data: bytes) -> None:
+        """Take the next bytes of a party's upload.
+
+        Raises:
+            PeerError: BAD_SEAL, where they do not go on at `offset`, or a header is of other content.
+        """
+        if offset != self.received(role):
+            raise PeerError(Reason.BAD_SEAL, f"expected the upload to go on at {self.received(role)}")
+        if offset == 0:
+            said = read_header(data[:HEADER])
+            if said != self._run.sealed(role, said.size):
+                raise PeerError(Reason.BAD_SEAL, "the upload is for another session, party or commitment")
+        with self._path(role).open("ab") as file:
+            file.write(data)
+
+    def receipt(self, machine: Machine) -> bytes:
+        """Run, once both parties have released their keys on the record; the sealed receipt.
+
+        Args:
+            machine: The same session, replayed by the chamber to both releases.
+
+        Raises:
+            PeerError: OUT_OF_ORDER, WRONG_SESSION, or what `SealedRun.run` raises.
+            LocalError: Where a box fails.
+        """
+        facts = machine.facts
+        if facts.session_id != self._job.session or machine.state is not State.RUNNING:
+            raise PeerError(Reason.OUT_OF_ORDER, "expected this session with both releases on its record")
+        uploads = {}
+        for role in (Role.PROVER, Role.VERIFIER):
+            size = facts.released[role].sealed.size
+            self._run.release(role, facts.wrapped[role], size, policy_digest(facts))
+            uploads[role] = size
+        weights, tests = self._path(Role.PROVER), self._path(Role.VERIFIER)
+        if not (weights.exists() and tests.exists()):
+            raise PeerError(Reason.OUT_OF_ORDER, "a sealed content has not been uploaded")
+        with weights.open("rb") as one, tests.open("rb") as other:
+            return self._run.run(
+                Upload(uploads[Role.PROVER], one.read), Upload(uploads[Role.VERIFIER], other.read)
+            )
+
+    def _path(self, role: Role) -> Path:
+        return self._folder / f"{role}.sealed"

@@ -1,0 +1,240 @@
+"""Whole sealed sessions in memory: two parties, a chamber, one chain, and the judge over it."""
+
+import io
+from dataclasses import replace
+
+import pytest
+from chamber_kit import LIMITS, NEUTRAL, OPERATOR, RUNTIME, ChamberExercise, write_model
+from kit import CHANNEL, metric, pipe, seed
+from parley_attestation.ed25519 import SigningKey
+from parley_attestation.edge.endpoint import Draft, Endpoint
+from parley_attestation.edge.records import write_record
+from parley_attestation.edge.sealed import Custody
+from parley_attestation.encoding import Bytes32, Digest
+from parley_attestation.errors import LocalError, PeerError, Reason, Role
+from parley_attestation.judge import judge
+from parley_attestation.receipt import read_receipt
+from parley_attestation.session import messages as m
+from parley_attestation.session.machine import Machine
+from parley_attestation.session.tables import State
+from parley_attestation.terms import IdentityClaim, Operator
+from parley_chamber import packages, sandbox
+from parley_chamber.ledger import RunLedger
+from parley_chamber.reexecute import Chamber
+from parley_chamber.sandbox import Sandbox
+from parley_chamber.sessions import ChamberSession
+from parley_prover.answering import Offer, ProverPolicy
+from parley_prover.budget import DisclosureBudget
+from parley_verifier.sealed import SealedVerifierPolicy
+
+pytestmark = pytest.mark.skipif(bool(sandbox.blocked()), reason=f"no sandbox here: {sandbox.blocked()}")
+CLAIMS = (metric(min_assurance="neutral-operator"), IdentityClaim("identity", "neutral-operator"))
+
+
+class Link:
+    """A chamber in this process, which replays the session it is shown."""
+
+    def __init__(self, folder, key=OPERATOR):
+        self.folder, self.key, self.session = folder, key, None
+
+    def open(self, machine):
+        self.session = ChamberSession(
+            Chamber(self.key, Sandbox.find(), LIMITS),
+            machine,
+            RUNTIME,
+            ledger=RunLedger(self.folder / "runs"),
+            folder=self.folder,
+            entropy=Bytes32(seed("chamber entropy")),
+        )
+        return self.session.keys, self.session.evidence
+
+    def upload(self, role, parts):
+        for part in parts:
+            self.session.append(role, self.session.received(role), part)
+
+    def receipt(self, machine):
+        return self.session.receipt(machine)
+
+
+class SealedExercise(ChamberExercise):
+    def __init__(self, folder, *, weights=None, tests=None, link=None, accept=False, **changes):
+        super().__init__(folder, **({"mode": "sealed", "claims": CLAIMS} | changes))
+        self.link = link or Link(folder)
+        self.accept = accept
+        files = [("model.onnx", (weights or self.weights_folder) / "model.onnx")]
+        self.plain = {
+            Role.PROVER: b"".join(packages.write_weights(self.secret, files)),
+            Role.VERIFIER: b"".join(
+                packages.write_tests(
+                    Bytes32(seed(b"set", "master")), Bytes32(seed("results")), tests or self.items
+                )
+            ),
+        }
+
+    def custody(self, role):
+        plain = self.plain[role]
+        return Custody(role, self.link, lambda _: iter([plain]), len(plain), self.accept)
+
+    def ends(self, verifier=SealedVerifierPolicy):
+        vj, pj = self.journal(Role.VERIFIER), self.journal(Role.PROVER)
+        policy = verifier(
+            self.verifier.history, CHANNEL, self.sealed_terms, self.tests, vj, self.custody(Role.VERIFIER)
+        )
+        offer = Offer(
+            self.prover.history,
+            (self.claim,),
+            custody=self.custody(Role.PROVER),
+            verifier_chamber=self.accept,
+        )
+        budget = DisclosureBudget(pj.connection, self.verifier.owner, self.limits)
+        prover = ProverPolicy(offer, CHANNEL, self.engine, pj, budget)
+        return tuple(
+            Endpoint(p, key, j, Machine(j, mode="sealed", pins=self.pins, channel=CHANNEL), seed(p.role))
+            for p, key, j in ((policy, self.verifier.session, vj), (prover, self.prover.session, pj))
+        )
+
+    def run(self, **more):
+        v, p = self.ends(**more)
+        pipe(v, p)
+        return v, p
+
+
+def test_an_honest_sealed_session_ends_with_one_verdict_over_the_whole_set(tmp_path):
+    exercise = SealedExercise(tmp_path)
+    v, p = exercise.run()
+    assert v.machine.state is p.machine.state is State.FINISHED
+    said = v.machine.facts.verdict.predicate
+    assert v.machine.facts.verdict.digest() == p.machine.facts.verdict.digest()
+    assert said["assurance"] == "neutral-operator"
+    assert (said["identity"], said["overall"]) == ("COMPLIANT", "COMPLIANT")
+    assert said["claims"][0]["counted"] == 60
+    assert said["chamber"]["operator"] == NEUTRAL.document()
+    assert said["chamber"]["bits"] == 6
+    assert any("operator" in one for one in said["not_concluded"])
+    assert exercise.engine.calls == 0, "the prover answered nothing"
+
+
+def test_the_judge_follows_a_sealed_record_and_no_prompt_or_weight_stands_in_it(tmp_path):
+    exercise = SealedExercise(tmp_path)
+    v, p = exercise.run()
+    for end, name in ((v, "v"), (p, "p")):
+        write_record(end.journal, end.row, tmp_path / f"{name}.parley")
+    raw = (tmp_path / "v.parley").read_bytes()
+    assert raw == (tmp_path / "p.parley").read_bytes()
+    found = judge(io.BytesIO(raw), list(exercise.pins.values()))
+    assert found.fault is None
+    assert found.verdict.payload() == v.machine.facts.verdict.payload()
+    weights = (exercise.weights_folder / "model.onnx").read_bytes()
+    assert not any(weights[n : n + 16] in raw for n in range(len(weights) - 16))
+    assert not any(prompt in raw for prompt, _ in exercise.items)
+
+
+def test_a_claim_that_the_exact_count_misses_is_a_violation(tmp_path):
+    v, _ = SealedExercise(tmp_path, registered=0.1).run()
+    assert v.machine.facts.verdict.predicate["overall"] == "VIOLATION"
+
+
+def test_a_chamber_of_the_other_party_is_refused_and_the_refusal_is_on_the_record(tmp_path):
+    theirs = Operator(NEUTRAL.key, "prover", ("tests", "weights"))
+    v, p = SealedExercise(tmp_path, operators=(theirs,)).run()
+    assert v.machine.state is p.machine.state is State.REFUSED
+    assert v.machine.facts.ending.reason == "BAD_CUSTODY"
+    assert v.machine.as_earlier().over
+
+
+def test_a_chamber_that_the_prover_runs_gives_no_assurance_even_where_it_is_accepted(tmp_path):
+    theirs = Operator(NEUTRAL.key, "prover", ("tests", "weights"))
+    v, _ = SealedExercise(tmp_path, operators=(theirs,), accept=True).run()
+    said = v.machine.facts.verdict.predicate
+    assert (said["assurance"], said["identity"], said["overall"]) == (
+        "declared",
+        "INCONCLUSIVE",
+        "INCONCLUSIVE",
+    )
+
+
+@pytest.mark.parametrize("who", ["weights", "tests"])
+def test_swapped_content_stops_the_run_and_blames_its_party(tmp_path, who):
+    swapped = {
+        "weights": lambda: write_model(tmp_path / "better", 1.0),
+        "tests": lambda: [(b"[1,2,3]", b"2")] * 60,
+    }
+    exercise = SealedExercise(tmp_path, **{who: swapped[who]()})
+    with pytest.raises(PeerError) as caught:
+        exercise.run()
+    assert caught.value.blamed is (Role.PROVER if who == "weights" else Role.VERIFIER)
+    assert RunLedger(tmp_path / "runs").outcomes() == [caught.value.reason.value]
+
+
+def test_an_operator_that_the_terms_do_not_name_is_refused(tmp_path):
+    link = Link(tmp_path, SigningKey(seed("stranger")))
+    with pytest.raises(LocalError) as caught:
+        SealedExercise(tmp_path, link=link).run()
+    assert caught.value.__cause__.reason is Reason.BAD_EVIDENCE
+
+
+@pytest.mark.parametrize("name", ["exercise", "model_claim", "test_set", "runtime", "session", "keys"])
+def test_a_receipt_about_something_else_is_refused(tmp_path, name):
+    exercise = SealedExercise(tmp_path)
+    honest = exercise.link.receipt
+
+    def forged(machine):
+        facts = machine.facts
+        good = read_receipt(honest(machine), facts.chamber)
+        return replace(good, **{name: Digest(seed("other"))}).sealed(exercise.link.session._run._receipt)
+
+    exercise.link.receipt = forged
+    with pytest.raises(LocalError) as caught:
+        exercise.run()
+    assert caught.value.__cause__.reason is Reason.BAD_RECEIPT
+
+
+def test_a_receipt_over_a_part_of_the_set_is_refused(tmp_path):
+    exercise = SealedExercise(tmp_path)
+    honest = exercise.link.receipt
+
+    def forged(machine):
+        good = read_receipt(honest(machine), machine.facts.chamber)
+        counts = (replace(good.counts[0], population=59, successes=50),)
+        return replace(good, counts=counts).sealed(exercise.link.session._run._receipt)
+
+    exercise.link.receipt = forged
+    with pytest.raises(LocalError) as caught:
+        exercise.run()
+    assert caught.value.__cause__.reason is Reason.BAD_RECEIPT
+
+
+def test_a_release_to_other_keys_than_the_record_shows_is_refused(tmp_path):
+    class Elsewhere(SealedVerifierPolicy):
+        def propose(self, machine, secret):
+            draft = super().propose(machine, secret)
+            if isinstance(draft.body, m.Release):
+                return Draft(replace(draft.body, keys_digest=Digest(seed("elsewhere"))))
+            return draft
+
+    with pytest.raises(LocalError) as caught:
+        SealedExercise(tmp_path).run(verifier=Elsewhere)
+    assert caught.value.__cause__.reason is Reason.BAD_SEAL
+
+
+def test_an_upload_goes_on_where_it_stopped_and_nowhere_else(tmp_path):
+    exercise = SealedExercise(tmp_path)
+
+    def broken(role, parts):
+        raw = b"".join(parts)
+        session = exercise.link.session
+        session.append(role, 0, raw[:150])
+        with pytest.raises(PeerError):
+            session.append(role, 0, raw)
+        session.append(role, session.received(role), raw[150:])
+
+    exercise.link.upload = broken
+    v, _ = exercise.run()
+    assert v.machine.state is State.FINISHED
+
+
+def test_sealed_terms_without_a_chamber_are_refused(tmp_path):
+    exercise = SealedExercise(tmp_path, binding="none", operators=(), runtime=None)
+    with pytest.raises(LocalError) as caught:
+        exercise.run()
+    assert caught.value.__cause__.reason is Reason.BAD_TERMS
