@@ -48,7 +48,7 @@ class Link:
         )
         return self.session.keys, self.session.evidence
 
-    def upload(self, role, parts):
+    def upload(self, _machine, role, parts):
         for part in parts:
             self.session.append(role, self.session.received(role), part)
 
@@ -154,16 +154,17 @@ def test_a_chamber_that_the_prover_runs_gives_no_assurance_even_where_it_is_acce
 
 
 @pytest.mark.parametrize("who", ["weights", "tests"])
-def test_swapped_content_stops_the_run_and_blames_its_party(tmp_path, who):
+def test_swapped_content_ends_the_session_with_the_reason_on_its_record(tmp_path, who):
     swapped = {
         "weights": lambda: write_model(tmp_path / "better", 1.0),
         "tests": lambda: [(b"[1,2,3]", b"2")] * 60,
     }
     exercise = SealedExercise(tmp_path, **{who: swapped[who]()})
-    with pytest.raises(PeerError) as caught:
-        exercise.run()
-    assert caught.value.blamed is (Role.PROVER if who == "weights" else Role.VERIFIER)
-    assert RunLedger(tmp_path / "runs").outcomes() == [caught.value.reason.value]
+    v, p = exercise.run()
+    assert v.machine.state is p.machine.state is State.ABORTED
+    assert v.machine.facts.ending.reason == {"weights": "BAD_MODEL_CLAIM", "tests": "BAD_OPENING"}[who]
+    assert RunLedger(tmp_path / "runs").outcomes() == [v.machine.facts.ending.reason]
+    assert v.machine.as_earlier().over, "nobody retries until it passes"
 
 
 def test_an_operator_that_the_terms_do_not_name_is_refused(tmp_path):
@@ -220,7 +221,7 @@ def test_a_release_to_other_keys_than_the_record_shows_is_refused(tmp_path):
 def test_an_upload_goes_on_where_it_stopped_and_nowhere_else(tmp_path):
     exercise = SealedExercise(tmp_path)
 
-    def broken(role, parts):
+    def broken(_machine, role, parts):
         raw = b"".join(parts)
         session = exercise.link.session
         session.append(role, 0, raw[:150])

@@ -3,6 +3,7 @@
 from parley_attestation.edge.endpoint import Draft, Secret
 from parley_attestation.edge.journal import Journal
 from parley_attestation.edge.sealed import Custody, agree
+from parley_attestation.errors import PeerError
 from parley_attestation.session import messages as m
 from parley_attestation.session.facts import Channel
 from parley_attestation.session.machine import Machine
@@ -43,7 +44,14 @@ class SealedVerifierPolicy(VerifierPolicy):
             case State.EVIDENCED:
                 return self._custody.decide(machine, secret)
             case State.RUNNING:
-                return Draft(m.Receipt(self._custody.link.receipt(machine)))
+                return self._receipt(machine)
             case State.RECEIVED:
                 return agree(machine)
         return super().propose(machine, secret)
+
+    def _receipt(self, machine: Machine) -> Draft:
+        """The chamber's receipt; a run that ended without one is on the record and not repeated."""
+        try:
+            return Draft(m.Receipt(self._custody.link.receipt(machine)))
+        except PeerError as error:
+            return Draft(m.Abort(error.reason.value, "the chamber's run ended without a receipt"))

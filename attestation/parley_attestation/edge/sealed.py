@@ -23,7 +23,7 @@ class ChamberLink(Protocol):
     def open(self, machine: Machine) -> tuple[bytes, bytes]:
         """The chamber's sealed keys for this session, and its sealed evidence or nothing."""
 
-    def upload(self, role: Role, parts: Iterable[bytes]) -> None:
+    def upload(self, machine: Machine, role: Role, parts: Iterable[bytes]) -> None:
         """Send sealed content; goes on where an earlier call stopped."""
 
     def receipt(self, machine: Machine) -> bytes:
@@ -58,7 +58,7 @@ class Custody:
         assert facts.chamber is not None
         data_key = Bytes32(secret.derive(b"data-key"))
         what = sealed_content(facts, self.role, self.size)
-        self.link.upload(self.role, seal(what, data_key, _reader(self.content(secret))))
+        self.link.upload(machine, self.role, seal(what, data_key, _reader(self.content(secret))))
         wrapped = wrap(data_key, facts.chamber.keys.hpke, grant(facts, self.role, self.size))
         return Draft(m.Release(facts.chamber.statement.digest(), wrapped, self.size))
 

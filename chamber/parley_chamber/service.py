@@ -1,0 +1,238 @@
+"""Room: the chamber. Its gRPC service: sessions in, sealed uploads in, one receipt out.
+
+It admits pinned parties alone and replays every session itself. What leaves it are keys, evidence,
+receipts and reason codes.
+"""
+
+import secrets
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent import futures
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import grpc
+from parley.v1 import chamber_pb2 as pb
+from parley.v1 import chamber_pb2_grpc as rpc
+from parley_attestation.edge import transport
+from parley_attestation.edge.party import Party, PeerCard
+from parley_attestation.encoding import MAX_CHUNK, Bytes32, Digest
+from parley_attestation.errors import LocalError, PeerError, Reason, Role
+from parley_attestation.evidence.collect import Collector
+from parley_attestation.runtime import OnnxRuntime
+from parley_attestation.session.machine import Machine
+from parley_attestation.session.turns import Turn, envelope_from_wire
+
+from parley_chamber import evaluation
+from parley_chamber.ledger import RunLedger
+from parley_chamber.reexecute import Chamber
+from parley_chamber.sandbox import Limits, Sandbox
+from parley_chamber.sessions import ChamberSession
+
+MAX_MESSAGES = 64  # messages of a sealed session
+WORKERS = 8
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """A chamber that serves.
+
+    Attributes:
+        party: The operator.
+        peers: The parties to admit; a session is between a prover and a verifier of these.
+        folder: Where sealed uploads and the run ledger lie.
+        runtimes: The runtimes that terms may name.
+        sandbox: How boxes are made here.
+        limits: What a box may use.
+        quota: Runs of one set and one claim at most.
+        sessions: Sessions held at once.
+        collectors: Where evidence comes from.
+    """
+
+    party: Party = field(repr=False)
+    peers: tuple[PeerCard, ...]
+    folder: Path
+    runtimes: tuple[OnnxRuntime, ...]
+    sandbox: Sandbox
+    limits: Limits = field(default_factory=Limits)
+    quota: int = 1
+    sessions: int = 16
+    collectors: tuple[Collector, ...] = ()
+
+
+@dataclass
+class _Held:
+    """A session, its one receipt once there is one, and the lock of both."""
+
+    session: ChamberSession
+    parties: frozenset[Digest]
+    receipt: bytes = b""
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+
+class _NoContents:
+    """Messages of a sealed session have no content."""
+
+    def get(self, digest: bytes) -> bytes | None:
+        """None."""
+        del digest
+        return None
+
+
+class ChamberService(rpc.ChamberServicer):
+    """Answers for one chamber."""
+
+    def __init__(self, setup: Setup) -> None:
+        self._setup = setup
+        self._cards = {card.tls_digest: card for card in setup.peers}
+        self._chamber = Chamber(setup.party.session, setup.sandbox, setup.limits)
+        self._ledger = RunLedger(setup.folder / "runs")
+        self._held: dict[bytes, _Held] = {}
+        self._lock = threading.Lock()
+
+    def Describe(self, _request: Any, _context: Any) -> Any:  # noqa: N802 - named by the proto
+        """What this chamber can do."""
+        return pb.ChamberDescribeResponse(
+            sandbox=evaluation.kept_apart(self._setup.sandbox),
+            operator=bytes(self._setup.party.session.public),
+            runtimes=[bytes(one.digest()) for one in self._setup.runtimes],
+        )
+
+    def Open(self, request: Any, context: Any) -> Any:  # noqa: N802 - named by the proto
+        """Take a session up to its seed; the same session gets the same keys."""
+        return _shielded(context, lambda card: self._open(request, card), self._card)
+
+    def Upload(self, requests: Iterator[Any], context: Any) -> Any:  # noqa: N802 - named by the proto
+        """Take the caller's sealed content."""
+        return _shielded(context, lambda card: self._upload(requests, card), self._card)
+
+    def Run(self, request: Any, context: Any) -> Any:  # noqa: N802 - named by the proto
+        """Run once, and give the receipt."""
+        return _shielded(context, lambda card: self._run(request, card), self._card)
+
+    def _card(self, context: grpc.ServicerContext) -> PeerCard:
+        card = self._cards.get(transport.client_certificate(context))
+        if card is None:
+            raise PeerError(Reason.UNKNOWN_PARTY, "this chamber does not know the caller")
+        return card
+
+    def _replay(self, envelopes: Sequence[Any], card: PeerCard) -> Machine:
+        if len(envelopes) > MAX_MESSAGES:
+            raise PeerError(Reason.TOO_LARGE, f"expected at most {MAX_MESSAGES} messages")
+        machine = Machine(_NoContents(), mode="sealed")
+        for envelope in envelopes:
+            machine.step(Turn(envelope_from_wire(envelope)))
+        parties = {history.owner for history in machine.facts.histories.values()}
+        if card.fingerprint not in parties or not parties <= {c.fingerprint for c in self._setup.peers}:
+            raise PeerError(Reason.UNKNOWN_PARTY, "the session is not one between parties of this chamber")
+        return machine
+
+    def _open(self, request: Any, card: PeerCard) -> Any:
+        machine = self._replay(request.envelopes, card)
+        with self._lock:
+            held = self._held.get(machine.facts.session_id) or self._begin(machine)
+        session = held.session
+        return pb.OpenResponse(
+            keys=session.keys, evidence=session.evidence, received=session.received(_role(card))
+        )
+
+    def _begin(self, machine: Machine) -> _Held:
+        if len(self._held) >= self._setup.sessions:
+            raise PeerError(Reason.SESSION_LIMIT, f"this chamber holds {self._setup.sessions} sessions")
+        terms = machine.facts.terms
+        runtime = next((r for r in self._setup.runtimes if terms and r.digest() == terms.runtime), None)
+        if runtime is None:
+            raise PeerError(Reason.BAD_RUNTIME, "this chamber cannot run the runtime that the terms name")
+        folder = self._setup.folder / machine.facts.session_id.hex()
+        folder.mkdir(mode=0o700, exist_ok=True)
+        session = ChamberSession(
+            self._chamber,
+            machine,
+            runtime,
+            ledger=self._ledger,
+            folder=folder,
+            entropy=Bytes32(secrets.token_bytes(32)),
+            quota=self._setup.quota,
+            collectors=self._setup.collectors,
+            now=int(time.time()),
+        )
+        parties = frozenset(history.owner for history in machine.facts.histories.values())
+        held = self._held[machine.facts.session_id] = _Held(session, parties)
+        return held
+
+    def _find(self, session: bytes, card: PeerCard) -> _Held:
+        held = self._held.get(session)
+        if held is None or card.fingerprint not in held.parties:
+            raise PeerError(Reason.WRONG_SESSION, "this chamber holds no such session of the caller's")
+        return held
+
+    def _upload(self, requests: Iterator[Any], card: PeerCard) -> Any:
+        received, role = 0, _role(card)
+        for request in requests:
+            if not 1 <= len(request.data) <= MAX_CHUNK:
+                raise PeerError(Reason.TOO_LARGE, f"expected parts of 1..{MAX_CHUNK} bytes")
+            held = self._find(request.session_id, card)
+            with held.lock:
+                held.session.append(role, request.offset, request.data)
+                received = held.session.received(role)
+        return pb.UploadResponse(received=received)
+
+    def _run(self, request: Any, card: PeerCard) -> Any:
+        machine = self._replay(request.envelopes, card)
+        held = self._find(machine.facts.session_id, card)
+        with held.lock:
+            held.receipt = held.receipt or held.session.receipt(machine)
+        return pb.RunResponse(receipt=held.receipt)
+
+
+def _role(card: PeerCard) -> Role:
+    if card.role not in {Role.PROVER, Role.VERIFIER}:
+        raise PeerError(Reason.UNKNOWN_PARTY, "expected a prover or a verifier")
+    return card.role
+
+
+_BOXES = (Reason.BOX_TIME, Reason.BOX_OUTPUT, Reason.BOX_FAILED)
+
+
+def _shielded(
+    context: grpc.ServicerContext,
+    answer: Callable[[PeerCard], T],
+    who: Callable[[grpc.ServicerContext], PeerCard],
+) -> T:
+    """Answer a call; of a failure only a code leaves, of a run's only which limit stopped it."""
+    try:
+        return answer(who(context))
+    except PeerError as error:
+        refused = PeerError(error.reason, "the chamber refuses")
+    except LocalError as error:
+        if error.reason not in _BOXES:
+            transport.fail(context, error)
+        refused = PeerError(error.reason, "a box was stopped")
+    except Exception as error:  # noqa: BLE001 - the last line before the wire
+        transport.fail(context, error)
+    return transport.refuse(context, refused)
+
+
+def serve(setup: Setup, address: str) -> tuple[grpc.Server, int]:
+    """Start a chamber at `address` (host:port) that admits the pinned parties alone.
+
+    Raises:
+        LocalError: UNREACHABLE, where the address cannot be bound.
+    """
+    setup.folder.mkdir(mode=0o700, exist_ok=True, parents=True)
+    server = grpc.server(
+        futures.ThreadPoolExecutor(WORKERS, thread_name_prefix="chamber"),
+        options=transport.OPTIONS,
+        maximum_concurrent_rpcs=WORKERS,
+    )
+    rpc.add_ChamberServicer_to_server(ChamberService(setup), server)  # type: ignore[no-untyped-call]
+    credentials = transport.server_credentials(setup.party.card, setup.party.tls_key, setup.peers)
+    try:
+        port = server.add_secure_port(address, credentials)
+    except RuntimeError as error:
+        raise LocalError(Reason.UNREACHABLE, f"{address}: cannot listen there") from error
+    server.start()
+    return server, port

@@ -1,0 +1,130 @@
+"""The chamber's service over mutually pinned TLS: a whole sealed session, and what it refuses."""
+
+import contextlib
+import secrets
+
+import grpc
+import pytest
+from chamber_kit import LIMITS, RUNTIME
+from kit import pipe, seed
+from parley.v1 import chamber_pb2 as pb
+from parley.v1 import chamber_pb2_grpc as rpc
+from parley_attestation.edge import party, transport
+from parley_attestation.edge.chamber_client import ChamberClient
+from parley_attestation.encoding import Bytes32
+from parley_attestation.errors import PeerError, Reason, Role
+from parley_attestation.session.tables import State
+from parley_attestation.terms import Operator
+from parley_chamber import sandbox
+from parley_chamber.ledger import RunLedger
+from parley_chamber.sandbox import Sandbox
+from parley_chamber.service import Setup, serve
+from test_chamber_session import SealedExercise
+
+pytestmark = pytest.mark.skipif(bool(sandbox.blocked()), reason=f"no sandbox here: {sandbox.blocked()}")
+
+
+class Place:
+    """A chamber that serves on the loopback, and the two parties it admits."""
+
+    def __init__(self, folder, runtimes=(RUNTIME,)):
+        self.folder = folder
+        entropy = {role: seed(role, "", "root") + seed(role, "", "session") for role in Role}
+        self.parties = {
+            role: party.create(
+                folder / f"party-{role}", name=role, role=role, entropy=entropy[role], now=0, years=90
+            )
+            for role in (Role.PROVER, Role.VERIFIER, Role.CHAMBER)
+        }
+        peers = (self.parties[Role.PROVER].card, self.parties[Role.VERIFIER].card)
+        setup = Setup(self.parties[Role.CHAMBER], peers, folder / "chamber", runtimes, Sandbox.find(), LIMITS)
+        self.server, port = serve(setup, "127.0.0.1:0")
+        self.card = self.parties[Role.CHAMBER].card.model_copy(update={"endpoint": f"127.0.0.1:{port}"})
+        self.clients = []
+
+    def exercise(self, **more):
+        key = Bytes32(self.parties[Role.CHAMBER].session.public)
+        exercise = SealedExercise(
+            self.folder, operators=(Operator(key, "neutral", ("tests", "weights")),), **more
+        )
+        custody = exercise.custody
+        exercise.custody = lambda role: type(custody(role))(
+            role, self.client(role, exercise.journal(role)), custody(role).content, custody(role).size
+        )
+        return exercise
+
+    def client(self, role, journal):
+        self.clients.append(ChamberClient(self.parties[role], self.card, journal, 120))
+        return self.clients[-1]
+
+
+@pytest.fixture
+def place(tmp_path):
+    made = Place(tmp_path)
+    with contextlib.ExitStack() as held:
+        held.callback(lambda: made.server.stop(None).wait())
+        yield made
+        for client in made.clients:
+            client.close()
+
+
+def test_a_sealed_session_over_the_wire_ends_with_one_verdict(place):
+    v, p = place.exercise().run()
+    assert v.machine.state is p.machine.state is State.FINISHED
+    assert v.machine.facts.verdict.predicate["overall"] == "COMPLIANT"
+    assert RunLedger(place.folder / "chamber" / "runs").outcomes() == ["done"]
+
+
+def test_of_swapped_content_only_the_reason_code_leaves_the_chamber(place):
+    v, _ = place.exercise(tests=[(b"[1,2,3]", b"2")] * 60).run()
+    assert v.machine.state is State.ABORTED
+    assert v.machine.facts.ending.reason == "BAD_OPENING"
+
+
+def test_the_same_session_gets_the_same_keys_and_the_same_receipt(place):
+    exercise = place.exercise()
+    v, p = exercise.ends()
+    pipe(v, p)
+    link = v.policy._custody.link
+    keys, _ = link.open(v.machine)
+    assert keys == link.open(v.machine)[0]
+
+
+def test_a_chamber_without_the_runtime_of_the_terms_refuses(tmp_path):
+    made = Place(tmp_path, ())
+    try:
+        with pytest.raises(PeerError) as caught:
+            made.exercise().run()
+        assert caught.value.reason is Reason.BAD_RUNTIME
+    finally:
+        for client in made.clients:
+            client.close()
+        made.server.stop(None).wait()
+
+
+def test_a_stranger_does_not_get_in(place, tmp_path):
+    stranger = party.create(
+        tmp_path / "stranger", name="s", role=Role.VERIFIER, entropy=secrets.token_bytes(64), now=0, years=90
+    )
+    with (
+        transport.open_channel(stranger.card, stranger.tls_key, place.card) as channel,
+        pytest.raises(grpc.RpcError),
+    ):
+        rpc.ChamberStub(channel).Describe(pb.ChamberDescribeRequest(), timeout=5)
+
+
+def test_uploads_and_runs_of_sessions_that_are_not_there_are_refused(place):
+    me = place.parties[Role.VERIFIER]
+    with transport.open_channel(me.card, me.tls_key, place.card) as channel:
+        stub = rpc.ChamberStub(channel)
+        described = stub.Describe(pb.ChamberDescribeRequest(), timeout=5)
+        assert described.sandbox == "bubblewrap"
+        assert list(described.runtimes) == [RUNTIME.digest()]
+        for call in (
+            lambda: stub.Upload(iter([pb.UploadRequest(session_id=b"x" * 32, data=b"x")]), timeout=5),
+            lambda: stub.Run(pb.RunRequest(), timeout=5),
+            lambda: stub.Open(pb.OpenRequest(), timeout=5),
+        ):
+            with pytest.raises(grpc.RpcError) as caught:
+                call()
+            assert isinstance(transport.to_error(caught.value), PeerError)
