@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Any, TypeGuard
 from parley_attestation.binding import NO, UNANSWERED, YES, Bound
 from parley_attestation.evidence import Assurance
 from parley_attestation.evidence.compute.verdict import judge_claim
-from parley_attestation.frametest import Decision, FrameTest, threshold_count
+from parley_attestation.frametest import Decision, FrameTest
 from parley_attestation.profile import p_violation_over, profile_verdict
-from parley_attestation.receipt import Count
 from parley_attestation.statement import Statement, Subject
 from parley_attestation.terms import ASSURANCE_ORDER, Claim, ComputeClaim, IdentityClaim, MetricClaim
 
@@ -27,12 +26,6 @@ NOT_CONCLUDED = (
     "The verdict concerns the committed items under the stated system; a match says nothing about deployment.",
     "It does not show the absence of sandbagging, nor behaviour with other scaffolds, users, tools or versions.",
     "It does not measure the validity of the references or of the grader.",
-)
-
-
-# What a sealed run does not cover; printed on its verdict.
-_NOT_COVERED = (
-    "Boxes protect the parties from each other's code: the machine's operator and side channels are not covered.",
 )
 
 
@@ -75,112 +68,6 @@ def derive(mode: str, facts: "Facts", tests: tuple[FrameTest, ...]) -> Statement
         predicate["binding"] = _binding(facts.binding)
     subjects = (Subject("test-set", facts.test_set.root), Subject("exercise", facts.exercise))
     return Statement(VERDICT, subjects, predicate)
-
-
-def derive_sealed(mode: str, facts: "Facts") -> Statement:
-    """The verdict statement of a sealed session whose receipt holds: exact counts of the whole set."""
-    terms, receipt, stated = facts.terms, facts.receipt, facts.chamber
-    assert terms is not None
-    assert receipt is not None
-    assert stated is not None
-    assert facts.terms_statement is not None
-    assert facts.exercise is not None
-    assert facts.seed is not None
-    assert facts.test_set is not None
-    assurance = sealed_assurance(facts)
-    identity = _sealed_identity(assurance)
-    counts = {count.claim_id: count for count in receipt.counts}
-    claims = [_sealed_claim(claim, counts.get(claim.claim_id), assurance, identity) for claim in terms.claims]
-    result = facts.chamber_result
-    predicate = {
-        "exercise": facts.exercise.hex(),
-        "session": facts.session_id.hex(),
-        "attempt": facts.attempt,
-        "terms": facts.terms_statement.digest().hex(),
-        "mode": mode,
-        "model_claim": terms.model_claim.hex(),
-        "seed": facts.seed.hex(),
-        "assurance": assurance,
-        "roots": list(result.roots) if result is not None and assurance == "attested" else [],
-        "claims": claims,
-        "identity": identity[0].value,
-        "overall": exact_overall([c["verdict"] for c in claims]),
-        "opened": 0,
-        "chamber": {
-            "keys": stated.statement.digest().hex(),
-            "operator": stated.operator.document(),
-            "sandbox": stated.keys.sandbox,
-            "runtime": receipt.runtime.hex(),
-            "execution_class": receipt.execution_class,
-            "run": receipt.run,
-            "bits": receipt.bits,
-        },
-        "not_concluded": [*NOT_CONCLUDED, *_NOT_COVERED, *terms.scope[2]],
-    }
-    subjects = (Subject("test-set", facts.test_set.root), Subject("exercise", facts.exercise))
-    return Statement(VERDICT, subjects, predicate)
-
-
-def sealed_assurance(facts: "Facts") -> str:
-    """What stands behind a receipt: simulated, attested, a neutral operator, or a party's own chamber."""
-    assert facts.chamber is not None
-    if facts.chamber.keys.simulated:
-        return "simulated"
-    if facts.chamber_result is not None and facts.chamber_result.assurance is Assurance.ATTESTED:
-        return "attested"
-    return {"neutral": "neutral-operator", "verifier": "re-executed"}.get(
-        facts.chamber.operator.run_by, "declared"
-    )
-
-
-def _sealed_identity(assurance: str) -> tuple[Decision, list[str]]:
-    if assurance == "simulated":
-        return Decision.INCONCLUSIVE, ["simulated evidence supports nothing outside a laboratory"]
-    if assurance == "declared":
-        return Decision.INCONCLUSIVE, ["a chamber that the prover runs adds nothing to the prover's word"]
-    return Decision.COMPLIANT, []
-
-
-def _sealed_claim(
-    claim: Claim, count: Count | None, assurance: str, identity: tuple[Decision, list[str]]
-) -> dict[str, Any]:
-    if isinstance(claim, ComputeClaim):
-        return _compute(claim, assurance, None)
-    if isinstance(claim, IdentityClaim):
-        said, because = identity
-    else:
-        assert count is not None
-        threshold = threshold_count(
-            claim.threshold.numerator, claim.threshold.denominator, count.population, at_most=claim.at_most
-        )
-        met = count.successes >= threshold
-        said, because = labelled(claim, Decision.COMPLIANT if met else Decision.VIOLATION, assurance)
-    if isinstance(claim, IdentityClaim) and said is Decision.COMPLIANT and _short_of(claim, assurance):
-        said, because = Decision.INCONCLUSIVE, _short_of(claim, assurance)
-    if assurance == "simulated":
-        said = Decision.INCONCLUSIVE
-    shown = {"id": claim.claim_id, "verdict": said.value, "because": because}
-    if isinstance(claim, IdentityClaim) or count is None:
-        return shown | {"type": "identity"}
-    return shown | {
-        "type": "metric",
-        "population": count.population,
-        "threshold_count": threshold,
-        "counted": count.population,
-        "successes": count.successes,
-        "failures": count.population - count.successes,
-        "count_low": count.successes,
-        "count_high": count.successes,
-    }
-
-
-def exact_overall(verdicts: list[str]) -> str:
-    """One word for claims that rest on no sampling: COMPLIANT needs every claim, VIOLATION one."""
-    if Decision.VIOLATION in verdicts:
-        return Decision.VIOLATION.value
-    if all(v == Decision.COMPLIANT for v in verdicts):
-        return Decision.COMPLIANT.value
-    return Decision.INCONCLUSIVE.value
 
 
 def overall(facts: "Facts", claims: list[dict[str, Any]]) -> str:
@@ -253,13 +140,14 @@ def _binding(bound: Bound) -> dict[str, Any]:
     }
 
 
-def _compute(claim: ComputeClaim, assurance: str, support: Any) -> dict[str, Any]:
+def compute_verdict(claim: ComputeClaim, assurance: str, support: Any) -> dict[str, Any]:
+    """The verdict of a compute claim over what the prover showed."""
     if support is None or support.records is None:
         said, because, flop = Decision.INCONCLUSIVE, ["the prover showed no compute records"], 0
     else:
         found = judge_claim(support.records, claim.claim, support.inventory, support.backing)
         said, because, flop = found.decision, list(found.reasons), found.flop
-    if said is Decision.COMPLIANT and (short := _short_of(claim, assurance)):
+    if said is Decision.COMPLIANT and (short := short_of(claim, assurance)):
         said = Decision.INCONCLUSIVE
         because += short
     return {
@@ -271,7 +159,8 @@ def _compute(claim: ComputeClaim, assurance: str, support: Any) -> dict[str, Any
     }
 
 
-def _short_of(claim: Claim, assurance: str) -> list[str]:
+def short_of(claim: Claim, assurance: str) -> list[str]:
+    """Why a level of assurance is less than a claim asks for; empty where it is enough."""
     if assurance not in ASSURANCE_ORDER:
         return [f"the claim asks for assurance {claim.min_assurance}, {assurance} is none"]
     if ASSURANCE_ORDER.index(assurance) < ASSURANCE_ORDER.index(claim.min_assurance):
@@ -281,10 +170,10 @@ def _short_of(claim: Claim, assurance: str) -> list[str]:
 
 def _claim(claim: Claim, test: FrameTest | None, assurance: str, facts: "Facts") -> dict[str, Any]:
     if isinstance(claim, ComputeClaim):
-        return _compute(claim, assurance, facts.support)
+        return compute_verdict(claim, assurance, facts.support)
     if isinstance(claim, IdentityClaim):
         said, because = _identity(facts.binding)
-        if said is Decision.COMPLIANT and (short := _short_of(claim, assurance)):
+        if said is Decision.COMPLIANT and (short := short_of(claim, assurance)):
             said, because = Decision.INCONCLUSIVE, short
         return {"id": claim.claim_id, "type": "identity", "verdict": said.value, "because": because}
     assert test is not None
@@ -318,7 +207,7 @@ def labelled(claim: MetricClaim, decision: Decision, assurance: str) -> tuple[De
     if decision is Decision.COMPLIANT:
         if claim.degradable and assurance == "declared":
             because.append("at declared assurance, refusing or degrading outputs would meet this claim")
-        because += _short_of(claim, assurance)
+        because += short_of(claim, assurance)
     return (Decision.INCONCLUSIVE if because else decision), because
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from parley_attestation import verdict
+from parley_attestation import sealed_verdict
 from parley_attestation.encoding import Digest
 from parley_attestation.errors import PeerError, Reason, Role
 from parley_attestation.evidence import Assurance
@@ -98,7 +98,7 @@ def receipt(at: Context, body: m.Receipt) -> Expect:
 
     def record() -> None:
         facts.receipt = found
-        facts.verdict = verdict.derive_sealed(at.mode, facts)
+        facts.verdict = sealed_verdict.derive(at.mode, facts)
         at.checks[Check.RECEIPT] += 1
         at.checks[Check.VERDICT] += 1
 
