@@ -4,7 +4,7 @@ UV_VERSION = 0.13.8
 RUN = .venv/bin
 export UV_PROJECT_ENVIRONMENT = .venv
 
-.PHONY: install demo test check fmt proto system docs bench evidence clean
+.PHONY: install demo test check fmt proto system docs spec vectors conformance bench evidence clean
 
 install: .venv/installed
 
@@ -50,6 +50,20 @@ docs: install
 
 evidence: install
 	$(RUN)/python tests/evidence_table.py
+
+# The draft as text and HTML: needs Debian's ruby-kramdown-rfc2629, xml2rfc (PyPI) and idnits (npm) on PATH.
+spec: install
+	$(RUN)/python spec/tools/tables.py
+	$(RUN)/python spec/tools/requirements.py
+	spec/tools/build.sh
+
+# Test vectors first: the draft's worked example reads them.
+vectors: install
+	$(RUN)/python spec/tools/vectors.py
+	$(RUN)/python spec/tools/tables.py
+
+conformance: install
+	$(RUN)/pytest -q tests/conformance
 
 bench: install
 	$(RUN)/python -m benchmarks
