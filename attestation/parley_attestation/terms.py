@@ -453,6 +453,8 @@ def _caps(fields: Fields) -> Caps:
 
 def _witnesses(fields: Fields) -> Witnesses:
     keys = _keys(fields, "keys")
+    if len(set(keys)) != len(keys):
+        fields.refuse("keys", "every witness once")
     found = Witnesses(
         keys,
         fields.integer("threshold", 0, len(keys)),

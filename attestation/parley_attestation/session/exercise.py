@@ -344,9 +344,6 @@ def _open(at: Context, _sender: Role, body: m.Open) -> Expect:
                 )
                 for claim in audit.claims_of(unit.frame):
                     claim.grader.check_reference(blob[32:])
-        for unit, blob in zip(shown, blobs, strict=True):
-            if isinstance(blob, bytes):
-                _check_reference(audit, unit, blob[32:])
         _grade(at, audit, shown, blobs)
         audit.opened += len(shown)
         if audit.complete and not audit.redacted:
@@ -362,18 +359,6 @@ def _open(at: Context, _sender: Role, body: m.Open) -> Expect:
             at.checks[Check.VERDICT] += 1
 
     return _keyed(body.sizes, finish)
-
-
-def _check_reference(audit: Audit, unit: Challenged, reference: bytes) -> None:
-    """A reference that a grader cannot read is its owner's fault, never a failed output."""
-    for claim in audit.claims_of(unit.frame):
-        try:
-            claim.grader.check_reference(reference)
-        except PeerError as error:
-            raise PeerError(
-                Reason.BAD_OPENING,
-                f"the reference of item {unit.name[0]} is none for its grader: {error.message}",
-            ) from error
 
 
 def _grade(at: Context, audit: Audit, shown: Sequence[Challenged], blobs: Sequence[Blob]) -> None:
