@@ -21,6 +21,7 @@ from parley_conformance.hidden import Item, MemorySet
 
 ITEMS = 24
 BATCH = 3
+EARLIEST = 9  # units before which no answers whatever decide the claim
 CANARY = b"\xff\xfeparley-conformance-canary"
 _EXACT = read_grader(Fields({"kind": "exact", "trim": True, "ignore_case": False}))
 _TRUE_OR_NOT = OutcomeMap(frozenset({Outcome.PASS, Outcome.FAIL}))
@@ -82,13 +83,13 @@ class World:
 
         Args:
             name: Makes the exercise distinct.
-            shape: "plain"; "short", whose budget is two challenges; "steady", in which every answer
+            shape: "plain"; "short", whose budget ends where a decision is first possible; "steady", in which every answer
                 counts; "canary", whose prompts are no text.
         """
         tests = self.tests("canary" if shape == "canary" else "plain")
         terms = self._terms(tests, Nonce(self.derive("exercise", name)))
         if shape == "short":
-            terms = replace(terms, plan=Plan(1, BATCH, (("", 2 * BATCH),)))
+            terms = replace(terms, plan=Plan(1, BATCH, (("", EARLIEST),)))
         elif shape == "steady":
             terms = replace(terms, claims=(replace(terms.metric_claims[0], events=_TRUE_OR_NOT),))
         return self.sealed(tests, terms)

@@ -25,14 +25,14 @@ def make(folder: Path, role: Role) -> party.Party:
 
 
 @contextlib.contextmanager
-def prover(folder: Path, service_type=ProverService):
+def prover(folder: Path, service_type=ProverService, answers=answer):
     """A job against a reference prover that serves for as long as the block lasts."""
     own, suite = make(folder / "p", Role.PROVER), make(folder / "v", Role.VERIFIER)
     claim = kit.model_claim(kit.Side(own.root, own.session, Role.PROVER, own.history))
     service = service_type(
         own,
         [suite.card],
-        kit.FunctionEngine(answer),
+        kit.FunctionEngine(answers),
         Offer(own.history, (claim,)),
         folder / "prover.journal",
         ServerLimits(sessions=32),

@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 from xml.etree import ElementTree as ET
 
+import kit
 import pytest
 import suite_kit
 from click.testing import CliRunner
@@ -28,6 +29,13 @@ def test_the_reference_prover_passes_core(whole):
     assert [(r.case.id, r.detail) for r in whole.results if r.status is not Status.PASSED] == []
     assert whole.verdict == "conformant"
     assert len(whole.results) >= 80
+
+
+@pytest.mark.parametrize("answers", [lambda _prompt, _seed: b"?", kit.wrong_every(2)])
+def test_a_prover_passes_whatever_its_model_answers(tmp_path, answers):
+    with suite_kit.prover(tmp_path, answers=lambda p, s: answers(p, s) if b"+" in p else b"") as job:
+        found = run(job)
+    assert [(r.case.id, r.detail) for r in found.results if r.status is not Status.PASSED] == []
 
 
 def test_the_reference_prover_refuses_every_changed_bit(tmp_path):

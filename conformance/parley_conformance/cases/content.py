@@ -19,7 +19,7 @@ from parley_attestation.session.turns import Turn, stream_digest, to_frames
 from parley_conformance.cases.base import RESUME, After, Case, Say, Where, fault, go_on
 from parley_conformance.harness import Player, Target, expect_refusal
 from parley_conformance.hidden import MemorySet
-from parley_conformance.world import BATCH
+from parley_conformance.world import BATCH, EARLIEST
 
 ZERO = Digest(bytes(32))
 S = State
@@ -295,7 +295,7 @@ CASES: tuple[Case, ...] = (
         "over-budget",
         "one unit more than the budget",
         "P-TICKET-2",
-        Where(S.SEEDED, 3, "short"),
+        Where(S.SEEDED, EARLIEST // BATCH + 1, "short"),
         unasked,
         {Reason.OVER_BUDGET},
         After.ENDED,
