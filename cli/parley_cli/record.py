@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import click
 from parley_attestation.edge import party
@@ -114,7 +115,8 @@ def print_verdict(verdict: Statement) -> None:
 
 @click.command()
 @click.argument("record", type=click.Path(exists=True, path_type=Path))
-def show(record: Path) -> int:
+@click.option("--units", is_flag=True, help="Add every metric claim's plan and its results in ticket order.")
+def show(record: Path, *, units: bool) -> int:
     """Print what RECORD says, as JSON: terms, verdict, course. Checks it, pins nobody."""
     with record.open("rb") as source:
         found = judge(source)
@@ -131,11 +133,35 @@ def show(record: Path) -> int:
                 "terms": facts.terms.document() if facts.terms else None,
                 "verdict": found.verdict.predicate if found.verdict else None,
                 "unseen": list(found.unseen),
-            },
+            }
+            | ({"units": _units(found)} if units else {}),
             indent=2,
         )
     )
     return 0 if found.valid else 1
+
+
+def _units(found: Judgement) -> list[dict[str, Any]]:
+    """Plans and results: all that a second program needs to decide again (conformance/recompute)."""
+    audit, bound = found.machine.facts.audit, found.machine.facts.binding
+    if audit is None or found.verdict is None:
+        return []
+    rows = []
+    for number, claim in enumerate(audit.claims):
+        plan = audit.plan(number)
+        again = [bool(unit.reproduced) for unit in audit.frame_units(audit.frame_of(claim))]
+        rows.append(
+            {
+                "id": claim.claim_id,
+                "frame": plan.frame,
+                "threshold": plan.threshold,
+                "declared": plan.declared,
+                "budget": plan.budget,
+                "bits": "".join("?" if one is None else "01"[one] for one in audit.successes(number)),
+                "reproduced": "".join("01"[one] for one in again) if bound is not None else None,
+            }
+        )
+    return rows
 
 
 @click.command()
