@@ -71,6 +71,7 @@ def run(config: Path, record: Path, *, fresh: bool) -> int:
             )
         except ParleyError:
             client.save_partial(job, record)
+            account.broken(job.journal)
             raise
     assert ended.row is not None
     account.close(ended.machine)

@@ -5,8 +5,8 @@ from fractions import Fraction
 from pathlib import Path
 
 import pytest
-from kit import Exercise
-from parley_attestation.errors import LocalError, Reason
+from kit import Exercise, pipe
+from parley_attestation.errors import LocalError, Reason, Role
 from parley_verifier.account import Account
 from parley_verifier.config import ClaimFile, VerifierConfig
 from parley_verifier.gate import run_gate
@@ -33,6 +33,21 @@ def test_an_exercise_is_charged_once_and_its_items_and_verdict_are_noted(tmp_pat
         status = ledger.status(exercise.tests.public.root)
     assert (status.verdicts, status.alpha_spent) == (1, Fraction(1, 20))
     assert status.exposed[3] == len({unit.name[0] for unit in v.machine.facts.audit.units})
+
+
+def test_a_session_that_broke_off_leaves_its_prompts_seen_and_no_verdict(tmp_path):
+    exercise = Exercise(tmp_path)
+    account = Account(config(tmp_path), exercise.sealed_terms, exercise.tests)
+    account.enter()
+    account.broken(tmp_path / "none.journal")
+    v, p = exercise.verifier_end(), exercise.prover_end()
+    pipe(v, p, cut_after=10)
+    account.broken(tmp_path / f"{Role.VERIFIER}.journal")
+    with SetLedger(tmp_path / "ledger.sqlite") as ledger:
+        status = ledger.status(exercise.tests.public.root)
+    assert status.verdicts == 0
+    assert status.exposed[2] == len(v.machine.facts.audit.units) > 0
+    assert status.exposed[3] == 0
 
 
 def test_a_set_whose_risk_is_spent_refuses_to_enter_terms(tmp_path):

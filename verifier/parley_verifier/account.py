@@ -1,9 +1,14 @@
 """Room: the verifier. Keeps the ledger of a test set around an exercise: charged before, noted after."""
 
+from contextlib import closing
 from fractions import Fraction
+from pathlib import Path
 from typing import Protocol
 
+from parley_attestation.edge.attempts import replay
+from parley_attestation.edge.journal import Journal
 from parley_attestation.envelope import from_json
+from parley_attestation.errors import Role
 from parley_attestation.frametest import Decision
 from parley_attestation.registration import TestSet
 from parley_attestation.session.machine import Machine
@@ -46,6 +51,13 @@ class Account:
         with self._open() as ledger:
             ledger.register(self._set.root, self._set.size, alpha, drift)
             ledger.enter(self._set.root, self._exercise, self._risk)
+
+    def broken(self, journal: Path) -> None:
+        """Note what a session that broke off has shown: the last one in the verifier's journal, if of this exercise."""
+        with closing(Journal(journal)) as sessions:
+            row = sessions.last(Role.VERIFIER)
+            if row is not None and sessions.exercise(row) == self._exercise:
+                self.close(replay(sessions, Role.VERIFIER, row))
 
     def close(self, machine: Machine) -> None:
         """Note which items the prover saw, and the verdict where there is one."""
