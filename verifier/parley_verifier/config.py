@@ -42,7 +42,7 @@ class VerifierConfig(BaseModel):
     )
     ledger: Path = Field(default=Path("ledger.sqlite"), description="The ledger of the verifier's test sets.")
     ledger_alpha: str = Field(default="1/2", description="Risks that one set's exercises may add up to.")
-    ledger_drift: str = Field(default="1/5", description="Score drift by reuse at which a set is used up.")
+    ledger_drift: str = Field(default="1/2", description="Score drift by reuse at which a set is used up.")
     silence_seconds: float = Field(
         default=120.0, gt=0, description="The prover counts as gone after this silence."
     )
