@@ -166,6 +166,7 @@ def test_a_path_that_leaves_the_folder_is_refused(tmp_path):
     files = [("../../escaped", sealing.exercise.weights_folder / "model.onnx")]
     hostile = b"".join(packages.write_weights(sealing.exercise.secret, files))
     refused(lambda: sealing.go(weights=hostile), Reason.BAD_MODEL_CLAIM, Role.PROVER)
+    assert not Path("/dev/shm/escaped").exists()
 
 
 def test_content_sealed_for_another_session_is_refused(tmp_path):

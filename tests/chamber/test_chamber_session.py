@@ -3,6 +3,7 @@
 import io
 from dataclasses import replace
 
+import evidence_cases as cases
 import pytest
 from chamber_kit import LIMITS, NEUTRAL, OPERATOR, RUNTIME, ChamberExercise, write_model
 from kit import CHANNEL, metric, pipe, seed
@@ -12,6 +13,8 @@ from parley_attestation.edge.records import write_record
 from parley_attestation.edge.sealed import Custody
 from parley_attestation.encoding import Bytes32, Digest
 from parley_attestation.errors import LocalError, PeerError, Reason, Role
+from parley_attestation.evidence.collect import SimulatedCollector
+from parley_attestation.evidence.simulated import SimulatedEnclave
 from parley_attestation.judge import judge
 from parley_attestation.receipt import read_receipt
 from parley_attestation.session import messages as m
@@ -34,8 +37,8 @@ CLAIMS = (metric(min_assurance="neutral-operator"), IdentityClaim("identity", "n
 class Link:
     """A chamber in this process, which replays the session it is shown."""
 
-    def __init__(self, folder, key=OPERATOR):
-        self.folder, self.key, self.session = folder, key, None
+    def __init__(self, folder, key=OPERATOR, collectors=()):
+        self.folder, self.key, self.session, self.collectors = folder, key, None, collectors
 
     def open(self, machine):
         self.session = ChamberSession(
@@ -45,6 +48,8 @@ class Link:
             ledger=RunLedger(self.folder / "runs"),
             folder=self.folder,
             entropy=Bytes32(seed("chamber entropy")),
+            collectors=self.collectors,
+            now=1_700_000_000,
         )
         return self.session.keys, self.session.evidence
 
@@ -216,6 +221,55 @@ def test_a_release_to_other_keys_than_the_record_shows_is_refused(tmp_path):
     with pytest.raises(LocalError) as caught:
         SealedExercise(tmp_path).run(verifier=Elsewhere)
     assert caught.value.__cause__.reason is Reason.BAD_SEAL
+
+
+LAB_ROOT = SigningKey(seed("simulated root"))
+LAB_VALUES = {"kind": "simulated", "name": "lab", "holds_key": True, "values": {"measurement": ["07" * 48]}}
+LAB_RULES = cases.rules(kinds=["simulated"], products=["simulated"], references=[LAB_VALUES])
+LAB_POLICY = cases.make_policy(cases.laboratory(LAB_RULES, LAB_ROOT.public.hex(), binder_required=True))
+
+
+class Fixed(SimulatedCollector):
+    """Simulated hardware that signs a binder of its own choice."""
+
+    def collect(self, _binder):
+        return super().collect(b"of another session".ljust(64))
+
+
+def laboratory(tmp_path, root=LAB_ROOT, collector=SimulatedCollector):
+    link = Link(tmp_path, collectors=(collector(SimulatedEnclave(root, "lab-1", b"\x07" * 48)),))
+    return SealedExercise(tmp_path, link=link, evidence_policy=LAB_POLICY)
+
+
+def test_a_simulated_enclave_gives_a_simulated_verdict_that_supports_no_claim(tmp_path):
+    v, p = laboratory(tmp_path).run()
+    assert v.machine.state is p.machine.state is State.FINISHED
+    said = v.machine.facts.verdict.predicate
+    assert (said["assurance"], said["identity"], said["overall"]) == (
+        "simulated",
+        "INCONCLUSIVE",
+        "INCONCLUSIVE",
+    )
+    assert said["claims"][0]["test"] == "COMPLIANT"
+
+
+def test_evidence_over_another_binder_gets_no_key(tmp_path):
+    """Swapped or replayed evidence carries other keys than the chamber states."""
+    with pytest.raises(LocalError) as caught:
+        laboratory(tmp_path, collector=Fixed).run()
+    assert caught.value.__cause__.reason is Reason.BAD_EVIDENCE
+
+
+def test_evidence_under_another_root_gets_no_key(tmp_path):
+    with pytest.raises(LocalError) as caught:
+        laboratory(tmp_path, root=SigningKey(seed("another root"))).run()
+    assert caught.value.__cause__.reason is Reason.BAD_EVIDENCE
+
+
+def test_a_chamber_without_the_evidence_that_the_terms_demand_is_refused(tmp_path):
+    with pytest.raises(LocalError) as caught:
+        SealedExercise(tmp_path, evidence_policy=LAB_POLICY).run()
+    assert caught.value.__cause__.reason is Reason.BAD_EVIDENCE
 
 
 def test_an_upload_goes_on_where_it_stopped_and_nowhere_else(tmp_path):
