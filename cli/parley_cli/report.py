@@ -1,9 +1,10 @@
 """Room: the command line. `parley report` and `parley compare`: what people read about records."""
 
+import contextlib
 from pathlib import Path
 
 import click
-from parley_attestation.errors import LocalError, Reason
+from parley_attestation.errors import LocalError, Reason, printable
 from parley_attestation.judge import judge
 
 
@@ -30,8 +31,13 @@ def report(record: Path, pins: tuple[str, ...], out: Path | None) -> int:
 @click.command()
 @click.argument("one", type=click.Path(exists=True, path_type=Path))
 @click.argument("other", type=click.Path(exists=True, path_type=Path))
-def compare(one: Path, other: Path) -> int:
-    """Compare two records of one test set unit by unit, from the committed result bits alone."""
+@click.argument("more", nargs=-1, type=click.Path(exists=True, path_type=Path))
+def compare(one: Path, other: Path, more: tuple[Path, ...]) -> int:
+    """Compare two records of one test set unit by unit, from the committed result bits alone.
+
+    With MORE records, say how the verdicts of all of them agree.
+    """
+    from parley_verifier.compare import agreements  # noqa: PLC0415
     from parley_verifier.compare import compare as paired  # noqa: PLC0415
 
     with one.open("rb") as first, other.open("rb") as second:
@@ -47,4 +53,9 @@ def compare(one: Path, other: Path) -> int:
             f"only the second on {row.only_second}; exact McNemar p = {row.p_value}"
         )
         click.echo(f"  verdicts {row.verdicts[0]} and {row.verdicts[1]}")
+    with contextlib.ExitStack() as stack:
+        sources = [stack.enter_context(path.open("rb")) for path in (one, other, *more)]
+        for claim_id, found in agreements(sources):
+            counts = ", ".join(f"{count} {word}" for word, count in found.counts)
+            click.echo(f"{printable(claim_id)}: {counts}; panel: {found.agreed or 'no agreement'}")
     return 0

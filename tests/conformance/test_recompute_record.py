@@ -104,3 +104,14 @@ def test_a_chamber_takes_results_back_and_never_adds_any(tmp_path):
     assert node(document).returncode == 0
     units["reproduced"] = "0" * len(units["bits"])
     assert node(document).stdout.splitlines()[0].startswith("VIOLATION")
+
+
+def test_an_accusation_that_holm_takes_back_is_taken_back_by_both(tmp_path):
+    """One of two claims just crosses its own 1 %: by itself a VIOLATION, in the profile none."""
+    claims = (metric("right", Fraction(4, 5)), metric("some right", Fraction(1, 10)))
+    case = {"terms_changes": {"claims": claims, "plan": Plan(1, 1, (("", 60),))}}
+    document = shown(tmp_path / "one", 90, **case)
+    assert [claim["verdict"] for claim in document["verdict"]["claims"]] == ["VIOLATION", "COMPLIANT"]
+    assert document["verdict"]["overall"] == "INCONCLUSIVE"
+    done = node(document)
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "overall INCONCLUSIVE")

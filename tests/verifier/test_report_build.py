@@ -9,7 +9,7 @@ from parley_attestation.errors import Role
 from parley_attestation.judge import judge
 from parley_attestation.session.tables import State
 from parley_attestation.transcript import RecordReader, RecordWriter, redact
-from parley_verifier.compare import compare
+from parley_verifier.compare import agreements, compare
 from parley_verifier.report import render
 from parley_verifier.report.build import build
 
@@ -64,3 +64,16 @@ def test_two_records_compare_from_result_bits_and_so_do_redacted_ones(tmp_path):
         assert row.only_second == 0
         assert row.only_first > 0
     assert row.verdicts[1] == "as acknowledged"
+
+
+def test_the_verdicts_of_several_evaluators_agree_or_not(tmp_path):
+    good, bad = record_of(tmp_path / "a"), record_of(tmp_path / "b", answer=wrong_every(2))
+    out = io.BytesIO()
+    redact(RecordReader(io.BytesIO(bad)), RecordWriter(out), None)
+    hidden = out.getvalue()
+    agreed = {
+        raws: agreements([io.BytesIO(raw) for raw in raws])[0][1].agreed
+        for raws in ((good, good), (good, good, bad), (bad, bad, hidden))
+    }
+    assert list(agreed.values()) == ["COMPLIANT", None, "VIOLATION"]
+    assert agreements([io.BytesIO(hidden)]) == ()

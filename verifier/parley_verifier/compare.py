@@ -4,13 +4,16 @@ The bits come from the verifier's acknowledgement, whose committed root the judg
 redacted records compare as well as full ones.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import BinaryIO
 
 from parley_attestation.errors import LocalError, Reason, Role
+from parley_attestation.frametest import Decision
 from parley_attestation.grading import Outcome
 from parley_attestation.judge import Judgement, judge
 from parley_attestation.mcnemar import paired
+from parley_attestation.profile import Agreement, agreement
 from parley_attestation.session.audit import OUTCOMES
 from parley_attestation.session.results import split
 from parley_attestation.session.schedule import UnitName
@@ -66,6 +69,23 @@ def compare(first: BinaryIO, second: BinaryIO) -> tuple[Comparison, ...]:
                 (_said(one, claim), _said(other, claim)),
             )
         )
+    return tuple(rows)
+
+
+def agreements(sources: Sequence[BinaryIO]) -> tuple[tuple[str, Agreement], ...]:
+    """How the verdicts of several evaluators agree, for every metric claim of the first record that all share.
+
+    Most of them make a panel's verdict. A record whose verdict cannot be recomputed has no voice.
+
+    Raises:
+        PeerError: MALFORMED, for a file that is no record.
+    """
+    found = [one for one in (judge(source) for source in sources) if one.verdict is not None]
+    rows = []
+    for claim in _claims(found[0]) if found else ():
+        if all(any(c.document() == claim.document() for c in _claims(one)) for one in found):
+            said = [Decision(_said(one, claim)) for one in found]
+            rows.append((claim.claim_id, agreement(said, len(said) // 2 + 1)))
     return tuple(rows)
 
 
