@@ -3,8 +3,7 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from parley_attestation.ed25519 import PublicKey, SigningKey
-from parley_attestation.edge import transport
+from parley_attestation.ed25519 import SigningKey
 from parley_attestation.edge.party import Party, PeerCard
 from parley_attestation.edge.witness_client import Address, Collected, WitnessPanel
 from parley_attestation.envelope import Envelope
@@ -23,14 +22,7 @@ class Notary(Protocol):
 
 def addresses(party: Party, cards: Sequence[PeerCard]) -> list[Address]:
     """Where witnesses are, under their pinned cards; a witness signs with its root key."""
-    return [
-        Address(
-            card.endpoint,
-            PublicKey(bytes.fromhex(card.root_key)),
-            transport.channel_credentials(party.card, party.tls_key, card),
-        )
-        for card in cards
-    ]
+    return [Address.of_card(card, party) for card in cards]
 
 
 class PanelNotary:

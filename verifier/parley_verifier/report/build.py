@@ -116,7 +116,8 @@ def _claims(found: Judgement, said: dict[str, Any] | None) -> tuple[ClaimView, .
             continue
         number = numbers[claim.claim_id]
         plan, bounds = audit.plan(number), boundaries(audit.plan(number))
-        units = audit.successes(number)[: result["counted"]]
+        again = found.machine.facts.binding is not None  # the path that the verdict rests on
+        units = audit.successes(number, reproduced=again)[: result["counted"]]
         views.append(
             ClaimView(
                 claim_id=claim.claim_id,
