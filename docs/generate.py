@@ -25,12 +25,13 @@ def cli() -> str:
     parts = ["# The command line\n\nGenerated from `parley --help` and its subcommands.\n"]
     context = click.Context(parley, info_name="parley")
     for words, command in _commands(context, parley, ("parley",)):
+        command._help_option = None  # noqa: SLF001 - click keeps the first it made, whoever asked for it
         inner = click.Context(
             command,
             info_name=" ".join(words),
             max_content_width=100,
             terminal_width=100,
-            help_option_names=["-h", "--help"],  # as at run time; click keeps the first option it makes
+            help_option_names=["-h", "--help"],  # as at run time
         )
         parts.append(f"\n## `{' '.join(words)}`\n\n```text\n{command.get_help(inner).rstrip()}\n```\n")
     return "".join(parts)
