@@ -121,9 +121,10 @@ print(written)
 
 
 def test_the_scratch_space_is_bounded_and_gone_afterwards():
-    code = """
-import os, sys
-print([name for name in os.listdir("/tmp") if name not in f"{sys.executable} {sys.path}"])  # what it runs from
+    code = f"runs_from = {Path(__file__).parts + Path(sys.prefix).parts}\n"
+    code += """
+import os
+print([name for name in os.listdir("/tmp") if name not in runs_from])
 wrote = 0
 try:
     for n in range(100): wrote += open(f"/tmp/{n}", "wb").write(bytes(1 << 20))
