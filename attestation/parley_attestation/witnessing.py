@@ -111,11 +111,11 @@ def _default(machine: Machine, sides: Sequence[bytes]) -> Default | None:
         return None
 
 
-def deadline(machine: Machine) -> int:
-    """Seconds that the terms allow for the next message."""
+def deadline(machine: Machine, state: State | None = None) -> int:
+    """Seconds that the terms allow for the message that comes next, or next after `state`."""
     terms = machine.facts.terms
     assert terms is not None
-    return terms.answer_seconds if machine.state is State.CHALLENGED else terms.turn_seconds
+    return terms.answer_seconds if (state or machine.state) is State.CHALLENGED else terms.turn_seconds
 
 
 def _attempts(machine: Machine, sides: Sequence[bytes]) -> tuple[int, ...]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 from parley_attestation.edge import party
+from parley_attestation.errors import Role
 
 
 @click.group()
@@ -19,6 +20,7 @@ def prover() -> None:
 @click.option("-v", "--verbose", is_flag=True, help="Log what happens; never content.")
 def serve(config: Path, *, verbose: bool) -> None:
     """Serve as CONFIG (TOML) says until interrupted; prints LISTENING and the port on stdout."""
+    from parley_attestation.edge.guardian import Guardian, guarding  # noqa: PLC0415
     from parley_attestation.edge.notary import PanelNotary  # noqa: PLC0415
     from parley_prover.answering import Offer  # noqa: PLC0415
     from parley_prover.budget import Limits  # noqa: PLC0415
@@ -52,6 +54,8 @@ def serve(config: Path, *, verbose: bool) -> None:
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
-    stop.wait()
+    guardian = Guardian(Role.PROVER, me.session, settings.journal, notary) if notary else None
+    with guarding(guardian):
+        stop.wait()
     server.stop(grace=5).wait()
     engine.close()

@@ -33,6 +33,7 @@ def run(config: Path, record: Path, *, fresh: bool) -> int:
 
     Exit code: 0 compliant, 1 violation, 3 inconclusive, 4 the prover broke the protocol, 5 our own fault.
     """
+    from parley_attestation.edge.guardian import Guardian, guarding  # noqa: PLC0415
     from parley_attestation.edge.notary import PanelNotary  # noqa: PLC0415
     from parley_verifier import client  # noqa: PLC0415
     from parley_verifier.account import Account  # noqa: PLC0415
@@ -44,9 +45,10 @@ def run(config: Path, record: Path, *, fresh: bool) -> int:
     settings = read_config(config)
     tests = SealedTestSet(settings.test_set, vault_key(settings.key_file))
     me, witnesses = party.load(settings.party), [party.read_card(path) for path in settings.witnesses]
+    notary = PanelNotary(me, witnesses) if witnesses else None
     job = client.Run(
         party=me,
-        notary=PanelNotary(me, witnesses) if witnesses else None,
+        notary=notary,
         peer=party.read_card(settings.peer),
         terms=settings.terms.read_bytes(),
         tests=tests,
@@ -62,7 +64,8 @@ def run(config: Path, record: Path, *, fresh: bool) -> int:
             unfinished = []
     account = Account(settings, job.terms, tests)
     account.enter()
-    with Bar() as bar:
+    guardian = Guardian(Role.VERIFIER, me.session, settings.journal, notary) if notary else None
+    with guarding(guardian), Bar() as bar:
         try:
             ended = client.run(
                 job,
@@ -111,6 +114,32 @@ def _chamber(statement: Path | None, journal: Path, record: Path) -> "Callable[[
         )
 
     return ask
+
+
+@verifier.command()
+@click.argument("config", type=click.Path(exists=True, path_type=Path))
+def watch(config: Path) -> None:
+    """Watch the witnesses between runs, so that no hidden message is claimed as silence; until interrupted."""
+    import signal  # noqa: PLC0415
+    import threading  # noqa: PLC0415
+
+    from parley_attestation.edge.guardian import Guardian, guarding  # noqa: PLC0415
+    from parley_attestation.edge.notary import PanelNotary  # noqa: PLC0415
+    from parley_verifier.config import read_config  # noqa: PLC0415
+
+    settings = read_config(config)
+    if not settings.witnesses:
+        raise LocalError(
+            Reason.CONFIG, "no witnesses are named", hint="without witnesses nobody can be blamed"
+        )
+    me = party.load(settings.party)
+    notary = PanelNotary(me, [party.read_card(path) for path in settings.witnesses])
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    with guarding(Guardian(Role.VERIFIER, me.session, settings.journal, notary)):
+        click.echo("WATCHING")
+        stop.wait()
 
 
 @verifier.command()

@@ -3,12 +3,13 @@
 from dataclasses import dataclass, field, replace
 
 from parley_attestation.ed25519 import SigningKey
+from parley_attestation.edge.endpoint import signed
 from parley_attestation.encoding import Digest
-from parley_attestation.envelope import Envelope, Signature, pae
 from parley_attestation.errors import Role
 from parley_attestation.keys import Certificate, fingerprint
 from parley_attestation.log.witness import Cosignature, Event, Position, Request, read_request
 from parley_attestation.log.witness_state import Facts, Issued, WitnessState
+from parley_attestation.session import messages as m
 
 T0 = 1_790_000_000
 EXERCISE, SESSION = Digest(b"E" * 32), Digest(b"S" * 32)
@@ -36,11 +37,9 @@ def position(sequence: int, *, attempt: int = 1, session: Digest = SESSION, of: 
     return Position(EXERCISE, attempt, session, sequence, of or head(sequence))
 
 
-def record(party: Party, sequence: int, payload: bytes = b"a signed record"):
-    """A record in a slot, signed by a party, and its position."""
-    kind = "application/vnd.parley.challenge.v1"
-    signature = Signature(party.key.public, party.key.sign(pae(kind, payload)))
-    one = Envelope(kind, payload, (signature,))
+def record(party: Party, sequence: int, detail: str = "a signed record"):
+    """A message in a slot, signed by a party, and its position."""
+    one = signed(m.Header(SESSION, sequence, bytes(32)), m.Abort("ABORTED", detail), party.key)
     return one, position(sequence, of=one.head())
 
 

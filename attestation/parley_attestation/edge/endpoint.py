@@ -220,13 +220,12 @@ class Endpoint:
             and self.machine.turn is self.policy.role
             and self.machine.sequence >= self._catch_up
         ):
-            draft = self.policy.propose(self.machine, self._secret)
-            turn = self._sign(draft)
+            turn, also = self._pledged() or self._propose()
             try:
                 self.machine.step(turn)
             except PeerError as error:
                 raise LocalError(Reason.INTERNAL, f"the own next message is refused ({error})") from error
-            self._keep(turn, draft.also)
+            self._keep(turn, also)
             yield from to_frames(turn)
             yield from self._witness()
 
@@ -275,11 +274,28 @@ class Endpoint:
         """Whether the session has ended."""
         return self.machine.state in FINAL
 
-    def _sign(self, draft: Draft) -> Turn:
-        payload = m.write(self.machine.next_header(), draft.body)
-        kind = m.payload_type(draft.body.kind)
-        signature = Signature(self._key.public, self._key.sign(pae(kind, payload)))
-        return Turn(Envelope(kind, payload, (signature,)), draft.blobs)
+    def _propose(self) -> tuple[Turn, tuple[Also, ...]]:
+        draft = self.policy.propose(self.machine, self._secret)
+        return Turn(signed(self.machine.next_header(), draft.body, self._key), draft.blobs), draft.also
+
+    def _pledged(self) -> tuple[Turn, tuple[Also, ...]] | None:
+        """What this party has already shown to witnesses for this slot; nothing else may stand there.
+
+        Raises:
+            PeerError: EQUIVOCATION, where the message that was left with the witnesses is another one.
+        """
+        kept = self.journal.pledged(self.row, self.machine.sequence + 1) if self.row is not None else None
+        if kept is None:
+            return None
+        after, envelope = kept
+        try:
+            self.machine.begin(after)
+        except Duplicate:
+            return Turn(envelope), ()
+        except PeerError as error:
+            self._remember(error, Turn(after))
+            raise
+        raise LocalError(Reason.INTERNAL, "the journal and what it pledged do not fit")
 
     def _envelope(self, envelope: Envelope) -> None:
         if self._pending is not None:
@@ -359,6 +375,12 @@ class Endpoint:
             self.journal.evidence(self.row, turn.envelope)
         else:
             self.journal.fault(self.row, self.machine.sequence + 1, turn)
+
+
+def signed(header: m.Header, body: Body, key: SigningKey) -> Envelope:
+    """A message of a session, signed by the party's session key."""
+    payload, kind = m.write(header, body), m.payload_type(body.kind)
+    return Envelope(kind, payload, (Signature(key.public, key.sign(pae(kind, payload))),))
 
 
 def acknowledgement(machine: Machine, secret: Secret, also: Sequence[Also] = ()) -> Draft:

@@ -27,6 +27,9 @@ CREATE TABLE IF NOT EXISTS turn_blob (
   position INTEGER NOT NULL, digest BLOB NOT NULL, PRIMARY KEY (session, sequence, fault, position));
 CREATE TABLE IF NOT EXISTS blob (digest BLOB PRIMARY KEY, data BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS side (session INTEGER NOT NULL, sealed BLOB NOT NULL, UNIQUE (session, sealed));
+CREATE TABLE IF NOT EXISTS pledge (
+  session INTEGER NOT NULL REFERENCES session(id), sequence INTEGER NOT NULL, after BLOB NOT NULL,
+  envelope BLOB NOT NULL, PRIMARY KEY (session, sequence));
 CREATE TABLE IF NOT EXISTS evidence (session INTEGER NOT NULL, envelope BLOB NOT NULL, UNIQUE (session, envelope));
 """
 
@@ -149,6 +152,43 @@ class Journal:
                 self._insert(db, row.id, sequence, turn, fault=True)
             db.execute("UPDATE session SET ended=1 WHERE id=?", (row.id,))
 
+    def pledge(self, row: SessionRow, sequence: int, after: Envelope, envelope: Envelope) -> bool:
+        """Keep the own message for a slot whose predecessor is known without its content.
+
+        Whoever comes to `sequence` later says this and nothing else there.
+
+        Returns:
+            False, where the journal already has the predecessor, and nothing was kept.
+        """
+        with self.transaction() as db:
+            if self._last(db, row) != sequence - 2:
+                return False
+            db.execute(
+                "INSERT OR IGNORE INTO pledge VALUES (?, ?, ?, ?)",
+                (row.id, sequence, encode_envelope(after), encode_envelope(envelope)),
+            )
+        return True
+
+    def pledged(self, row: SessionRow, sequence: int) -> tuple[Envelope, Envelope] | None:
+        """What was pledged for a slot: the message that it follows, and the own message."""
+        with self._guard():
+            found = self.connection.execute(
+                "SELECT after, envelope FROM pledge WHERE session=? AND sequence=?", (row.id, sequence)
+            ).fetchone()
+        return None if found is None else (self._envelope(found[0], 0), self._envelope(found[1], sequence))
+
+    def length(self, row: SessionRow) -> int:
+        """How many turns of a session the journal holds."""
+        with self._guard():
+            return self._last(self.connection, row)
+
+    @staticmethod
+    def _last(db: sqlite3.Connection, row: SessionRow) -> int:
+        found = db.execute(
+            "SELECT COALESCE(MAX(sequence), 0) FROM turn WHERE session=? AND fault=0", (row.id,)
+        ).fetchone()
+        return int(found[0])
+
     def evidence(self, row: SessionRow, envelope: Envelope) -> None:
         """Keep a second, different message for a filled slot; the session is over."""
         with self.transaction() as db:
@@ -219,6 +259,16 @@ class Journal:
             ).fetchall()
         return [_row(found) for found in rows]
 
+    def proposed(self, role: Role) -> list[SessionRow]:
+        """All sessions whose exercise is known, ended or not, oldest first."""
+        with self._guard():
+            rows = self.connection.execute(
+                "SELECT id, role, secret, session_id, hello, ended FROM session"
+                " WHERE role=? AND exercise IS NOT NULL ORDER BY id",
+                (role.value,),
+            ).fetchall()
+        return [_row(found) for found in rows]
+
     def turns(self, row: SessionRow, after: int = 0, *, fault: bool = False) -> Iterator[tuple[int, Turn]]:
         """The turns of a session after `after`, in order, with all their content.
 
@@ -235,6 +285,14 @@ class Journal:
                 sequence,
                 Turn(self._envelope(raw, sequence), tuple(self._blobs(row, sequence, fault=fault))),
             )
+
+    def envelope(self, row: SessionRow, sequence: int) -> Envelope | None:
+        """The message in a slot, without its content."""
+        with self._guard():
+            found = self.connection.execute(
+                "SELECT envelope FROM turn WHERE session=? AND sequence=? AND fault=0", (row.id, sequence)
+            ).fetchone()
+        return None if found is None else self._envelope(found[0], sequence)
 
     def _envelope(self, raw: bytes, sequence: int) -> Envelope:
         try:

@@ -1,14 +1,17 @@
 """Room: the edge. A party's own way to the witnesses of its exercises; endpoints and the CLI call it."""
 
+import contextlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from parley_attestation.ed25519 import SigningKey
 from parley_attestation.edge.party import Party, PeerCard
 from parley_attestation.edge.witness_client import Address, Collected, WitnessPanel
+from parley_attestation.encoding import Digest
 from parley_attestation.envelope import Envelope
-from parley_attestation.errors import Role
-from parley_attestation.log.witness import Event, Position, Request
+from parley_attestation.errors import ParleyError, Role
+from parley_attestation.log.witness import Cosignature, Event, Position, Request, read_cosignature
 from parley_attestation.session.machine import Machine
 from parley_attestation.witnessing import deadline
 
@@ -23,6 +26,14 @@ class Notary(Protocol):
 def addresses(party: Party, cards: Sequence[PeerCard]) -> list[Address]:
     """Where witnesses are, under their pinned cards; a witness signs with its root key."""
     return [Address.of_card(card, party) for card in cards]
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What one witness has signed for an exercise, verified."""
+
+    key: bytes
+    cosignatures: tuple[Cosignature, ...]
 
 
 class PanelNotary:
@@ -51,6 +62,23 @@ class PanelNotary:
         request = self._request(machine, at, Event.DEFAULT, deadline(machine))
         with WitnessPanel(self._addresses) as panel:
             return self._kept(panel.claim(request, self._key, self._party.history))
+
+    def shown(self, exercise: Digest) -> list[Shown]:
+        """What the witnesses that answer have signed for an exercise."""
+        found = []
+        with WitnessPanel(self._addresses) as panel:
+            for address in self._addresses:
+                with contextlib.suppress(ParleyError):
+                    sealed = panel.lookup(address.key, exercise).sealed
+                    read = tuple(read_cosignature(one, address.key) for one in sealed)
+                    found.append(Shown(bytes(address.key), read))
+        return found
+
+    def record(self, at: Position, witness: bytes) -> Envelope | None:
+        """The record that one witness holds for a position, where it shows the one it cosigned."""
+        with WitnessPanel([a for a in self._addresses if a.key == witness]) as panel:
+            found = panel.lookup(witness, at.exercise, head=at.head).record
+        return found if found is not None and found.head() == at.head else None
 
     @property
     def _key(self) -> SigningKey:

@@ -133,8 +133,8 @@ class WitnessPanel:
 
         return self._ask("Register", message, check)
 
-    def lookup(self, witness_key: bytes, exercise: Digest, *, attempt: int = 0, sequence: int = 0) -> Found:
-        """What one witness signed for an exercise, and the record left for (attempt, sequence).
+    def lookup(self, witness_key: bytes, exercise: Digest, *, head: bytes = b"") -> Found:
+        """What one witness signed for an exercise, and the record behind `head`.
 
         Raises:
             PeerError: The answer does not verify, or it is endless.
@@ -144,9 +144,7 @@ class WitnessPanel:
         record: Envelope | None = None
         first = 0
         for _ in range(MAX_PAGES):
-            message = witness_pb2.LookupRequest(
-                exercise=exercise, first_number=first, attempt=attempt, sequence=sequence
-            )
+            message = witness_pb2.LookupRequest(exercise=exercise, first_number=first, head=head)
             try:
                 page = self._stubs[witness_key].Lookup(message, timeout=self._timeout)
             except grpc.RpcError as error:

@@ -25,14 +25,14 @@ from parley_attestation.encoding import Digest
 from parley_attestation.envelope import Envelope
 from parley_attestation.errors import PeerError, Reason
 from parley_attestation.keys import MAX_HISTORY
-from parley_attestation.log.witness import Event, Request, read_request
+from parley_attestation.log.witness import COSIGNED, Event, Request, read_request
+from parley_attestation.session import messages
 from parley_attestation.statement import signer
 
 MAX_CERTIFICATE = 4 << 10  # bytes of one entry of a key history
 WORKERS = 8
 MAX_INTEGER = (1 << 63) - 1  # what SQLite can hold
 MAX_CALLS = 64  # calls in progress or waiting
-_COSIGNED = (Event.ACCEPTED, Event.DECLINE, Event.END)
 
 
 def _now() -> int:
@@ -47,7 +47,7 @@ class WitnessService(witness_pb2_grpc.WitnessServicer):
 
     def Cosign(self, request: Any, _context: Any) -> Any:  # noqa: N802 - named by the proto
         """Cosign an acceptance, a decline or an end."""
-        asked, now = self._read(request.request, *_COSIGNED)
+        asked, now = self._read(request.request, *COSIGNED)
         record = _shown(request.record, asked)
         answer = self._store.cosign(asked, request.request.sealed, now, record)
         return witness_pb2.CosignResponse(cosignature=answer)
@@ -80,7 +80,7 @@ class WitnessService(witness_pb2_grpc.WitnessServicer):
         exercise = Digest(request.exercise)
         sealed, more = self._store.exercise(exercise, min(request.first_number, MAX_INTEGER))
         answer = witness_pb2.LookupResponse(sealed=sealed, more=more)
-        record = self._store.record(exercise, request.attempt, min(request.sequence, MAX_INTEGER))
+        record = self._store.record(exercise, request.head)
         if record is not None:
             answer.record.CopyFrom(record_message(record))
         return answer
@@ -101,13 +101,24 @@ class WitnessService(witness_pb2_grpc.WitnessServicer):
 
 
 def _shown(message: Any, asked: Request) -> Envelope:
-    """The record behind a head, with its first signature, which holds. Raises `PeerError`."""
+    """The message behind a head, with its first signature, which holds. Raises `PeerError`."""
     record = read_record(message)
     if record.head() != asked.position.head:
         raise PeerError(Reason.HEAD_MISMATCH, "expected the record whose head the request names")
     signature = record.signatures[0]
     verify(signature.key, record.pae(), signature.value)
+    _placed(record, asked)
     return Envelope(record.payload_type, record.payload, (signature,))
+
+
+def _placed(record: Envelope, asked: Request) -> None:
+    """Refuse a record that is no message for the slot it is left for: it would answer nothing there."""
+    kind = messages.KINDS.get(record.payload_type)
+    if kind is None:
+        raise PeerError(Reason.UNSUPPORTED, "expected a message of a session")
+    header, _ = messages.parse(kind, record.payload)
+    if (header.session, header.sequence) != (asked.position.session, asked.position.sequence):
+        raise PeerError(Reason.HEAD_MISMATCH, "expected a message for the slot that the request names")
 
 
 def serve(

@@ -39,9 +39,9 @@ CREATE INDEX IF NOT EXISTS issued_exercise ON issued (exercise, number);
 CREATE TABLE IF NOT EXISTS receipt (
   digest BLOB PRIMARY KEY, number INTEGER NOT NULL, payload BLOB NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS record (
-  exercise BLOB NOT NULL, attempt INTEGER NOT NULL, sequence INTEGER NOT NULL,
+  exercise BLOB NOT NULL, head BLOB NOT NULL,
   payload_type TEXT NOT NULL, payload BLOB NOT NULL, key BLOB NOT NULL, signature BLOB NOT NULL,
-  PRIMARY KEY (exercise, attempt, sequence)) STRICT;
+  PRIMARY KEY (exercise, head)) STRICT;
 """
 
 
@@ -153,13 +153,12 @@ class WitnessStore:
             row = self._db.execute("SELECT payload FROM receipt WHERE digest = ?", (digest,)).fetchone()
         return receipt_of(statement.parse(row[0])).sealed(self._key) if row else None
 
-    def record(self, exercise: Digest, attempt: int, sequence: int) -> Envelope | None:
-        """The record that was left for a slot, where one was."""
+    def record(self, exercise: Digest, head: bytes) -> Envelope | None:
+        """The record behind a head, where it was shown."""
         with self._lock:
             row = self._db.execute(
-                "SELECT payload_type, payload, key, signature FROM record "
-                "WHERE exercise = ? AND attempt = ? AND sequence = ?",
-                (exercise, attempt, sequence),
+                "SELECT payload_type, payload, key, signature FROM record WHERE exercise = ? AND head = ?",
+                (exercise, head),
             ).fetchone()
         return Envelope(row[0], row[1], (Signature(row[2], row[3]),)) if row else None
 
@@ -189,11 +188,10 @@ class WitnessStore:
     def _keep(self, request: Request, record: Envelope) -> None:
         place, signature = request.position, record.signatures[0]
         self._db.execute(
-            "INSERT OR IGNORE INTO record VALUES (?, ?, ?, ?, ?, ?, ?)",
+            "INSERT OR IGNORE INTO record VALUES (?, ?, ?, ?, ?, ?)",
             (
                 place.exercise,
-                place.attempt,
-                place.sequence,
+                place.head,
                 record.payload_type,
                 record.payload,
                 signature.key,

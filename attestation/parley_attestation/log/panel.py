@@ -14,6 +14,7 @@ from parley_attestation.encoding import Digest
 from parley_attestation.errors import ParleyError, PeerError, Reason, Role
 from parley_attestation.log.witness import (
     COSIGNATURE,
+    EACH,
     RECEIPT,
     Cosignature,
     Event,
@@ -25,6 +26,8 @@ from parley_attestation.log.witness import (
     read_receipt,
     read_request,
     receipt_of,
+    two_heads,
+    voids,
 )
 
 MAX_PANEL = 32  # witnesses named in one set of terms
@@ -232,18 +235,20 @@ def _either(sealed: bytes, key: bytes) -> Cosignature | Receipt:
 
 
 def _contradicts(one: Cosignature, two: Cosignature) -> str:
-    if one.position.slot() == two.position.slot() and one.position.head != two.position.head:
+    if two_heads(one, two):
         return "cosigned two heads for one slot"
     if one.position.slot()[:2] == two.position.slot()[:2] and one.position.session != two.position.session:
         return "cosigned two sessions for one attempt"
     same = one.position == two.position and one.event is two.event
-    if same and (one.event is not Event.DEFAULT or one.requester is two.requester):
+    if same and (one.event not in EACH or one.requester is two.requester):
         return "cosigned one event twice"
-    if one.event is Event.DEFAULT and two.position.follows(one.position):
-        if two.number < one.number:
-            return "took a claim after it was shown the awaited record"
-        if two.event is Event.POSTED and two.requester is not one.requester:
-            return "did not call a record late that came after a claim"
+    if one.event is not Event.DEFAULT:
+        return ""
+    if voids(two, one.position, one.requester) and two.number < one.number:
+        return "took a claim after it was shown the awaited record"
+    posted = two.event is Event.POSTED and two.requester is not one.requester
+    if posted and two.position.later(one.position):
+        return "did not call a record late that came after a claim"
     return ""
 
 
@@ -268,7 +273,7 @@ def check_requests(first: bytes, second: bytes, *histories: Sequence[bytes]) -> 
         return
     reason, why = Reason.BAD_ATTEMPT, "two sessions are named for one attempt"
     if one.position.session == two.position.session:
-        if one.position.sequence != two.position.sequence or one.position.head == two.position.head:
+        if not two_heads(one, two):
             return
         reason, why = Reason.EQUIVOCATION, "two heads are named for one slot"
     error = PeerError(reason, why, evidence=(first, second))
@@ -347,7 +352,7 @@ def default_stands(
     witnessed = _count(claims, witnesses, threshold, panel.faulty)
     for key, said in panel.said.items():
         for s in said:
-            if key not in claims and s.position.follows(position) and s.time <= witnessed.time:
+            if key not in claims and voids(s, position, claimant) and s.time <= witnessed.time:
                 raise PeerError(Reason.CLAIM_VOID, "a witness was shown the awaited record in time")
     verdict = DefaultVerdict.PROVER if claimant is Role.VERIFIER else DefaultVerdict.VERIFIER
     return Default(verdict, position, witnessed)

@@ -39,6 +39,8 @@ class Event(StrEnum):
     END = "end"  # the last record of the exercise
 
 
+COSIGNED = (Event.ACCEPTED, Event.DECLINE, Event.END)  # what is the same for both parties
+EACH = (Event.DEFAULT, Event.END)  # what each party may ask for: its own claim, its own last word
 ASKED = {e.value: e for e in Event if e is not Event.LATE}
 SIGNED = {e.value: e for e in Event}
 
@@ -60,6 +62,11 @@ class Position:
     def follows(self, earlier: "Position") -> bool:
         """Say whether this stands in the slot after `earlier`, with whatever head."""
         return self.slot() == (earlier.exercise, earlier.attempt, earlier.sequence + 1)
+
+    def later(self, earlier: "Position") -> bool:
+        """Say whether this stands anywhere after `earlier` in the same attempt."""
+        same = self.slot()[:2] == earlier.slot()[:2]
+        return same and self.sequence > earlier.sequence
 
     def predicate(self) -> dict[str, Any]:
         """The fields of a statement about this position."""
@@ -221,6 +228,28 @@ class Receipt:
     def sealed(self, key: SigningKey) -> bytes:
         """The receipt, signed by the witness."""
         return statement.seal(self.statement(), key)
+
+
+def two_heads(one: "Request | Cosignature", two: "Request | Cosignature") -> bool:
+    """Say whether two heads are named for one slot, where there may be only one.
+
+    A party has one head in a slot, and so have the events that both parties may ask for. A record that
+    one party leaves takes no slot from the other: its own record may stand there.
+    """
+    if one.position.slot() != two.position.slot() or one.position.head == two.position.head:
+        return False
+    return one.requester is two.requester or (one.event in COSIGNED and two.event in COSIGNED)
+
+
+def voids(shown: Cosignature, claim: Position, claimant: Role) -> bool:
+    """Say whether a shown record answers a timeout claim, or makes it idle.
+
+    It stands in the awaited slot, or the party that is said to be silent showed it further on: then the
+    claim is about a past that both parties have left behind.
+    """
+    if shown.event is Event.DEFAULT:
+        return False
+    return shown.position.follows(claim) or (shown.requester is not claimant and shown.position.later(claim))
 
 
 def read_cosignature(sealed: bytes, witness_key: bytes) -> Cosignature:

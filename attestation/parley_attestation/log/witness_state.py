@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from parley_attestation.encoding import Digest
 from parley_attestation.errors import LocalError, PeerError, Reason
-from parley_attestation.log.witness import Cosignature, Event, Receipt, Request
+from parley_attestation.log.witness import EACH, Cosignature, Event, Receipt, Request, two_heads, voids
 
 MAX_EVENTS = 256  # cosignatures of one exercise
 _OPENING = (Event.ACCEPTED, Event.DECLINE)
@@ -88,7 +88,7 @@ class WitnessState:
     def _one_head(self, request: Request, sealed: bytes) -> None:
         for one in self.facts.issued:
             place = one.cosignature.position
-            if place.slot() == request.position.slot() and place.head != request.position.head:
+            if two_heads(one.cosignature, request):
                 raise _contradiction(
                     Reason.EQUIVOCATION,
                     f"another head was cosigned for attempt {place.attempt}, sequence number "
@@ -115,8 +115,8 @@ class WitnessState:
             said = one.cosignature
             if said.position != request.position:
                 continue
-            if request.event is Event.DEFAULT:  # each party may claim; the judge knows whose turn it was
-                if said.event is Event.DEFAULT and said.requester is request.requester:
+            if request.event in EACH:  # each party may claim; the judge knows whose turn it was
+                if said.event is request.event and said.requester is request.requester:
                     return said
             elif said.event is request.event or (said.event is Event.LATE and request.event is Event.POSTED):
                 return said
@@ -167,7 +167,7 @@ class WitnessState:
                 hint="post the record first: the deadline counts from that time",
             )
         for one in self.facts.issued:
-            if one.cosignature.position.follows(place):
+            if voids(one.cosignature, place, request.requester):
                 raise PeerError(
                     Reason.CLAIM_VOID, "the awaited record was shown first", evidence=(one.request, sealed)
                 )
@@ -181,7 +181,7 @@ class WitnessState:
         return any(
             i.cosignature.event is Event.DEFAULT
             and i.cosignature.requester is not request.requester
-            and place.follows(i.cosignature.position)
+            and place.later(i.cosignature.position)
             for i in self.facts.issued
         )
 

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from parley.v1 import session_pb2 as parley_dot_v1_dot_session__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17parley/v1/witness.proto\x12\tparley.v1\x1a\x17parley/v1/session.proto\"4\n\rSignedRequest\x12\x0e\n\x06sealed\x18\x01 \x01(\x0c\x12\x13\n\x0bkey_history\x18\x02 \x03(\x0c\"_\n\rCosignRequest\x12)\n\x07request\x18\x01 \x01(\x0b\x32\x18.parley.v1.SignedRequest\x12#\n\x06record\x18\x02 \x01(\x0b\x32\x13.parley.v1.Envelope\"%\n\x0e\x43osignResponse\x12\x13\n\x0b\x63osignature\x18\x01 \x01(\x0c\"!\n\x0fRegisterRequest\x12\x0e\n\x06\x64igest\x18\x01 \x01(\x0c\"#\n\x10RegisterResponse\x12\x0f\n\x07receipt\x18\x01 \x01(\x0c\"]\n\x0bPostRequest\x12)\n\x07request\x18\x01 \x01(\x0b\x32\x18.parley.v1.SignedRequest\x12#\n\x06record\x18\x02 \x01(\x0b\x32\x13.parley.v1.Envelope\"#\n\x0cPostResponse\x12\x13\n\x0b\x63osignature\x18\x01 \x01(\x0c\"9\n\x0c\x43laimRequest\x12)\n\x07request\x18\x01 \x01(\x0b\x32\x18.parley.v1.SignedRequest\"$\n\rClaimResponse\x12\x13\n\x0b\x63osignature\x18\x01 \x01(\x0c\"y\n\rLookupRequest\x12\x12\n\x08\x65xercise\x18\x01 \x01(\x0cH\x00\x12\x10\n\x06\x64igest\x18\x02 \x01(\x0cH\x00\x12\x14\n\x0c\x66irst_number\x18\x03 \x01(\x04\x12\x0f\n\x07\x61ttempt\x18\x04 \x01(\r\x12\x10\n\x08sequence\x18\x05 \x01(\x04\x42\t\n\x07subject\"S\n\x0eLookupResponse\x12\x0e\n\x06sealed\x18\x01 \x03(\x0c\x12#\n\x06record\x18\x02 \x01(\x0b\x32\x13.parley.v1.Envelope\x12\x0c\n\x04more\x18\x03 \x01(\x08\"!\n\x0fRefusalEvidence\x12\x0e\n\x06sealed\x18\x01 \x03(\x0c\x32\xc1\x02\n\x07Witness\x12=\n\x06\x43osign\x12\x18.parley.v1.CosignRequest\x1a\x19.parley.v1.CosignResponse\x12\x43\n\x08Register\x12\x1a.parley.v1.RegisterRequest\x1a\x1b.parley.v1.RegisterResponse\x12\x37\n\x04Post\x12\x16.parley.v1.PostRequest\x1a\x17.parley.v1.PostResponse\x12:\n\x05\x43laim\x12\x17.parley.v1.ClaimRequest\x1a\x18.parley.v1.ClaimResponse\x12=\n\x06Lookup\x12\x18.parley.v1.LookupRequest\x1a\x19.parley.v1.LookupResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17parley/v1/witness.proto\x12\tparley.v1\x1a\x17parley/v1/session.proto\"4\n\rSignedRequest\x12\x0e\n\x06sealed\x18\x01 \x01(\x0c\x12\x13\n\x0bkey_history\x18\x02 \x03(\x0c\"_\n\rCosignRequest\x12)\n\x07request\x18\x01 \x01(\x0b\x32\x18.parley.v1.SignedRequest\x12#\n\x06record\x18\x02 \x01(\x0b\x32\x13.parley.v1.Envelope\"%\n\x0e\x43osignResponse\x12\x13\n\x0b\x63osignature\x18\x01 \x01(\x0c\"!\n\x0fRegisterRequest\x12\x0e\n\x06\x64igest\x18\x01 \x01(\x0c\"#\n\x10RegisterResponse\x12\x0f\n\x07receipt\x18\x01 \x01(\x0c\"]\n\x0bPostRequest\x12)\n\x07request\x18\x01 \x01(\x0b\x32\x18.parley.v1.SignedRequest\x12#\n\x06record\x18\x02 \x01(\x0b\x32\x13.parley.v1.Envelope\"#\n\x0cPostResponse\x12\x13\n\x0b\x63osignature\x18\x01 \x01(\x0c\"9\n\x0c\x43laimRequest\x12)\n\x07request\x18\x01 \x01(\x0b\x32\x18.parley.v1.SignedRequest\"$\n\rClaimResponse\x12\x13\n\x0b\x63osignature\x18\x01 \x01(\x0c\"d\n\rLookupRequest\x12\x12\n\x08\x65xercise\x18\x01 \x01(\x0cH\x00\x12\x10\n\x06\x64igest\x18\x02 \x01(\x0cH\x00\x12\x14\n\x0c\x66irst_number\x18\x03 \x01(\x04\x12\x0c\n\x04head\x18\x04 \x01(\x0c\x42\t\n\x07subject\"S\n\x0eLookupResponse\x12\x0e\n\x06sealed\x18\x01 \x03(\x0c\x12#\n\x06record\x18\x02 \x01(\x0b\x32\x13.parley.v1.Envelope\x12\x0c\n\x04more\x18\x03 \x01(\x08\"!\n\x0fRefusalEvidence\x12\x0e\n\x06sealed\x18\x01 \x03(\x0c\x32\xc1\x02\n\x07Witness\x12=\n\x06\x43osign\x12\x18.parley.v1.CosignRequest\x1a\x19.parley.v1.CosignResponse\x12\x43\n\x08Register\x12\x1a.parley.v1.RegisterRequest\x1a\x1b.parley.v1.RegisterResponse\x12\x37\n\x04Post\x12\x16.parley.v1.PostRequest\x1a\x17.parley.v1.PostResponse\x12:\n\x05\x43laim\x12\x17.parley.v1.ClaimRequest\x1a\x18.parley.v1.ClaimResponse\x12=\n\x06Lookup\x12\x18.parley.v1.LookupRequest\x1a\x19.parley.v1.LookupResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -51,11 +51,11 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CLAIMRESPONSE']._serialized_start=516
   _globals['_CLAIMRESPONSE']._serialized_end=552
   _globals['_LOOKUPREQUEST']._serialized_start=554
-  _globals['_LOOKUPREQUEST']._serialized_end=675
-  _globals['_LOOKUPRESPONSE']._serialized_start=677
-  _globals['_LOOKUPRESPONSE']._serialized_end=760
-  _globals['_REFUSALEVIDENCE']._serialized_start=762
-  _globals['_REFUSALEVIDENCE']._serialized_end=795
-  _globals['_WITNESS']._serialized_start=798
-  _globals['_WITNESS']._serialized_end=1119
+  _globals['_LOOKUPREQUEST']._serialized_end=654
+  _globals['_LOOKUPRESPONSE']._serialized_start=656
+  _globals['_LOOKUPRESPONSE']._serialized_end=739
+  _globals['_REFUSALEVIDENCE']._serialized_start=741
+  _globals['_REFUSALEVIDENCE']._serialized_end=774
+  _globals['_WITNESS']._serialized_start=777
+  _globals['_WITNESS']._serialized_end=1098
 # @@protoc_insertion_point(module_scope)

@@ -67,18 +67,16 @@ class ClaimResponse(_message.Message):
     def __init__(self, cosignature: _Optional[bytes] = ...) -> None: ...
 
 class LookupRequest(_message.Message):
-    __slots__ = ("exercise", "digest", "first_number", "attempt", "sequence")
+    __slots__ = ("exercise", "digest", "first_number", "head")
     EXERCISE_FIELD_NUMBER: _ClassVar[int]
     DIGEST_FIELD_NUMBER: _ClassVar[int]
     FIRST_NUMBER_FIELD_NUMBER: _ClassVar[int]
-    ATTEMPT_FIELD_NUMBER: _ClassVar[int]
-    SEQUENCE_FIELD_NUMBER: _ClassVar[int]
+    HEAD_FIELD_NUMBER: _ClassVar[int]
     exercise: bytes
     digest: bytes
     first_number: int
-    attempt: int
-    sequence: int
-    def __init__(self, exercise: _Optional[bytes] = ..., digest: _Optional[bytes] = ..., first_number: _Optional[int] = ..., attempt: _Optional[int] = ..., sequence: _Optional[int] = ...) -> None: ...
+    head: bytes
+    def __init__(self, exercise: _Optional[bytes] = ..., digest: _Optional[bytes] = ..., first_number: _Optional[int] = ..., head: _Optional[bytes] = ...) -> None: ...
 
 class LookupResponse(_message.Message):
     __slots__ = ("sealed", "record", "more")

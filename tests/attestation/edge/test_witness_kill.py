@@ -33,7 +33,7 @@ def child(folder, point):
 
 
 def ask(panel, which):
-    one, at = record(PROVER, 4, b"%d" % which)
+    one, at = record(PROVER, 4, str(which))
     return panel.cosign(request(PROVER, Event.ACCEPTED, at), PROVER.key, PROVER.history, one)
 
 
@@ -63,4 +63,4 @@ def test_a_witness_killed_at_any_point_never_signs_two_heads_for_one_slot(tmp_pa
     signed = (tmp_path / "signed").read_bytes().splitlines()
     said = {read_cosignature(one, KEY.public) for one in signed}
     assert len(said) == 1
-    assert {s.position.head for s in said} == {record(PROVER, 4, b"1" if written else b"2")[1].head}
+    assert {s.position.head for s in said} == {record(PROVER, 4, "1" if written else "2")[1].head}

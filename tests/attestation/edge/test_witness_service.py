@@ -9,7 +9,7 @@ from parley_attestation.edge.witness_service import serve
 from parley_attestation.edge.witness_store import WitnessStore
 from parley_attestation.edge.witness_wire import record_message
 from parley_attestation.encoding import Digest
-from parley_attestation.envelope import Envelope, Signature
+from parley_attestation.envelope import Envelope, Signature, pae
 from parley_attestation.errors import LocalError, PeerError, Reason, Role
 from parley_attestation.log.panel import DefaultVerdict, default_stands, k_of_n, registered
 from parley_attestation.log.witness import Event, read_cosignature
@@ -46,8 +46,8 @@ def keys(three):
     return [w.key.public for w in three]
 
 
-def cosign(panel, party, event, sequence, payload=b"a signed record"):
-    one, at = record(party, sequence, payload)
+def cosign(panel, party, event, sequence, detail="a signed record"):
+    one, at = record(party, sequence, detail)
     return panel.cosign(request(party, event, at), party.key, party.history, one)
 
 
@@ -55,8 +55,8 @@ def accept(panel):
     return cosign(panel, PROVER, Event.ACCEPTED, 4)
 
 
-def post(panel, party, sequence, payload=b"a signed record"):
-    one, at = record(party, sequence, payload)
+def post(panel, party, sequence, detail="a signed record"):
+    one, at = record(party, sequence, detail)
     return panel.post(request(party, Event.POSTED, at), party.key, party.history, one), at
 
 
@@ -82,7 +82,7 @@ def test_a_witness_that_is_gone_is_listed_and_the_others_carry_the_exercise(thre
 
 def test_a_refusal_crosses_with_its_code_and_both_signed_requests(panel):
     accept(panel)
-    found = cosign(panel, PROVER, Event.ACCEPTED, 4, b"another record")
+    found = cosign(panel, PROVER, Event.ACCEPTED, 4, "another record")
     assert found.sealed == ()
     for error in found.refusals.values():
         assert isinstance(error, PeerError)
@@ -94,13 +94,13 @@ def test_a_refusal_crosses_with_its_code_and_both_signed_requests(panel):
 def test_a_posted_record_is_kept_for_the_other_party(three, panel):
     accept(panel)
     _, at = post(panel, VERIFIER, 7)
-    found = panel.lookup(three[0].key.public, EXERCISE, attempt=1, sequence=7)
+    found = panel.lookup(three[0].key.public, EXERCISE, head=record(VERIFIER, 7)[1].head)
     assert found.record == record(VERIFIER, 7)[0]
     assert [read_cosignature(s, three[0].key.public).position for s in found.sealed] == [
         record(PROVER, 4)[1],
         at,
     ]
-    assert panel.lookup(three[0].key.public, EXERCISE, attempt=1, sequence=8).record is None
+    assert panel.lookup(three[0].key.public, EXERCISE, head=head(8)).record is None
 
 
 def test_silence_after_a_posted_record_ends_in_a_default_that_anyone_can_check(three, panel):
@@ -109,7 +109,7 @@ def test_silence_after_a_posted_record_ends_in_a_default_that_anyone_can_check(t
     for w in three:
         w.now += 60
     claimed = claim(panel, VERIFIER, at)
-    late, _ = post(panel, PROVER, 8, b"too late")
+    late, _ = post(panel, PROVER, 8, "too late")
     shown = posted.sealed + claimed.sealed + late.sealed
     found = default_stands(shown, keys(three), 2, position=at, claimant=Role.VERIFIER, deadline=60)
     assert found.verdict is DefaultVerdict.PROVER
@@ -136,7 +136,7 @@ def test_a_claim_before_the_deadline_is_refused(panel):
 def test_a_record_of_another_head_or_another_signer_is_refused(panel):
     accept(panel)
     one, at = record(VERIFIER, 7)
-    other, _ = record(VERIFIER, 7, b"another record")
+    other, _ = record(VERIFIER, 7, "another record")
     foreign = Envelope(one.payload_type, one.payload, record(PROVER, 7)[0].signatures)
     broken = Envelope(one.payload_type, one.payload, (Signature(VERIFIER.key.public, bytes(64)),))
     for wrong, reason in (
@@ -151,24 +151,37 @@ def test_a_record_of_another_head_or_another_signer_is_refused(panel):
             assert {e.reason for e in found.refusals.values()} == {reason}
 
 
+def test_a_record_that_is_no_message_for_its_slot_is_refused(panel):
+    accept(panel)
+    elsewhere, _ = record(PROVER, 9)
+    payload, kind = elsewhere.payload, "application/vnd.parley.unheard-of.v1"
+    unknown = Envelope(kind, payload, (Signature(PROVER.key.public, PROVER.key.sign(pae(kind, payload))),))
+    for wrong, reason in ((elsewhere, Reason.HEAD_MISMATCH), (unknown, Reason.UNSUPPORTED)):
+        at = position(8, of=wrong.head())
+        found = panel.post(request(PROVER, Event.POSTED, at), PROVER.key, PROVER.history, wrong)
+        assert {e.reason for e in found.refusals.values()} == {reason}
+        found = panel.cosign(request(PROVER, Event.END, at), PROVER.key, PROVER.history, wrong)
+        assert {e.reason for e in found.refusals.values()} == {reason}
+
+
 def test_either_party_may_have_the_other_ones_record_cosigned_and_both_can_read_it(three, panel):
     one, at = record(PROVER, 4)
     found = panel.cosign(request(VERIFIER, Event.ACCEPTED, at), VERIFIER.key, VERIFIER.history, one)
     assert len(found.sealed) == 3
     assert accept(panel).sealed == found.sealed
-    assert panel.lookup(three[0].key.public, EXERCISE, attempt=1, sequence=4).record == one
+    assert panel.lookup(three[0].key.public, EXERCISE, head=at.head).record == one
 
 
 def test_a_slot_is_taken_by_a_record_that_the_other_party_can_read(three, panel):
     """A party that ends an exercise with a made-up record stops the claim and leaves the proof."""
     accept(panel)
     _, at = post(panel, VERIFIER, 7)
-    cosign(panel, PROVER, Event.END, 8, b"made up")
+    cosign(panel, PROVER, Event.END, 8, "made up")
     for w in three:
         w.now += 60
     assert {e.reason for e in claim(panel, VERIFIER, at).refusals.values()} == {Reason.CLAIM_VOID}
-    shown = panel.lookup(three[0].key.public, EXERCISE, attempt=1, sequence=8).record
-    assert (shown.payload, shown.signatures[0].key) == (b"made up", PROVER.key.public)
+    made, at = record(PROVER, 8, "made up")
+    assert panel.lookup(three[0].key.public, EXERCISE, head=at.head).record == made
 
 
 def test_registrations_keep_their_first_time_at_every_witness(three, panel):
@@ -194,7 +207,7 @@ def test_a_key_that_has_expired_by_the_witnesss_clock_is_refused(panel):
 
 def test_a_witness_that_answers_with_another_head_is_refused_by_the_client(three, panel, monkeypatch):
     accept(panel)
-    one, at = record(PROVER, 4, b"another record")
+    one, at = record(PROVER, 4, "another record")
     monkeypatch.setattr(WitnessStore, "cosign", lambda s, *_: s.exercise(EXERCISE)[0][0])
     found = panel.cosign(request(PROVER, Event.ACCEPTED, at), PROVER.key, PROVER.history, one)
     assert {e.reason for e in found.refusals.values()} == {Reason.BAD_COSIGNATURE}
@@ -263,7 +276,7 @@ def test_a_look_up_of_garbage_is_refused_and_of_the_unknown_is_empty(three, pane
         with pytest.raises(grpc.RpcError) as caught:
             stub.Lookup(witness_pb2.LookupRequest(exercise=b"short"), timeout=5)
         assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
-        huge = witness_pb2.LookupRequest(exercise=bytes(32), first_number=2**64 - 1, sequence=2**64 - 1)
+        huge = witness_pb2.LookupRequest(exercise=bytes(32), first_number=2**64 - 1, head=b"short")
         assert list(stub.Lookup(huge, timeout=5).sealed) == []
         panel.register(head(1))
         assert len(stub.Lookup(witness_pb2.LookupRequest(digest=head(1)), timeout=5).sealed) == 1

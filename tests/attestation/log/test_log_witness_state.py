@@ -194,3 +194,40 @@ def test_whatever_it_is_asked_an_honest_witness_never_contradicts_itself(steps):
     for one in answers:
         for two in answers:
             check_consistent(w.key.public, one, two)
+
+
+def test_a_claim_about_the_past_is_void_once_the_silent_party_showed_anything_later(w):
+    w.ask(PROVER, Event.POSTED, position(12), T0 + 1)
+    w.ask(VERIFIER, Event.POSTED, position(7), T0 + 2)
+    with refused(Reason.CLAIM_VOID):
+        w.ask(VERIFIER, Event.DEFAULT, position(7), T0 + 100, 10)
+
+
+def test_what_the_claimant_itself_showed_later_does_not_stop_its_claim(w):
+    w.ask(VERIFIER, Event.POSTED, position(7), T0 + 1)
+    w.ask(VERIFIER, Event.POSTED, position(9), T0 + 1)
+    w.ask(VERIFIER, Event.DEFAULT, position(7), T0 + 100, 10)
+    assert events(w)[-1] is Event.DEFAULT
+
+
+def test_nobody_takes_a_slot_from_the_other_party(w):
+    w.ask(PROVER, Event.POSTED, position(7, of=head(99)), T0)
+    w.ask(VERIFIER, Event.POSTED, position(7), T0)
+    assert events(w)[-2:] == [Event.POSTED, Event.POSTED]
+    with refused(Reason.EQUIVOCATION):
+        w.ask(VERIFIER, Event.POSTED, position(7, of=head(98)), T0)
+
+
+def test_two_ends_of_one_exercise_exclude_each_other_whoever_asks(w):
+    w.ask(PROVER, Event.END, position(9), T0)
+    w.ask(VERIFIER, Event.END, position(9), T0)
+    assert [i.cosignature.requester for i in w.facts.issued[1:]] == [Role.PROVER, Role.VERIFIER]
+    with refused(Reason.EQUIVOCATION):
+        w.ask(VERIFIER, Event.END, position(9, of=head(99)), T0)
+
+
+def test_a_record_far_behind_a_claim_is_late_too(w):
+    w.ask(VERIFIER, Event.POSTED, position(7), T0)
+    w.ask(VERIFIER, Event.DEFAULT, position(7), T0 + 10, 10)
+    w.ask(PROVER, Event.POSTED, position(10), T0 + 11)
+    assert events(w)[-1] is Event.LATE

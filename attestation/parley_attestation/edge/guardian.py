@@ -1,0 +1,219 @@
+"""Room: the edge. Keeps an honest party from being blamed for silence; servers and the CLI run it.
+
+A witness sees only what it is shown. A peer that takes an answer on the stream, shows the witnesses the
+question alone and waits out the deadline would get its claim; one that shows a question to the witnesses
+and never delivers it would get one too. So each party looks at the witnesses of its exercises, shows them
+every own message whose predecessor they hold, and answers with an Abort, in half of the deadline, what
+came through a witness only. Spec section "Witnesses".
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Protocol
+
+from parley_attestation.ed25519 import SigningKey
+from parley_attestation.edge.attempts import replay
+from parley_attestation.edge.endpoint import MAX_SIDE_RECORDS, signed
+from parley_attestation.edge.journal import Journal, SessionRow
+from parley_attestation.edge.notary import Shown
+from parley_attestation.encoding import Digest
+from parley_attestation.envelope import Envelope
+from parley_attestation.errors import ParleyError, PeerError, Reason, Role
+from parley_attestation.log.witness import Event, Position
+from parley_attestation.session import messages as m
+from parley_attestation.session.machine import Machine
+from parley_attestation.session.turns import Turn
+from parley_attestation.witnessing import DECISION, deadline
+
+LOOK_SECONDS = 5.0  # between two looks at the witnesses; deadlines are to be several times this
+ENDED_EVERY = 12  # looks between two looks at ended sessions: what they lack can be shown as well
+_OWN = (Event.POSTED, Event.LATE, Event.END)
+ROOM = 32  # side records that acceptance and end of an exercise may still need
+_log = logging.getLogger("parley.guardian")
+
+
+class Witnesses(Protocol):
+    """What the guardian asks of a party's notary."""
+
+    def shown(self, exercise: Digest) -> list[Shown]:
+        """What the witnesses that answer have signed for an exercise."""
+
+    def record(self, at: Position, witness: bytes) -> Envelope | None:
+        """The record that one witness holds for a position."""
+
+    def post(self, machine: Machine, at: Position, record: Envelope) -> tuple[bytes, ...]:
+        """Leave an own message with the witnesses."""
+
+
+def _now() -> int:
+    return int(time.time())
+
+
+@dataclass(slots=True)
+class Guardian:
+    """Watches the witnesses of all exercises in one party's journal.
+
+    Attributes:
+        role: The party's role.
+        key: Its session key.
+        journal: Its journal.
+        witnesses: Its way to the witnesses.
+        clock: Unix seconds.
+    """
+
+    role: Role
+    key: SigningKey
+    journal: Path
+    witnesses: Witnesses
+    clock: Callable[[], int] = _now
+    _looks: int = field(default=0, init=False)
+    _settled: set[int] = field(default_factory=set, init=False)
+
+    def run(self, stop: threading.Event) -> None:
+        """Look until `stop` is set. A look that fails is logged and tried again."""
+        while not stop.is_set():
+            try:
+                self.look()
+            except ParleyError as error:
+                _log.warning("the witnesses cannot be watched now: %s", error)
+            stop.wait(LOOK_SECONDS)
+
+    def look(self) -> None:
+        """Look at every session once, at ended ones in every twelfth look, the first among them."""
+        with closing(Journal(self.journal)) as journal:
+            for row in journal.proposed(self.role):
+                if row.id not in self._settled and (not row.ended or self._looks % ENDED_EVERY == 0):
+                    self._session(journal, row)
+        self._looks += 1
+
+    def _session(self, journal: Journal, row: SessionRow) -> None:
+        exercise = journal.exercise(row)
+        assert exercise is not None
+        seen = [_of_session(one, row) for one in self.witnesses.shown(Digest(exercise))]
+        seen = [one for one in seen if one.cosignatures]
+        last = journal.length(row)
+        for key, at in _forked(journal, row, seen):
+            self._second(journal, row, self.witnesses.record(at, key))
+        if (found := _ahead(seen, last)) is not None:
+            self._undelivered(journal, row, *found)
+        own = self._own(journal, row, last)
+        if own is None:
+            return
+        sequence, envelope = own
+        lacking = [one for one in seen if self._lacks(one, sequence, ended=row.ended)]
+        if lacking:
+            self._post(journal, row, replay(journal, self.role, row), envelope, sequence)
+        elif row.ended and seen:
+            self._settled.add(row.id)
+
+    def _own(self, journal: Journal, row: SessionRow, last: int) -> tuple[int, Envelope] | None:
+        """The own last message after the decision, sent or pledged."""
+        if (kept := journal.pledged(row, last + 2)) is not None:
+            return last + 2, kept[1]
+        for sequence in range(last, DECISION, -1):
+            envelope = journal.envelope(row, sequence)
+            if envelope is not None and envelope.signatures[0].key == self.key.public:
+                return sequence, envelope
+        return None
+
+    def _lacks(self, one: Shown, last: int, *, ended: bool) -> bool:
+        """Whether a witness could take a claim against this party that its last message answers.
+
+        It could where it holds a head above everything that this party has shown it, below that message;
+        once the session has ended, where it was not shown that message at all.
+        """
+        own = [c.position.sequence for c in one.cosignatures if c.requester is self.role and c.event in _OWN]
+        shown = max(own, default=DECISION if self.role is Role.PROVER else DECISION - 1)
+        held = {c.position.sequence for c in one.cosignatures if c.event is not Event.DEFAULT}
+        return any(shown < n < last for n in held) or (ended and shown < last)
+
+    def _post(
+        self, journal: Journal, row: SessionRow, machine: Machine, envelope: Envelope, sequence: int
+    ) -> None:
+        facts = machine.facts
+        assert facts.exercise is not None
+        at = Position(facts.exercise, facts.attempt, Digest(facts.session_id), sequence, envelope.head())
+        for sealed in self.witnesses.post(machine, at, envelope):
+            if len(journal.extras(row)[0]) < MAX_SIDE_RECORDS - ROOM:
+                journal.side(row, sealed)
+        _log.info("message %d was shown to the witnesses", sequence)
+
+    def _second(self, journal: Journal, row: SessionRow, record: Envelope | None) -> None:
+        """Keep a second message for a filled slot as evidence, where its author signed both."""
+        if record is None:
+            return
+        try:
+            replay(journal, self.role, row).begin(record)
+        except PeerError as error:
+            if error.reason is Reason.EQUIVOCATION and error.blamed is not None:
+                journal.evidence(row, record)
+            _log.warning("the witnesses hold another message than the journal: %s", error)
+
+    def _undelivered(
+        self, journal: Journal, row: SessionRow, witness: bytes, at: Position, since: int
+    ) -> None:
+        """Give a message up that came through a witness only, when half of its deadline has passed."""
+        machine = replay(journal, self.role, row)
+        record = self.witnesses.record(at, witness)
+        if record is None or machine.facts.exercise != at.exercise or machine.facts.attempt != at.attempt:
+            return
+        try:
+            pending = machine.begin(record)
+        except PeerError as error:
+            if error.blamed is not None:
+                journal.fault(row, machine.sequence + 1, Turn(record))
+            _log.warning("what the witnesses hold is no message of this session: %s", error)
+            return
+        if pending.sender is self.role or self.clock() < since + deadline(machine, pending.next_state) // 2:
+            return
+        header = m.Header(machine.facts.session_id, at.sequence + 1, at.head)
+        body = m.Abort(Reason.UNDELIVERED.value, "this message came through a witness only")
+        own = signed(header, body, self.key)
+        journal.pledge(row, at.sequence + 1, record, own)
+
+
+@contextmanager
+def guarding(guardian: Guardian | None) -> Iterator[None]:
+    """Have a guardian look in a thread of its own while the block runs; None guards nothing."""
+    stop = threading.Event()
+    if guardian is not None:
+        threading.Thread(target=guardian.run, args=(stop,), name="parley-guardian", daemon=True).start()
+    try:
+        yield
+    finally:
+        stop.set()
+
+
+def _of_session(one: Shown, row: SessionRow) -> Shown:
+    said = tuple(c for c in one.cosignatures if c.position.session == row.session_id)
+    return replace(one, cosignatures=said)
+
+
+def _forked(journal: Journal, row: SessionRow, seen: Sequence[Shown]) -> list[tuple[bytes, Position]]:
+    """Positions in filled slots that have another head than the journal, and a witness of each."""
+    found = {}
+    for one in seen:
+        for at in (c.position for c in one.cosignatures):
+            envelope = journal.envelope(row, at.sequence)
+            if envelope is not None and envelope.head() != at.head:
+                found[at] = one.key
+    return [(key, at) for at, key in found.items()]
+
+
+def _ahead(seen: Sequence[Shown], last: int) -> tuple[bytes, Position, int] | None:
+    """A message after the last one of the journal: who holds it, its position, and since when."""
+    held = [
+        (c.time, one.key, c.position)
+        for one in seen
+        for c in one.cosignatures
+        if c.position.sequence == last + 1
+    ]
+    if not held:
+        return None
+    since, key, at = min(held, key=lambda one: one[0])
+    return key, at, since
