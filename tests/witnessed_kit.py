@@ -41,6 +41,10 @@ class Bench:
             def post(self, machine, at, record):
                 return bench.ask(side, machine, at, Event.POSTED, record=record)
 
+            def start_clock(self, machine, at, record):
+                own = record.signatures[0].key == side.session.public
+                return bench.ask(side, machine, at, Event.POSTED if own else Event.RELAYED, record=record)
+
             def claim(self, machine, at):
                 return bench.ask(side, machine, at, Event.DEFAULT, seconds=deadline(machine))
 

@@ -59,3 +59,22 @@ def serve(config: Path, *, verbose: bool) -> None:
         stop.wait()
     server.stop(grace=5).wait()
     engine.close()
+
+
+@prover.command()
+@click.argument("config", type=click.Path(exists=True, path_type=Path))
+@click.option("--record", type=click.Path(path_type=Path), help="Write the record with the claim here.")
+def claim(config: Path, record: Path | None) -> int:
+    """Claim the verifier's default: first its clock is started with the witnesses, later the claim is made.
+
+    Run it once to leave the last message with the witnesses, and again when the deadline has passed.
+    """
+    from parley_attestation.edge.notary import PanelNotary  # noqa: PLC0415
+    from parley_prover.config import read_config  # noqa: PLC0415
+
+    from parley_cli.claim import claim_and_say  # noqa: PLC0415
+
+    settings = read_config(config)
+    me = party.load(settings.party)
+    notary = PanelNotary(me, [party.read_card(path) for path in settings.witnesses])
+    return claim_and_say(settings.journal, Role.PROVER, notary, record)

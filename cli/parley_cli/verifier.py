@@ -82,6 +82,8 @@ def run(config: Path, record: Path, *, fresh: bool) -> int:
         for path in settings.qualifications:
             journal.side(ended.row, path.read_bytes())
     client.save_record(job, ended.row, record)
+    if guardian is not None:
+        guardian.try_look()
     click.echo(f"record {record}", err=True)
     verdict = ended.machine.facts.verdict
     if verdict is None:
@@ -148,41 +150,14 @@ def watch(config: Path) -> None:
 def claim(config: Path, record: Path | None) -> int:
     """Claim the prover's default: first its clock is started with the witnesses, later the claim is made.
 
-    Run it once to leave the own last message with the witnesses, and again when the deadline has passed.
+    Run it once to leave the last message with the witnesses, and again when the deadline has passed.
     """
-    from parley_attestation.edge.attempts import replay  # noqa: PLC0415
     from parley_attestation.edge.notary import PanelNotary  # noqa: PLC0415
-    from parley_attestation.edge.records import write_record  # noqa: PLC0415
-    from parley_attestation.witnessing import deadline, position, standing  # noqa: PLC0415
     from parley_verifier.config import read_config  # noqa: PLC0415
+
+    from parley_cli.claim import claim_and_say  # noqa: PLC0415
 
     settings = read_config(config)
     me = party.load(settings.party)
     notary = PanelNotary(me, [party.read_card(path) for path in settings.witnesses])
-    with contextlib.closing(Journal(settings.journal)) as journal:
-        row = next(iter(journal.unfinished(Role.VERIFIER)), None)
-        machine = replay(journal, Role.VERIFIER, row) if row is not None else None
-        if (
-            row is None
-            or machine is None
-            or machine.turn is not Role.PROVER
-            or machine.facts.exercise is None
-        ):
-            raise LocalError(
-                Reason.CONFIG, "no session waits for the prover", hint="parley verifier run resumes one"
-            )
-        at = position(machine, machine.sequence)
-        turns = [turn for _, turn in journal.turns(row)]
-        posted = notary.post(machine, at, turns[-1].envelope)
-        claimed = notary.claim(machine, at) if posted else ()
-        for sealed in (*posted, *claimed):
-            journal.side(row, sealed)
-        found = standing(machine, journal.extras(row)[0])
-        if found.default is None:
-            why = "; ".join(str(error) for error in notary.refusals.values())
-            click.echo(f"the prover has {deadline(machine)} s from the time the witnesses gave; {why}")
-            return 3
-        click.echo(found.default.verdict.value)
-        if record is not None:
-            write_record(journal, row, record)
-    return 0
+    return claim_and_say(settings.journal, Role.VERIFIER, notary, record)

@@ -1,15 +1,18 @@
 """The guardian: an honest party is not blamed for silence by a peer that hides what was said."""
 
+from dataclasses import replace
+
 import pytest
 from kit import pipe
 from parley_attestation.edge.endpoint import signed
-from parley_attestation.edge.guardian import ENDED_EVERY, Guardian
+from parley_attestation.edge.guardian import Guardian
 from parley_attestation.errors import PeerError, Reason, Role
 from parley_attestation.judge import judge
 from parley_attestation.log.panel import DefaultVerdict
 from parley_attestation.log.witness import Event
 from parley_attestation.session import messages as m
 from parley_attestation.session.tables import State
+from parley_attestation.session.turns import Turn, to_frames
 from parley_attestation.witnessing import deadline, position
 from witnessed_kit import record, run_with, witnessed_exercise
 
@@ -66,9 +69,16 @@ class Scene:
         """Post the last message of a party, wait, and claim that nothing followed."""
         at = at or position(machine, machine.sequence)
         journal, row = self.exercise.journal(role), self.row(role)
-        for sealed in self.notary(role).post(machine, at, journal.envelope(row, at.sequence)):
+        for sealed in self.notary(role).start_clock(machine, at, journal.envelope(row, at.sequence)):
             journal.side(row, sealed)
         return lambda: self.notary(role).claim(machine, at)
+
+    def fork(self, v, role):
+        """A party leaves a second message for the slot of its last one with the witness."""
+        header = m.Header(v.machine.facts.session_id, v.machine.sequence, v.machine.heads[-2])
+        other = signed(header, m.Abort("ABORTED", "another message"), self.side(role).session)
+        at = replace(position(v.machine, v.machine.sequence), head=other.head())
+        self.notary(role).post(v.machine, at, other)
 
     def row(self, role):
         return self.exercise.journal(role).proposed(role)[-1]
@@ -147,11 +157,7 @@ def test_content_that_came_first_leaves_nothing_to_give_up(scene):
 
 def test_another_challenge_at_the_witness_than_on_the_stream_is_the_verifiers_fault(scene):
     v, p = scene.run_until(Role.PROVER, "answers")
-    header = m.Header(v.machine.facts.session_id, v.machine.sequence, v.machine.heads[-2])
-    other = signed(header, m.Abort("ABORTED", "another message"), scene.side(Role.VERIFIER).session)
-    at = position(v.machine, v.machine.sequence)
-    at = type(at)(at.exercise, at.attempt, at.session, at.sequence, other.head())
-    scene.notary(Role.VERIFIER).post(v.machine, at, other)
+    scene.fork(v, Role.VERIFIER)
     scene.guardian(Role.PROVER).look()
     found = judge(record(p, scene.folder / "p"))
     assert found.fault.reason is Reason.EQUIVOCATION
@@ -160,11 +166,7 @@ def test_another_challenge_at_the_witness_than_on_the_stream_is_the_verifiers_fa
 
 def test_two_versions_of_an_undelivered_challenge_are_the_verifiers_fault(scene):
     v, p = scene.run_until(Role.VERIFIER, "challenge")
-    header = m.Header(v.machine.facts.session_id, v.machine.sequence, v.machine.heads[-2])
-    other = signed(header, m.Abort("ABORTED", "another message"), scene.side(Role.VERIFIER).session)
-    at = position(v.machine, v.machine.sequence)
-    at = type(at)(at.exercise, at.attempt, at.session, at.sequence, other.head())
-    scene.notary(Role.VERIFIER).post(v.machine, at, other)
+    scene.fork(v, Role.VERIFIER)
     scene.bench.now += deadline(v.machine)
     scene.guardian(Role.PROVER).look()
     with refused(Reason.EQUIVOCATION) as caught:
@@ -180,7 +182,7 @@ def test_junk_that_a_prover_leaves_instead_of_an_answer_is_its_fault(scene):
     header = m.Header(v.machine.facts.session_id, v.machine.sequence + 1, v.machine.head)
     junk = signed(header, m.Stop((1,)), prover.session)
     at = position(v.machine, v.machine.sequence)
-    at = type(at)(at.exercise, at.attempt, at.session, at.sequence + 1, junk.head())
+    at = replace(at, sequence=at.sequence + 1, head=junk.head())
     scene.notary(Role.PROVER).post(v.machine, at, junk)
     scene.guardian(Role.VERIFIER).look()
     found = judge(record(v, scene.folder / "v"))
@@ -189,11 +191,67 @@ def test_junk_that_a_prover_leaves_instead_of_an_answer_is_its_fault(scene):
 
 def test_a_claim_about_an_exercise_that_has_ended_is_void(scene):
     v, _ = run_with(scene.bench, scene.exercise)
+    scene.guardian(Role.PROVER).look()
     answered = next(n for n, kind in enumerate(v.machine.kinds, 1) if kind == "challenge")
     claim = scene.claim(Role.VERIFIER, v.machine, position(v.machine, answered))
     scene.bench.now += 10**6
     with refused(Reason.CLAIM_VOID):
         claim()
+
+
+def test_a_verifier_that_stops_and_then_falls_silent_is_in_default(scene):
+    """The last message is the verifier's own, which the prover relays."""
+    _, p = scene.run_until(Role.VERIFIER, "open")
+    assert p.machine.state is State.STOPPED
+    claim = scene.claim(Role.PROVER, p.machine)
+    scene.bench.now += deadline(p.machine)
+    for sealed in claim():
+        p.journal.side(p.row, sealed)
+    assert judge(record(p, scene.folder / "p")).standing.default.verdict is DefaultVerdict.VERIFIER
+
+
+def test_a_verifier_whose_opening_the_prover_hides_shows_it(scene):
+    _, p = scene.run_until(Role.VERIFIER, "open")
+    claim = scene.claim(Role.PROVER, p.machine)
+    scene.guardian(Role.VERIFIER).look()
+    scene.bench.now += deadline(p.machine)
+    with refused(Reason.CLAIM_VOID):
+        claim()
+
+
+def test_an_abort_that_is_followed_by_another_message_in_its_slot_is_no_trap(scene):
+    """The verifier aborts, then leaves a challenge for the same slot with the witness and claims."""
+    v, p = scene.run_until(Role.VERIFIER, "challenge")
+    given_up = signed(
+        m.Header(p.machine.facts.session_id, p.machine.sequence + 1, p.machine.head),
+        m.Abort("ABORTED", "no reason"),
+        scene.side(Role.VERIFIER).session,
+    )
+    for frame in to_frames(Turn(given_up)):
+        list(p.feed(frame))
+    assert p.machine.state is State.ABORTED
+    guardian = scene.guardian(Role.PROVER)
+    guardian.look()
+    claim = scene.claim(Role.VERIFIER, v.machine)
+    guardian.look()
+    scene.bench.now += deadline(v.machine)
+    with refused(Reason.CLAIM_VOID):
+        claim()
+    found = judge(record(p, scene.folder / "p"))
+    assert (found.fault.reason, found.fault.blamed) == (Reason.EQUIVOCATION, Role.VERIFIER)
+
+
+def test_a_slot_that_was_given_up_takes_no_other_message(scene):
+    v, p = scene.run_until(Role.PROVER, "answers")
+    scene.fork(v, Role.VERIFIER)
+    last = p.machine.sequence - 1
+    p.journal.connection.execute("DELETE FROM turn WHERE sequence > ?", (last,))  # the answer is not said yet
+    scene.guardian(Role.PROVER).look()
+    answer = p.journal.pledged(p.row, last + 1)[1]
+    assert answer.payload_type == m.payload_type("abort")
+    other = signed(m.Header(p.machine.facts.session_id, last + 1, b""), m.Abort("x", ""), p._key)
+    with refused(Reason.ABORTED):
+        p.journal.append(p.row, last + 1, Turn(other))
 
 
 def test_what_an_ended_session_lacks_is_shown_when_a_witness_is_back(scene):
@@ -210,7 +268,7 @@ def test_what_an_ended_session_lacks_is_shown_when_a_witness_is_back(scene):
     scene.bench.now += 10**6
     with refused(Reason.CLAIM_VOID):
         claim()
-    for _ in range(2 * ENDED_EVERY):
+    for _ in range(5):
         guardian.look()
     sides, _ = p.journal.extras(p.row)
     assert len(sides) == 1, "shown once, and never again"

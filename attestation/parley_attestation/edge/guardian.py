@@ -27,12 +27,13 @@ from parley_attestation.errors import ParleyError, PeerError, Reason, Role
 from parley_attestation.log.witness import Event, Position
 from parley_attestation.session import messages as m
 from parley_attestation.session.machine import Machine
+from parley_attestation.session.tables import State
 from parley_attestation.session.turns import Turn
 from parley_attestation.witnessing import DECISION, deadline
 
 LOOK_SECONDS = 5.0  # between two looks at the witnesses; deadlines are to be several times this
-ENDED_EVERY = 12  # looks between two looks at ended sessions: what they lack can be shown as well
-_OWN = (Event.POSTED, Event.LATE, Event.END)
+ENDED_AT_ONCE = 16  # ended sessions in one look, in turn: what they lack can be claimed later as well
+_OWN = (Event.POSTED, Event.LATE)
 ROOM = 32  # side records that acceptance and end of an exercise may still need
 _log = logging.getLogger("parley.guardian")
 
@@ -71,25 +72,32 @@ class Guardian:
     journal: Path
     witnesses: Witnesses
     clock: Callable[[], int] = _now
-    _looks: int = field(default=0, init=False)
+    _turn: int = field(default=0, init=False)
     _settled: set[int] = field(default_factory=set, init=False)
 
     def run(self, stop: threading.Event) -> None:
-        """Look until `stop` is set. A look that fails is logged and tried again."""
+        """Look until `stop` is set."""
         while not stop.is_set():
-            try:
-                self.look()
-            except ParleyError as error:
-                _log.warning("the witnesses cannot be watched now: %s", error)
+            self.try_look()
             stop.wait(LOOK_SECONDS)
 
+    def try_look(self) -> None:
+        """Look; a failure is logged."""
+        try:
+            self.look()
+        except ParleyError as error:
+            _log.warning("the witnesses cannot be watched now: %s", error)
+
     def look(self) -> None:
-        """Look at every session once, at ended ones in every twelfth look, the first among them."""
+        """Look at every session that is under way, and at some of those that have ended."""
         with closing(Journal(self.journal)) as journal:
-            for row in journal.proposed(self.role):
-                if row.id not in self._settled and (not row.ended or self._looks % ENDED_EVERY == 0):
-                    self._session(journal, row)
-        self._looks += 1
+            rows = [row for row in journal.proposed(self.role) if row.id not in self._settled]
+            ended = [row for row in rows if row.ended]
+            first = self._turn % max(len(ended), 1)
+            self._turn += ENDED_AT_ONCE
+            some = [*ended[first:], *ended[:first]][:ENDED_AT_ONCE]
+            for row in [*(row for row in rows if not row.ended), *some]:
+                self._session(journal, row)
 
     def _session(self, journal: Journal, row: SessionRow) -> None:
         exercise = journal.exercise(row)
@@ -98,23 +106,26 @@ class Guardian:
         seen = [one for one in seen if one.cosignatures]
         last = journal.length(row)
         for key, at in _forked(journal, row, seen):
-            self._second(journal, row, self.witnesses.record(at, key))
+            self._second(journal, row, at, self.witnesses.record(at, key))
         if (found := _ahead(seen, last)) is not None:
             self._undelivered(journal, row, *found)
         own = self._own(journal, row, last)
-        if own is None:
+        if own is None or not seen:
             return
         sequence, envelope = own
-        lacking = [one for one in seen if self._lacks(one, sequence, ended=row.ended)]
-        if lacking:
-            self._post(journal, row, replay(journal, self.role, row), envelope, sequence)
-        elif row.ended and seen:
-            self._settled.add(row.id)
+        if any(self._lacks(one, sequence, ended=row.ended) for one in seen):
+            machine = replay(journal, self.role, row)
+            self._post(journal, row, machine, envelope, sequence)
+        elif row.ended and not journal.broken(row):
+            machine = replay(journal, self.role, row)
+            if sequence == last or machine.state is State.FINISHED:
+                self._settled.add(row.id)
 
     def _own(self, journal: Journal, row: SessionRow, last: int) -> tuple[int, Envelope] | None:
         """The own last message after the decision, sent or pledged."""
-        if (kept := journal.pledged(row, last + 2)) is not None:
-            return last + 2, kept[1]
+        for sequence in (last + 2, last + 1):
+            if (kept := journal.pledged(row, sequence)) is not None:
+                return sequence, kept[1]
         for sequence in range(last, DECISION, -1):
             envelope = journal.envelope(row, sequence)
             if envelope is not None and envelope.signatures[0].key == self.key.public:
@@ -143,16 +154,23 @@ class Guardian:
                 journal.side(row, sealed)
         _log.info("message %d was shown to the witnesses", sequence)
 
-    def _second(self, journal: Journal, row: SessionRow, record: Envelope | None) -> None:
-        """Keep a second message for a filled slot as evidence, where its author signed both."""
+    def _second(self, journal: Journal, row: SessionRow, at: Position, record: Envelope | None) -> None:
+        """Keep a second message for a filled slot as evidence, where its author signed both.
+
+        In the last slot nothing of this party's stands after it, so an Abort does.
+        """
         if record is None:
             return
+        machine = replay(journal, self.role, row)
         try:
-            replay(journal, self.role, row).begin(record)
+            machine.begin(record)
         except PeerError as error:
-            if error.reason is Reason.EQUIVOCATION and error.blamed is not None:
-                journal.evidence(row, record)
             _log.warning("the witnesses hold another message than the journal: %s", error)
+            if error.reason is not Reason.EQUIVOCATION or error.blamed in (None, self.role):
+                return
+            journal.evidence(row, record)
+            if at.sequence == machine.sequence:
+                self._abort(journal, row, machine, record)
 
     def _undelivered(
         self, journal: Journal, row: SessionRow, witness: bytes, at: Position, since: int
@@ -171,22 +189,31 @@ class Guardian:
             return
         if pending.sender is self.role or self.clock() < since + deadline(machine, pending.next_state) // 2:
             return
-        header = m.Header(machine.facts.session_id, at.sequence + 1, at.head)
+        self._abort(journal, row, machine, record)
+
+    def _abort(self, journal: Journal, row: SessionRow, machine: Machine, record: Envelope) -> None:
+        """Pledge an Abort after a message that a witness holds; the next look shows it."""
+        header, _ = m.parse(m.KINDS[record.payload_type], record.payload)
+        after = m.Header(header.session, header.sequence + 1, record.head())
         body = m.Abort(Reason.UNDELIVERED.value, "this message came through a witness only")
-        own = signed(header, body, self.key)
-        journal.pledge(row, at.sequence + 1, record, own)
+        own = signed(after, body, self.key)
+        journal.pledge(row, after.sequence, record, own, length=machine.sequence)
 
 
 @contextmanager
 def guarding(guardian: Guardian | None) -> Iterator[None]:
     """Have a guardian look in a thread of its own while the block runs; None guards nothing."""
+    if guardian is None:
+        yield
+        return
     stop = threading.Event()
-    if guardian is not None:
-        threading.Thread(target=guardian.run, args=(stop,), name="parley-guardian", daemon=True).start()
+    thread = threading.Thread(target=guardian.run, args=(stop,), name="parley-guardian", daemon=True)
+    thread.start()
     try:
         yield
     finally:
         stop.set()
+        thread.join()
 
 
 def _of_session(one: Shown, row: SessionRow) -> Shown:

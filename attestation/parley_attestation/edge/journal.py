@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from parley_attestation.envelope import Envelope
-from parley_attestation.errors import LocalError, ParleyError, Reason, Role
+from parley_attestation.errors import LocalError, ParleyError, PeerError, Reason, Role
 from parley_attestation.session.turns import Turn, blob_digest
 from parley_attestation.transcript import decode_envelope, encode_envelope
 
@@ -125,8 +125,17 @@ class Journal:
         return row
 
     def append(self, row: SessionRow, sequence: int, turn: Turn, *also: Also) -> None:
-        """Write a turn, and whatever else must be true with it, in one transaction."""
+        """Write a turn, and whatever else must be true with it, in one transaction.
+
+        Raises:
+            PeerError: ABORTED, where another message was pledged for the slot meanwhile.
+        """
         with self.transaction() as db:
+            kept = db.execute(
+                "SELECT envelope FROM pledge WHERE session=? AND sequence=?", (row.id, sequence)
+            ).fetchone()
+            if kept is not None and kept[0] != encode_envelope(turn.envelope):
+                raise PeerError(Reason.ABORTED, "this slot was given up towards the witnesses")
             self._insert(db, row.id, sequence, turn)
             for one in also:
                 one(db)
@@ -152,22 +161,20 @@ class Journal:
                 self._insert(db, row.id, sequence, turn, fault=True)
             db.execute("UPDATE session SET ended=1 WHERE id=?", (row.id,))
 
-    def pledge(self, row: SessionRow, sequence: int, after: Envelope, envelope: Envelope) -> bool:
-        """Keep the own message for a slot whose predecessor is known without its content.
+    def pledge(
+        self, row: SessionRow, sequence: int, after: Envelope, envelope: Envelope, *, length: int
+    ) -> None:
+        """Keep the own message for a slot whose predecessor is known from a witness alone.
 
-        Whoever comes to `sequence` later says this and nothing else there.
-
-        Returns:
-            False, where the journal already has the predecessor, and nothing was kept.
+        Whoever comes to `sequence` later says this and nothing else there. Nothing is kept where the
+        journal no longer has `length` turns: the session has moved on.
         """
         with self.transaction() as db:
-            if self._last(db, row) != sequence - 2:
-                return False
-            db.execute(
-                "INSERT OR IGNORE INTO pledge VALUES (?, ?, ?, ?)",
-                (row.id, sequence, encode_envelope(after), encode_envelope(envelope)),
-            )
-        return True
+            if self._last(db, row) == length:
+                db.execute(
+                    "INSERT OR IGNORE INTO pledge VALUES (?, ?, ?, ?)",
+                    (row.id, sequence, encode_envelope(after), encode_envelope(envelope)),
+                )
 
     def pledged(self, row: SessionRow, sequence: int) -> tuple[Envelope, Envelope] | None:
         """What was pledged for a slot: the message that it follows, and the own message."""

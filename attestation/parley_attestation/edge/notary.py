@@ -57,6 +57,12 @@ class PanelNotary:
         with WitnessPanel(self._addresses) as panel:
             return self._kept(panel.post(request, self._key, self._party.history, record))
 
+    def start_clock(self, machine: Machine, at: Position, record: Envelope) -> tuple[bytes, ...]:
+        """Show the last message, whoever wrote it: the other party's clock starts."""
+        if record.signatures[0].key == self._key.public:
+            return self.post(machine, at, record)
+        return self.cosign(machine, at, Event.RELAYED, record)
+
     def claim(self, machine: Machine, at: Position) -> tuple[bytes, ...]:
         """Claim that nothing followed the message at `at` in time."""
         request = self._request(machine, at, Event.DEFAULT, deadline(machine))

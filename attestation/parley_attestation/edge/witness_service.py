@@ -46,8 +46,8 @@ class WitnessService(witness_pb2_grpc.WitnessServicer):
         self._store, self._clock = store, clock
 
     def Cosign(self, request: Any, _context: Any) -> Any:  # noqa: N802 - named by the proto
-        """Cosign an acceptance, a decline or an end."""
-        asked, now = self._read(request.request, *COSIGNED)
+        """Cosign an acceptance, a decline, an end, or a record that a party relays."""
+        asked, now = self._read(request.request, *COSIGNED, Event.RELAYED)
         record = _shown(request.record, asked)
         answer = self._store.cosign(asked, request.request.sealed, now, record)
         return witness_pb2.CosignResponse(cosignature=answer)

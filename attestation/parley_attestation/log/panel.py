@@ -14,8 +14,9 @@ from parley_attestation.encoding import Digest
 from parley_attestation.errors import ParleyError, PeerError, Reason, Role
 from parley_attestation.log.witness import (
     COSIGNATURE,
-    EACH,
+    ONCE,
     RECEIPT,
+    SILENT,
     Cosignature,
     Event,
     Position,
@@ -240,7 +241,7 @@ def _contradicts(one: Cosignature, two: Cosignature) -> str:
     if one.position.slot()[:2] == two.position.slot()[:2] and one.position.session != two.position.session:
         return "cosigned two sessions for one attempt"
     same = one.position == two.position and one.event is two.event
-    if same and (one.event not in EACH or one.requester is two.requester):
+    if same and (one.event in ONCE or one.requester is two.requester):
         return "cosigned one event twice"
     if one.event is not Event.DEFAULT:
         return ""
@@ -342,7 +343,7 @@ def default_stands(
         claim = next((s for s in said if _is_claim(s, position, claimant)), None)
         if claim is None:
             continue
-        shown = [s.time for s in said if s.position == position and s.event is not Event.DEFAULT]
+        shown = [s.time for s in said if s.position == position and s.event not in SILENT]
         if shown and claim.time >= min(shown) + deadline:
             claims[key] = claim.time
         else:

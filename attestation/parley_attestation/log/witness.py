@@ -37,10 +37,12 @@ class Event(StrEnum):
     LATE = "late"  # the same, after the other party's timeout claim; a witness says it, nobody asks it
     DEFAULT = "default"  # a timeout claim: no record follows this head
     END = "end"  # the last record of the exercise
+    RELAYED = "relayed"  # a party shows the other one's record, which starts the clock of the next
 
 
-COSIGNED = (Event.ACCEPTED, Event.DECLINE, Event.END)  # what is the same for both parties
-EACH = (Event.DEFAULT, Event.END)  # what each party may ask for: its own claim, its own last word
+COSIGNED = (Event.ACCEPTED, Event.DECLINE, Event.END)  # what has one head, whoever asks
+ONCE = (Event.ACCEPTED, Event.DECLINE)  # given once, whoever asks first; all else once to each party
+SILENT = (Event.DEFAULT, Event.LATE)  # what starts no clock
 ASKED = {e.value: e for e in Event if e is not Event.LATE}
 SIGNED = {e.value: e for e in Event}
 
@@ -58,10 +60,6 @@ class Position:
     def slot(self) -> tuple[Digest, int, int]:
         """What may have one head only."""
         return (self.exercise, self.attempt, self.sequence)
-
-    def follows(self, earlier: "Position") -> bool:
-        """Say whether this stands in the slot after `earlier`, with whatever head."""
-        return self.slot() == (earlier.exercise, earlier.attempt, earlier.sequence + 1)
 
     def later(self, earlier: "Position") -> bool:
         """Say whether this stands anywhere after `earlier` in the same attempt."""
@@ -234,9 +232,11 @@ def two_heads(one: "Request | Cosignature", two: "Request | Cosignature") -> boo
     """Say whether two heads are named for one slot, where there may be only one.
 
     A party has one head in a slot, and so have the events that both parties may ask for. A record that
-    one party leaves takes no slot from the other: its own record may stand there.
+    one party leaves takes no slot from the other, and who relays two records proves the other's fault.
     """
     if one.position.slot() != two.position.slot() or one.position.head == two.position.head:
+        return False
+    if Event.RELAYED in (one.event, two.event):
         return False
     return one.requester is two.requester or (one.event in COSIGNED and two.event in COSIGNED)
 
@@ -244,12 +244,11 @@ def two_heads(one: "Request | Cosignature", two: "Request | Cosignature") -> boo
 def voids(shown: Cosignature, claim: Position, claimant: Role) -> bool:
     """Say whether a shown record answers a timeout claim, or makes it idle.
 
-    It stands in the awaited slot, or the party that is said to be silent showed it further on: then the
-    claim is about a past that both parties have left behind.
+    The party that is said to be silent left it, signed by its own key, for the awaited slot or a later
+    one: then the claim is about a past that both parties have left behind.
     """
-    if shown.event is Event.DEFAULT:
-        return False
-    return shown.position.follows(claim) or (shown.requester is not claimant and shown.position.later(claim))
+    own = shown.event in (Event.POSTED, Event.LATE) and shown.requester is not claimant
+    return own and shown.position.later(claim)
 
 
 def read_cosignature(sealed: bytes, witness_key: bytes) -> Cosignature:

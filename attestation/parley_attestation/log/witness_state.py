@@ -10,7 +10,16 @@ from dataclasses import dataclass
 
 from parley_attestation.encoding import Digest
 from parley_attestation.errors import LocalError, PeerError, Reason
-from parley_attestation.log.witness import EACH, Cosignature, Event, Receipt, Request, two_heads, voids
+from parley_attestation.log.witness import (
+    ONCE,
+    SILENT,
+    Cosignature,
+    Event,
+    Receipt,
+    Request,
+    two_heads,
+    voids,
+)
 
 MAX_EVENTS = 256  # cosignatures of one exercise
 _OPENING = (Event.ACCEPTED, Event.DECLINE)
@@ -115,10 +124,9 @@ class WitnessState:
             said = one.cosignature
             if said.position != request.position:
                 continue
-            if request.event in EACH:  # each party may claim; the judge knows whose turn it was
-                if said.event is request.event and said.requester is request.requester:
-                    return said
-            elif said.event is request.event or (said.event is Event.LATE and request.event is Event.POSTED):
+            if said.requester is not request.requester and request.event not in ONCE:
+                continue
+            if said.event is request.event or (said.event is Event.LATE and request.event is Event.POSTED):
                 return said
         return None
 
@@ -158,7 +166,7 @@ class WitnessState:
         times = [
             i.cosignature.time
             for i in self.facts.issued
-            if i.cosignature.position == place and i.cosignature.event is not Event.DEFAULT
+            if i.cosignature.position == place and i.cosignature.event not in SILENT
         ]
         if not times:
             raise PeerError(

@@ -176,7 +176,7 @@ def test_a_slot_is_taken_by_a_record_that_the_other_party_can_read(three, panel)
     """A party that ends an exercise with a made-up record stops the claim and leaves the proof."""
     accept(panel)
     _, at = post(panel, VERIFIER, 7)
-    cosign(panel, PROVER, Event.END, 8, "made up")
+    post(panel, PROVER, 8, "made up")
     for w in three:
         w.now += 60
     assert {e.reason for e in claim(panel, VERIFIER, at).refusals.values()} == {Reason.CLAIM_VOID}

@@ -226,14 +226,33 @@ def test_whoever_shows_a_witness_the_awaited_record_only_after_the_claim_voids_n
     assert judge([*sealed, shown], panel).verdict is DefaultVerdict.PROVER
 
 
-@pytest.mark.parametrize("party", [PROVER, VERIFIER])
-@pytest.mark.parametrize("event", [Event.POSTED, Event.END])
-def test_whoever_shows_a_witness_the_awaited_record_by_then_voids_the_claim(panel, party, event):
+@pytest.mark.parametrize("sequence", [8, 12])
+def test_a_silent_party_that_shows_its_record_by_then_voids_the_claim(panel, sequence):
     sealed = silence(panel) + claim(panel[:2])
-    shown = panel[2].ask(party, event, position(8), T0 + 70)
+    shown = panel[2].ask(PROVER, Event.POSTED, position(sequence), T0 + 70)
     with refused(Reason.CLAIM_VOID) as caught:
         judge([*sealed, shown], panel)
     assert caught.value.blamed is None
+
+
+@pytest.mark.parametrize(
+    ("party", "event"),
+    [(VERIFIER, Event.POSTED), (PROVER, Event.END), (VERIFIER, Event.END), (PROVER, Event.RELAYED)],
+)
+def test_nothing_but_the_silent_partys_own_record_voids_a_claim(panel, party, event):
+    sealed = silence(panel) + claim(panel[:2])
+    shown = panel[2].ask(party, event, position(8), T0 + 70)
+    assert judge([*sealed, shown], panel).verdict is DefaultVerdict.PROVER
+
+
+def test_a_late_record_starts_no_clock(panel):
+    sealed = silence(panel) + claim(panel)
+    late = [one.ask(PROVER, Event.POSTED, position(8), T0 + 71) for one in panel]
+    for one in panel:
+        with refused(Reason.OUT_OF_ORDER):
+            one.ask(PROVER, Event.DEFAULT, position(8), T0 + 10**6, 60)
+    with refused(Reason.BAD_COSIGNATURE):
+        judge([*sealed, *late], panel, Role.PROVER, sequence=8)
 
 
 def test_an_answer_in_time_at_a_witness_that_took_an_early_claim_counts_as_in_time(panel):
