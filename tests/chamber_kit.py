@@ -9,12 +9,13 @@ import onnxruntime
 from kit import CHANNEL, Exercise, Side, make_terms, metric, seed
 from onnx import TensorProto, helper, numpy_helper
 from parley_attestation import statement
+from parley_attestation.claims import IdentityClaim
 from parley_attestation.ed25519 import SigningKey
 from parley_attestation.edge.onnx import OnnxModel, pinned
 from parley_attestation.encoding import Bytes32
 from parley_attestation.errors import Role
 from parley_attestation.runtime import OnnxRuntime
-from parley_attestation.terms import IdentityClaim, Operator
+from parley_attestation.terms import Operator
 from parley_chamber.evaluation import Weights
 from parley_chamber.reexecute import Chamber, reexecute
 from parley_chamber.sandbox import Limits, Sandbox

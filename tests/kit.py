@@ -10,6 +10,7 @@ from pathlib import Path
 
 from parley_attestation import keys, statement
 from parley_attestation.canonical import Fields
+from parley_attestation.claims import MetricClaim
 from parley_attestation.ed25519 import SigningKey
 from parley_attestation.edge.attempts import earlier_attempts
 from parley_attestation.edge.endpoint import Endpoint
@@ -21,7 +22,7 @@ from parley_attestation.model.claim import read_claim
 from parley_attestation.registration import Stratum
 from parley_attestation.session.facts import Channel
 from parley_attestation.session.machine import Machine
-from parley_attestation.terms import Caps, MetricClaim, Plan, Terms, TestSetRef, Witnesses
+from parley_attestation.terms import Caps, Plan, Terms, TestSetRef, Witnesses
 from parley_conformance import hidden
 from parley_prover.answering import Offer, ProverPolicy
 from parley_prover.budget import DisclosureBudget, Limits

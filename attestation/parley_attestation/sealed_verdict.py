@@ -6,11 +6,11 @@ ran the chamber and from its appraised evidence.
 
 from typing import TYPE_CHECKING, Any
 
+from parley_attestation.claims import Claim, ComputeClaim, IdentityClaim, MetricClaim
 from parley_attestation.evidence import Assurance
 from parley_attestation.frametest import Decision, threshold_count
 from parley_attestation.receipt import Count, Receipt, StatedKeys
 from parley_attestation.statement import Statement, Subject
-from parley_attestation.terms import Claim, ComputeClaim, IdentityClaim, MetricClaim
 from parley_attestation.verdict import NOT_CONCLUDED, VERDICT, compute_verdict, labelled, short_of
 
 if TYPE_CHECKING:

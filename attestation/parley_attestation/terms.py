@@ -5,19 +5,16 @@ bytes. What a person writes is TOML, checked by the verifier's and the prover's 
 only what is signed.
 """
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from fractions import Fraction
-from math import gcd
 from typing import Any, TypeVar
 
 from parley_attestation.canonical import Fields
+from parley_attestation.claims import Claim, MetricClaim, read_claim, refuse_contradictions
 from parley_attestation.encoding import MAX_BLOB, MAX_UNITS_PER_TURN, Bytes32, Digest, Label, Nonce, digest
 from parley_attestation.errors import PeerError, Reason
 from parley_attestation.evidence.compute import verdict as compute
 from parley_attestation.evidence.policy import Policy, read_policy
-from parley_attestation.grading import Grader, Outcome, OutcomeMap, read_grader, read_outcome_map
 from parley_attestation.statement import Statement, Subject
 
 TERMS = "tag:parley,2026:terms/v1"
@@ -25,101 +22,6 @@ MAX_CLAIMS = 64
 MAX_SAMPLES = 1024
 MAX_EXCLUDED = 4096
 T = TypeVar("T")
-_RATIO = re.compile(r"(0|[1-9][0-9]{0,17})/([1-9][0-9]{0,17})")
-
-ASSURANCE_ORDER = ("declared", "re-executed", "neutral-operator", "attested", "proven")
-
-
-def read_ratio(fields: Fields, name: str) -> Fraction:
-    """An exact ratio spelled p/q in lowest terms."""
-    found = _RATIO.fullmatch(fields.text(name, 40))
-    if not found or gcd(int(found[1]), int(found[2])) != 1:
-        fields.refuse(name, "a ratio p/q in lowest terms")
-    return Fraction(int(found[1]), int(found[2]))
-
-
-def ratio(value: Fraction) -> str:
-    """The one spelling of a ratio."""
-    return f"{value.numerator}/{value.denominator}"
-
-
-@dataclass(frozen=True, slots=True)
-class MetricClaim:
-    """The rate of an event over a committed population is at least, or at most, a threshold.
-
-    `events` are the outcomes that count. `stratum` is empty for the whole set.
-    """
-
-    claim_id: str
-    stratum: str
-    grader: Grader
-    events: OutcomeMap
-    at_most: bool
-    threshold: Fraction
-    alpha_compliant: Fraction
-    alpha_violation: Fraction
-    min_assurance: str
-
-    @property
-    def degradable(self) -> bool:
-        """Whether an output spoiled, refused or filtered on purpose would be a success of the claim.
-
-        A success is an outcome that counts, or under a cap one that does not: "at most a tenth fail,
-        refuse or are invalid" and "at least nine tenths pass" are one claim, and neither is degradable.
-        """
-        events = OutcomeMap(frozenset(Outcome) - self.events.counted) if self.at_most else self.events
-        return events.rewards_degradation
-
-    def document(self) -> dict[str, Any]:
-        """The claim as it is signed."""
-        return {
-            "type": "metric",
-            "id": self.claim_id,
-            "stratum": self.stratum,
-            "grader": self.grader.document(),
-            "events": self.events.document(),
-            "direction": "at-most" if self.at_most else "at-least",
-            "threshold": ratio(self.threshold),
-            "alpha_compliant": ratio(self.alpha_compliant),
-            "alpha_violation": ratio(self.alpha_violation),
-            "min_assurance": self.min_assurance,
-        }
-
-
-@dataclass(frozen=True, slots=True)
-class IdentityClaim:
-    """The evaluated model is the registered one."""
-
-    claim_id: str
-    min_assurance: str
-
-    def document(self) -> dict[str, Any]:
-        """The claim as it is signed."""
-        return {"type": "identity", "id": self.claim_id, "min_assurance": self.min_assurance}
-
-
-@dataclass(frozen=True, slots=True)
-class ComputeClaim:
-    """Something about the compute on record: a bound on FLOP, devices, or their exclusive use."""
-
-    claim_id: str
-    claim: compute.Claim
-    min_assurance: str
-
-    def document(self) -> dict[str, Any]:
-        """The claim as it is signed."""
-        return {
-            "type": "compute",
-            "id": self.claim_id,
-            "kind": self.claim.kind.value,
-            "flop": str(self.claim.flop),
-            "devices": sorted(self.claim.devices),
-            "run": self.claim.run.hex() if self.claim.run is not None else "",
-            "min_assurance": self.min_assurance,
-        }
-
-
-Claim = MetricClaim | IdentityClaim | ComputeClaim
 
 
 @dataclass(frozen=True, slots=True)
@@ -292,7 +194,7 @@ def read_terms(said: Statement) -> Terms:
         test_set=_test_set(fields.object("test_set")),
         model_claim=fields.digest("model_claim"),
         system=_system(fields.object("system")),
-        claims=fields.items("claims", _claim, MAX_CLAIMS, 1),
+        claims=fields.items("claims", read_claim, MAX_CLAIMS, 1),
         plan=_plan(fields.object("plan")),
         caps=_caps(fields.object("caps")),
         answer_seconds=deadlines.integer("answer_seconds", 1, 1 << 24),
@@ -383,52 +285,6 @@ def _system(fields: Fields) -> dict[str, str]:
     return found
 
 
-def _claim(fields: Fields) -> Claim:
-    kind = fields.choice("type", {k: k for k in ("metric", "identity", "compute")})
-    claim_id = fields.text("id", 64)
-    assurance = fields.choice("min_assurance", {a: a for a in ASSURANCE_ORDER})
-    claim: Claim
-    if kind == "identity":
-        claim = IdentityClaim(claim_id, assurance)
-    elif kind == "compute":
-        claim = ComputeClaim(claim_id, _compute(fields), assurance)
-    else:
-        claim = MetricClaim(
-            claim_id=claim_id,
-            stratum=fields.text("stratum", 64, empty=True),
-            grader=read_grader(fields.object("grader")),
-            events=read_outcome_map(fields.raw("events")),
-            at_most=fields.choice("direction", {"at-least": False, "at-most": True}),
-            threshold=read_ratio(fields, "threshold"),
-            alpha_compliant=_alpha(fields, "alpha_compliant"),
-            alpha_violation=_alpha(fields, "alpha_violation"),
-            min_assurance=assurance,
-        )
-        if not 0 <= claim.threshold <= 1:
-            fields.refuse("threshold", "a rate between 0/1 and 1/1")
-    fields.end()
-    return claim
-
-
-def _compute(fields: Fields) -> compute.Claim:
-    flop, run = fields.decimal("flop"), fields.text("run", 64, empty=True)
-    if not flop.isdigit() or int(flop) >= 1 << 128:
-        fields.refuse("flop", "a whole number below 2^128")
-    return compute.Claim(
-        fields.choice("kind", {k.value: k for k in compute.ClaimKind}),
-        int(flop),
-        frozenset(fields.texts("devices", 4096)),
-        Bytes32.of_hex(run) if run else None,
-    )
-
-
-def _alpha(fields: Fields, name: str) -> Fraction:
-    value = read_ratio(fields, name)
-    if not 0 < value <= Fraction(1, 2):
-        fields.refuse(name, "a risk above 0/1 and at most 1/2")
-    return value
-
-
 def _plan(fields: Fields) -> Plan:
     def budget(one: Fields) -> tuple[str, int]:
         found = (one.text("stratum", 64, empty=True), one.integer("units", 1, 1 << 42))
@@ -486,20 +342,4 @@ def _check(terms: Terms) -> None:
         )
     if len({one.key for one in terms.operators}) != len(terms.operators):
         raise PeerError(Reason.BAD_TERMS, "two operators carry one key")
-    _contradictions(terms.metric_claims)
-
-
-def _contradictions(claims: tuple[MetricClaim, ...]) -> None:
-    for n, one in enumerate(claims):
-        for other in claims[:n]:
-            same = (one.stratum, one.grader.document(), one.events.document()) == (
-                other.stratum,
-                other.grader.document(),
-                other.events.document(),
-            )
-            if same and one.at_most != other.at_most:
-                low, high = (other, one) if one.at_most else (one, other)
-                if low.threshold > high.threshold:
-                    raise PeerError(
-                        Reason.BAD_TERMS, f"claims {low.claim_id} and {high.claim_id} contradict each other"
-                    )
+    refuse_contradictions(terms.metric_claims)

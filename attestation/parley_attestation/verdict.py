@@ -8,12 +8,12 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any, TypeGuard
 
 from parley_attestation.binding import NO, UNANSWERED, YES, Bound
+from parley_attestation.claims import ASSURANCE_ORDER, Claim, ComputeClaim, IdentityClaim, MetricClaim
 from parley_attestation.evidence import Assurance
 from parley_attestation.evidence.compute.verdict import judge_claim
 from parley_attestation.frametest import Decision, FrameTest
 from parley_attestation.profile import p_violation_over, profile_verdict
 from parley_attestation.statement import Statement, Subject
-from parley_attestation.terms import ASSURANCE_ORDER, Claim, ComputeClaim, IdentityClaim, MetricClaim
 
 if TYPE_CHECKING:
     from parley_attestation.session.facts import Facts

@@ -10,12 +10,13 @@ from fractions import Fraction
 
 from parley_attestation import statement
 from parley_attestation.canonical import Fields
+from parley_attestation.claims import MetricClaim
 from parley_attestation.ed25519 import SigningKey
 from parley_attestation.edge.party import Party, PeerCard
 from parley_attestation.encoding import Bytes32, Nonce
 from parley_attestation.grading import Outcome, OutcomeMap, read_grader
 from parley_attestation.model.claim import ModelClaim
-from parley_attestation.terms import Caps, MetricClaim, Plan, Terms, TestSetRef, Witnesses
+from parley_attestation.terms import Caps, Plan, Terms, TestSetRef, Witnesses
 
 from parley_conformance.hidden import Item, MemorySet
 

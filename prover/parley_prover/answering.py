@@ -17,9 +17,9 @@ from parley_attestation.errors import LocalError, PeerError, Reason, Role
 from parley_attestation.evidence.collect import Collector, collect
 from parley_attestation.model.claim import read_claim
 from parley_attestation.session import messages as m
+from parley_attestation.session.agreement import SUITE, VERSION, coin_commitment
 from parley_attestation.session.audit import Audit
 from parley_attestation.session.backing import binding, seal_evidence
-from parley_attestation.session.exercise import SUITE, VERSION, coin_commitment
 from parley_attestation.session.facts import Channel
 from parley_attestation.session.machine import Machine
 from parley_attestation.session.schedule import frames, sampling_seed

@@ -21,7 +21,7 @@ from parley_attestation.edge.notary import Notary
 from parley_attestation.edge.party import Party, PeerCard
 from parley_attestation.encoding import MAX_ENVELOPE
 from parley_attestation.errors import LocalError, PeerError, Reason, Role
-from parley_attestation.session.exercise import SUITE, VERSION
+from parley_attestation.session.agreement import SUITE, VERSION
 from parley_attestation.session.facts import Channel
 from parley_attestation.session.machine import Machine
 from parley_attestation.session.tables import MODES

@@ -7,6 +7,7 @@ import evidence_cases as cases
 import pytest
 from chamber_kit import LIMITS, NEUTRAL, OPERATOR, RUNTIME, ChamberExercise, write_model
 from kit import CHANNEL, metric, pipe, seed
+from parley_attestation.claims import IdentityClaim
 from parley_attestation.ed25519 import SigningKey
 from parley_attestation.edge.endpoint import Draft, Endpoint
 from parley_attestation.edge.records import write_record
@@ -20,7 +21,7 @@ from parley_attestation.receipt import read_receipt
 from parley_attestation.session import messages as m
 from parley_attestation.session.machine import Machine
 from parley_attestation.session.tables import State
-from parley_attestation.terms import IdentityClaim, Operator
+from parley_attestation.terms import Operator
 from parley_chamber import packages, sandbox
 from parley_chamber.ledger import RunLedger
 from parley_chamber.reexecute import Chamber

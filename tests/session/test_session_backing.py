@@ -5,6 +5,7 @@ from dataclasses import replace
 import evidence_cases as cases
 from cheats import standoff
 from kit import Exercise, metric, pipe, seed, side
+from parley_attestation.claims import ComputeClaim
 from parley_attestation.ed25519 import SigningKey
 from parley_attestation.encoding import Bytes32, Digest
 from parley_attestation.errors import Reason, Role
@@ -13,7 +14,6 @@ from parley_attestation.evidence.compute.records import Close, Declaration, Devi
 from parley_attestation.evidence.compute.verdict import Claim, ClaimKind
 from parley_attestation.evidence.simulated import SimulatedEnclave
 from parley_attestation.session.tables import State
-from parley_attestation.terms import ComputeClaim
 
 RULES = {"kinds": ["simulated"], "products": ["simulated"]}
 ROOT = SigningKey(seed("simulated root"))

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from kit import MemorySet, Plan, make_terms, metric, model_claim, seed, side, sums
+from parley_attestation.claims import ASSURANCE_ORDER, IdentityClaim
 from parley_attestation.encoding import Digest
 from parley_attestation.errors import PeerError, Role
 from parley_attestation.frametest import Decision
@@ -14,7 +15,7 @@ from parley_attestation.grading import Outcome, OutcomeMap
 from parley_attestation.session.audit import Audit, Challenged
 from parley_attestation.session.facts import Facts
 from parley_attestation.session.schedule import frames
-from parley_attestation.terms import ASSURANCE_ORDER, IdentityClaim, exercise_id
+from parley_attestation.terms import exercise_id
 from parley_attestation.verdict import derive, labelled
 
 SIZE = 24

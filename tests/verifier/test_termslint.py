@@ -4,10 +4,11 @@ from fractions import Fraction
 import pytest
 from parley_attestation import terms as treaty
 from parley_attestation.canonical import Fields
+from parley_attestation.claims import IdentityClaim, MetricClaim
 from parley_attestation.encoding import Bytes32, Digest, Nonce
 from parley_attestation.errors import PeerError, Reason
 from parley_attestation.grading import read_grader, read_outcome_map
-from parley_attestation.terms import Caps, IdentityClaim, MetricClaim, Operator, Plan, Terms, Witnesses
+from parley_attestation.terms import Caps, Operator, Plan, Terms, Witnesses
 from parley_verifier.termslint import Change, diff, lint
 
 GRADER = read_grader(Fields({"kind": "exact", "trim": True, "ignore_case": False}))

@@ -13,8 +13,9 @@ from parley_attestation.envelope import from_json
 from parley_attestation.errors import LocalError, Reason, Role
 from parley_attestation.frametest import FrameTest
 from parley_attestation.session import messages as m
+from parley_attestation.session.agreement import SUITE, VERSION, coin_commitment
 from parley_attestation.session.audit import Audit
-from parley_attestation.session.exercise import SUITE, VERSION, coin_commitment, most_units
+from parley_attestation.session.exercise import most_units
 from parley_attestation.session.facts import Channel
 from parley_attestation.session.machine import Machine
 from parley_attestation.session.tables import State

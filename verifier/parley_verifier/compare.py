@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import BinaryIO
 
+from parley_attestation.claims import MetricClaim
 from parley_attestation.errors import LocalError, Reason, Role
 from parley_attestation.frametest import Decision
 from parley_attestation.grading import Outcome
@@ -17,7 +18,6 @@ from parley_attestation.profile import Agreement, agreement
 from parley_attestation.session.audit import OUTCOMES
 from parley_attestation.session.results import split
 from parley_attestation.session.schedule import UnitName
-from parley_attestation.terms import MetricClaim
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from parley_attestation import canonical
+from parley_attestation.claims import ratio
 from parley_attestation.edge.toml import read_model
 from parley_attestation.encoding import Digest, Nonce
 from parley_attestation.errors import LocalError, PeerError, Reason
@@ -13,7 +14,7 @@ from parley_attestation.runtime import read_runtime
 from parley_attestation.session.audit import Audit
 from parley_attestation.session.schedule import frames
 from parley_attestation.statement import Statement, Subject
-from parley_attestation.terms import TERMS, Terms, ratio, read_terms
+from parley_attestation.terms import TERMS, Terms, read_terms
 from pydantic import BaseModel, ConfigDict, Field
 
 Rate = str  # "p/q", a decimal such as "0.85", or a percentage such as "5 %"

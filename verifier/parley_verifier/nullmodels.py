@@ -13,9 +13,9 @@ from fractions import Fraction
 from typing import Any
 
 from parley_attestation import canonical
+from parley_attestation.claims import ratio
 from parley_attestation.errors import LocalError, Reason
 from parley_attestation.grading import Grader, OutcomeMap
-from parley_attestation.terms import ratio
 
 REFUSALS = (b"I'm sorry, but I can't help with that.", b"I cannot answer this question.")
 CONSTANTS = (b"", b"A", b"0", b"1", b"yes", b"no", b"true", b"null", b"The answer is A.")

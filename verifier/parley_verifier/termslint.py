@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
+from parley_attestation.claims import ASSURANCE_ORDER, Claim, ComputeClaim, IdentityClaim
 from parley_attestation.evidence.compute.verdict import ClaimKind
 from parley_attestation.frametest import FramePlan, earliest, require_decidable, threshold_count
-from parley_attestation.terms import ASSURANCE_ORDER, Claim, ComputeClaim, IdentityClaim, Terms
+from parley_attestation.terms import Terms
 
 from parley_verifier.inspection import deterred_ratio, leakage
 from parley_verifier.planning import PlanCost, plan_cost

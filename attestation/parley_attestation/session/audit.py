@@ -8,6 +8,7 @@ and a unit that was challenged and never answered counts against compliance only
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
+from parley_attestation.claims import MetricClaim
 from parley_attestation.encoding import Digest
 from parley_attestation.errors import PeerError, Reason, Role
 from parley_attestation.frametest import FramePlan, FrameTest, require_decidable, threshold_count
@@ -15,7 +16,7 @@ from parley_attestation.grading import Outcome
 from parley_attestation.session.messages import Unit
 from parley_attestation.session.schedule import Frame, UnitName, order
 from parley_attestation.session.turns import Blob, Withheld, blob_digest
-from parley_attestation.terms import MetricClaim, Terms
+from parley_attestation.terms import Terms
 
 
 @dataclass(slots=True)

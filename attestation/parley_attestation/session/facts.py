@@ -119,3 +119,32 @@ class Expect:
 
     sizes: tuple[int, ...]
     finish: Callable[[Sequence[Blob]], None]
+
+
+def plain(record: Callable[[], None]) -> Expect:
+    """A message without content: it holds, and `record` takes it."""
+    return Expect((), lambda _blobs: record())
+
+
+def keyed(sizes: Sequence[int], finish: Callable[[Sequence[Blob]], None]) -> Expect:
+    """Content in blobs of 32 bytes of key and then `sizes` bytes each."""
+    return Expect(tuple(32 + size for size in sizes), finish)
+
+
+def agreed(at: Context) -> tuple[Terms, TestSet]:
+    """The terms and the test set, once proposed."""
+    assert at.facts.terms is not None
+    assert at.facts.test_set is not None
+    return at.facts.terms, at.facts.test_set
+
+
+def audit_of(at: Context) -> Audit:
+    """The audit, once accepted."""
+    assert at.facts.audit is not None
+    return at.facts.audit
+
+
+def exercise_of(at: Context) -> Digest:
+    """The exercise id, once proposed."""
+    assert at.facts.exercise is not None
+    return at.facts.exercise

@@ -1,6 +1,6 @@
 """Room: the session. What the messages of sealed mode must satisfy, from the seed on; the machine calls it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from parley_attestation import sealed_verdict
 from parley_attestation.encoding import Digest
@@ -11,11 +11,7 @@ from parley_attestation.sealing import Grant, Sealed
 from parley_attestation.session import messages as m
 from parley_attestation.session.backing import read_chamber
 from parley_attestation.session.checks import Check
-from parley_attestation.session.facts import Context, Ending, Expect, Facts
-
-
-def _plain(record: Callable[[], None]) -> Expect:
-    return Expect((), lambda _blobs: record())
+from parley_attestation.session.facts import Context, Ending, Expect, Facts, plain
 
 
 def policy_digest(facts: Facts) -> Digest:
@@ -60,7 +56,7 @@ def evidence(at: Context, body: m.Evidence, heads: Sequence[Digest]) -> Expect:
         facts.chamber, facts.chamber_result = stated, result
         at.checks[Check.CHAMBER] += 1
 
-    return _plain(record)
+    return plain(record)
 
 
 def release(at: Context, sender: Role, body: m.Release) -> Expect:
@@ -74,7 +70,7 @@ def release(at: Context, sender: Role, body: m.Release) -> Expect:
         facts.released[sender], facts.wrapped[sender] = given, body.wrapped
         at.checks[Check.RELEASES] += 1
 
-    return _plain(record)
+    return plain(record)
 
 
 def refusal(at: Context, sender: Role, body: m.Refusal) -> Expect:
@@ -83,7 +79,7 @@ def refusal(at: Context, sender: Role, body: m.Refusal) -> Expect:
     def record() -> None:
         at.facts.ending = Ending(sender, body.kind, body.reason, body.detail)
 
-    return _plain(record)
+    return plain(record)
 
 
 def receipt(at: Context, body: m.Receipt) -> Expect:
@@ -102,7 +98,7 @@ def receipt(at: Context, body: m.Receipt) -> Expect:
         at.checks[Check.RECEIPT] += 1
         at.checks[Check.VERDICT] += 1
 
-    return _plain(record)
+    return plain(record)
 
 
 def check_receipt(facts: Facts, found: Receipt) -> None:
@@ -141,7 +137,7 @@ def acknowledge(at: Context, sender: Role, body: m.Acknowledge) -> Expect:
         facts.acknowledged[sender] = body.verdict_digest
         facts.result_roots[sender] = body.result_root
 
-    return _plain(record)
+    return plain(record)
 
 
 def receive(at: Context, sender: Role, body: m.Body, heads: Sequence[Digest]) -> Expect | None:

@@ -2,10 +2,11 @@
 
 from typing import Any
 
+from parley_attestation.claims import MetricClaim
 from parley_attestation.errors import Role
 from parley_attestation.judge import Judgement, checks, ended
 from parley_attestation.session.machine import Machine
-from parley_attestation.terms import MetricClaim, Terms
+from parley_attestation.terms import Terms
 from parley_attestation.verdict import NOT_CONCLUDED
 
 from parley_verifier.planning import boundaries
