@@ -14,7 +14,7 @@ GENERATOR = ("--with", "grpcio-tools==1.71.2", "--with", "setuptools<81")
 
 
 def test_regenerating_the_protobuf_code_gives_no_difference(tmp_path):
-    sources = sorted(str(p.relative_to(ROOT)) for p in (ROOT / "proto/parley/v1").glob("*.proto"))
+    sources = sorted(str(p.relative_to(ROOT)) for p in (ROOT / "proto").rglob("*.proto"))
     subprocess.run(
         [UV, "run", "--quiet", "--isolated", "--no-project", *GENERATOR, "python", "-m", "grpc_tools.protoc"]
         + [
@@ -28,8 +28,12 @@ def test_regenerating_the_protobuf_code_gives_no_difference(tmp_path):
         cwd=ROOT,
         check=True,
     )
-    made = {p.name: p.read_bytes() for p in (tmp_path / "parley/v1").iterdir()}
-    kept = {p.name: p.read_bytes() for p in (ROOT / "proto/parley/v1").glob("*_pb2*")}
+    made = {p.relative_to(tmp_path): p.read_bytes() for p in tmp_path.rglob("*_pb2*")}
+    kept = {
+        p.relative_to(ROOT / "proto"): p.read_bytes()
+        for p in (ROOT / "proto").rglob("*_pb2*")
+        if "__pycache__" not in p.parts
+    }
     assert made == kept
 
 

@@ -303,6 +303,16 @@ class Target:
         claim = read_claim(self.described.model_claims[0])
         self.world = World(party, peer, claim, seed)
 
+    @property
+    def name(self) -> str:
+        """The fingerprint of the prover's root key."""
+        return self.peer.fingerprint.hex()
+
+    @property
+    def capabilities(self) -> tuple[str, ...]:
+        """What the prover claims to be able to do."""
+        return tuple(self.described.capabilities)
+
     def _describe(self) -> Any:
         try:
             return self._stub.Describe(pb.DescribeRequest(), timeout=self.seconds, wait_for_ready=True)

@@ -5,7 +5,7 @@ Any failing, skipped or missing MUST makes the verdict "partial", never "conform
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from importlib import metadata, resources
@@ -16,7 +16,7 @@ from xml.etree import ElementTree as ET
 from parley_attestation.errors import LocalError, Reason, printable
 
 from parley_conformance.cases.base import Case, Profile
-from parley_conformance.requirements import REQUIREMENTS, Level, Requirement
+from parley_conformance.requirements import Level, Requirement
 
 FORMAT = "parley-conformance-report/1"
 MAX_TEXT = 2000  # characters of any one value
@@ -43,9 +43,11 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """One run of the suite against one prover."""
+    """One run of the suite against one implementation: its role, its name, what it is held to, what came."""
 
-    prover: str
+    role: str
+    subject: str
+    requirements: Mapping[str, Requirement]
     profile: Profile
     seed: str
     seconds: float
@@ -63,7 +65,7 @@ class Report:
     @property
     def verdict(self) -> str:
         """What the run shows: "partial" where any MUST failed or was not tested, else "conformant"."""
-        musts = (self.of(r) for r in REQUIREMENTS.values() if r.level is Level.MUST)
+        musts = (self.of(r) for r in self.requirements.values() if r.level is Level.MUST)
         return "conformant" if all(s in {Status.PASSED, Status.UNCLAIMED} for s in musts) else "partial"
 
     def count(self, status: Status) -> int:
@@ -75,7 +77,8 @@ class Report:
         return {
             "format": FORMAT,
             "suite_version": version(),
-            "prover": self.prover,
+            "role": self.role,
+            "subject": self.subject,
             "profile": self.profile.value,
             "seed": self.seed,
             "seconds": round(self.seconds, 3),
@@ -84,7 +87,7 @@ class Report:
             "counts": {status.value: self.count(status) for status in Status},
             "requirements": [
                 {"id": r.id, "level": r.level.value, "status": self.of(r).value, "text": r.text}
-                for r in REQUIREMENTS.values()
+                for r in self.requirements.values()
             ],
             "cases": [_case(result) for result in self.results],
         }
@@ -136,7 +139,12 @@ def junit(report: Report) -> bytes:
         time=f"{report.seconds:.3f}",
     )
     properties = ET.SubElement(suite, "properties")
-    for name, value in (("seed", report.seed), ("verdict", report.verdict), ("profile", report.profile)):
+    for name, value in (
+        ("role", report.role),
+        ("seed", report.seed),
+        ("verdict", report.verdict),
+        ("profile", report.profile),
+    ):
         ET.SubElement(properties, "property", name=name, value=value)
     for result in report.results:
         one = ET.SubElement(

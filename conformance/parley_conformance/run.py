@@ -1,14 +1,17 @@
-"""Room: the suite. Runs the cases against one prover; whatever happens, there is a report of what was seen."""
+"""Room: the suite. Runs cases against one implementation; whatever happens, there is a report of what was seen.
+
+Every role runs through `execute`: it brings its cases, its requirements and the way to its subject.
+"""
 
 import contextlib
 import secrets
 import shlex
 import subprocess
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 from parley_attestation.edge.party import Party, PeerCard
 from parley_attestation.errors import ParleyError, printable
@@ -16,9 +19,45 @@ from parley_attestation.errors import ParleyError, printable
 from parley_conformance.cases import PROVER, Case, Profile
 from parley_conformance.harness import Failure, Skip, Target, workspace
 from parley_conformance.report import Report, Result, Status
+from parley_conformance.requirements import REQUIREMENTS, Requirement
 
 STREAM_SECONDS = 30.0
 _STOP_SECONDS = 10.0
+
+
+class Subject(Protocol):
+    """The implementation under test, as cases reach it."""
+
+    @property
+    def name(self) -> str:
+        """What identifies it in the report: a fingerprint, a key or a command."""
+
+    @property
+    def capabilities(self) -> tuple[str, ...]:
+        """What it claims to be able to do."""
+
+    def release(self) -> None:
+        """Let go of what the last case left open."""
+
+    def close(self) -> None:
+        """Hang up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Suite:
+    """What one role is held to, and the way to the implementation.
+
+    Attributes:
+        role: The role of the implementation.
+        requirements: By id, what the cases of the role name.
+        cases: The cases, in the order in which they run.
+        open: Reaches the implementation; it gets the run's seed and a folder that goes away with the run.
+    """
+
+    role: str
+    requirements: Mapping[str, Requirement]
+    cases: Sequence[Case]
+    open: Callable[[str, Path], Subject]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,56 +84,82 @@ class Job:
 
 
 def run(job: Job, seen: Callable[[Result], None] = lambda _: None) -> Report:
+    """Run the cases for a prover. As `execute`; the prover must describe a model claim."""
+    suite = Suite(
+        "prover",
+        REQUIREMENTS,
+        job.cases,
+        lambda seed, folder: Target(job.party, job.peer, seed, job.seconds, folder),
+    )
+    return execute(suite, profile=job.profile, seed=job.seed, start=job.start, seen=seen)
+
+
+def execute(
+    suite: Suite,
+    *,
+    profile: Profile = Profile.CORE,
+    seed: str = "",
+    start: str = "",
+    seen: Callable[[Result], None] = lambda _: None,
+) -> Report:
     """Run the cases and report. An interruption ends the run early; what did not run counts as skipped.
 
+    Args:
+        suite: What runs.
+        profile: Which cases run.
+        seed: Text that every value follows from; empty draws one.
+        start: The command that starts the implementation; empty where somebody else keeps it running.
+        seen: Called with every result.
+
     Raises:
-        ParleyError: The prover never answered, or describes no model claim.
+        ParleyError: The implementation never answered.
     """
-    seed = job.seed or secrets.token_hex(16)
-    cases = [c for c in job.cases if c.profile is Profile.CORE or job.profile is Profile.EXTENDED]
+    seed = seed or secrets.token_hex(16)
+    cases = [c for c in suite.cases if c.profile is Profile.CORE or profile is Profile.EXTENDED]
     results: list[Result] = []
     began = time.monotonic()
-    with workspace() as folder, _Server(job.start) as server:
-        target = Target(job.party, job.peer, seed, job.seconds, Path(folder))
+    with workspace() as folder, _Server(start) as server:
+        subject = suite.open(seed, Path(folder))
         try:
             for case in cases:
                 server.revive()
-                results.append(_judged(case, target))
+                results.append(_judged(case, subject))
                 seen(results[-1])
         except KeyboardInterrupt:
             pass
         finally:
-            target.close()
+            subject.close()
     left = [Result(c, Status.SKIPPED, "the run was interrupted", 0.0) for c in cases[len(results) :]]
-    described = target.described
     return Report(
-        prover=job.peer.fingerprint.hex(),
-        profile=job.profile,
+        role=suite.role,
+        subject=subject.name,
+        requirements=suite.requirements,
+        profile=profile,
         seed=seed,
         seconds=time.monotonic() - began,
-        capabilities=tuple(printable(c, 60) for c in described.capabilities),
+        capabilities=tuple(printable(c, 60) for c in subject.capabilities),
         results=(*results, *left),
     )
 
 
-def _judged(case: Case, target: Target) -> Result:
+def _judged(case: Case, subject: Subject) -> Result:
     began = time.monotonic()
     status, detail = Status.PASSED, ""
     try:
-        if case.capability and case.capability not in target.described.capabilities:
-            raise Skip(f"the prover does not claim {case.capability}")
-        case.run(target)
+        if case.capability and case.capability not in subject.capabilities:
+            raise Skip(f"the {case.capability} capability is not claimed")
+        case.run(subject)
     except Skip as skip:
         status, detail = Status.UNCLAIMED, str(skip)
     except (Failure, ParleyError) as error:
         status, detail = Status.FAILED, str(error)
     finally:
-        target.release()
+        subject.release()
     return Result(case, status, detail, time.monotonic() - began)
 
 
 class _Server(contextlib.AbstractContextManager[Any]):
-    """The prover's process, where the suite starts it; a dead one is started again."""
+    """The process of the implementation, where the suite starts it; a dead one is started again."""
 
     def __init__(self, command: str) -> None:
         self._words = shlex.split(command)

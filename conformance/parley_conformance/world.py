@@ -65,7 +65,12 @@ class World:
 
     def derive(self, *what: object) -> bytes:
         """32 bytes that follow from the seed and `what`."""
-        return hashlib.sha256(repr((self._seed, *what)).encode()).digest()
+        return self.derive_from(self._seed, *what)
+
+    @staticmethod
+    def derive_from(seed: str, *what: object) -> bytes:
+        """32 bytes that follow from a seed and `what`."""
+        return hashlib.sha256(repr((seed, *what)).encode()).digest()
 
     def tests(self, name: str) -> MemorySet:
         """The hidden set of that name: "plain", "canary", or any other for a second plain one."""

@@ -7,6 +7,7 @@ the honest continuation still works, and the paired control, the same exercise w
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 from parley.v1 import session_pb2 as pb
 from parley_attestation.errors import Reason
@@ -42,7 +43,7 @@ class Case:
         id: Its stable name.
         what: The single fault, or what must work.
         requirements: Ids of the requirements that it holds the implementation to.
-        run: Raises `Failure` or `Skip`; returns where the implementation passed.
+        run: Takes the way to the implementation; raises `Failure` or `Skip`, returns where it passed.
         reasons: The reasons that count as a refusal; empty where nothing is refused.
         profile: The smallest profile that runs it.
         capability: The capability, as `Describe` lists it, without which the case does not apply.
@@ -51,7 +52,7 @@ class Case:
     id: str
     what: str
     requirements: tuple[str, ...]
-    run: Callable[[Target], None]
+    run: Callable[[Any], None]
     reasons: frozenset[Reason] = frozenset()
     profile: Profile = Profile.CORE
     capability: str = ""

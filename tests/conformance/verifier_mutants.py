@@ -1,0 +1,185 @@
+"""Verifiers that look away, each in one way: name -> (requirement it breaks, how it is made).
+
+The reference verifier runs in the harness's threads; a guard is taken out for them alone.
+"""
+
+from dataclasses import replace
+
+import weakening
+from parley_attestation import ed25519, keys
+from parley_attestation.edge import journal
+from parley_attestation.edge.endpoint import Endpoint
+from parley_attestation.errors import PeerError, Reason, Role
+from parley_attestation.session import exercise, machine, messages
+from parley_attestation.session import messages as m
+from parley_attestation.session.machine import Duplicate
+from parley_attestation.session.turns import Assembler
+from parley_verifier import challenge, client
+from weakening import always_equal, nothing, without
+
+MUTANTS = {}
+
+
+def mutant(requirement):
+    def register(make):
+        MUTANTS[make.__name__] = (requirement, make)
+        return make
+
+    return register
+
+
+def looks_away(patch, owner, name, weak):
+    weakening.weaken(patch, "harness", owner, name, weak)
+
+
+@mutant("SIG-1")
+def skips_the_signature(patch):
+    looks_away(patch, ed25519, "verify", nothing)
+
+
+@mutant("KEY-2")
+def accepts_any_key(patch):
+    looks_away(patch, keys.KeyHistory, "certified", without(Reason.KEY_NOT_CERTIFIED))
+
+
+@mutant("HELLO-3")
+def accepts_any_prover(patch):
+    def unpinned(original, *args, **how):
+        return original(*args, **{**how, "pins": {}})
+
+    looks_away(patch, client, "Machine", unpinned)
+
+
+@mutant("HELLO-1")
+def accepts_another_version(patch):
+    def weak(original, at, sender, key, body):
+        if isinstance(body, m.HelloReply):
+            at.facts.offers = frozenset({(body.version, body.suite, body.mode)})
+        return original(at, sender, key, body)
+
+    looks_away(patch, exercise, "_greet", weak)
+
+
+@mutant("CHAIN-1")
+def passes_over_unknown_fields(patch):
+    looks_away(patch, messages, "_refuse_unknown", nothing)
+
+
+@mutant("CHAIN-1")
+def ignores_the_predecessor(patch):
+    looks_away(patch, machine.Machine, "_check_header", without(Reason.WRONG_PREVIOUS))
+
+
+@mutant("CHAIN-2")
+def passes_over_equivocation(patch):
+    def weak(original, *args):
+        try:
+            original(*args)
+        except Exception:  # noqa: BLE001 - whatever it is, the mutant calls it a duplicate
+            raise Duplicate from None
+
+    looks_away(patch, machine.Machine, "_refuse_second", weak)
+
+
+@mutant("CHAIN-2")
+def blames_nobody(patch):
+    def weak(original, self, envelope):
+        try:
+            return original(self, envelope)
+        except PeerError as error:
+            error.blamed, error.evidence = None, ()
+            raise
+
+    looks_away(patch, machine.Machine, "begin", weak)
+
+
+@mutant("CHAIN-2")
+def blames_for_what_nobody_proves(patch):
+    def weak(original, self, envelope):
+        try:
+            return original(self, envelope)
+        except PeerError as error:
+            raise error.blame(Role.PROVER) from None
+
+    looks_away(patch, machine.Machine, "begin", weak)
+
+
+@mutant("ACC-1")
+def accepts_any_count(patch):
+    def weak(original, at, sender, body, heads):
+        try:
+            return original(at, sender, body, heads)
+        except PeerError as error:
+            if error.reason is not Reason.BAD_COUNT:
+                raise
+            return original(at, sender, replace(body, declared_counts=(0,)), heads)
+
+    looks_away(patch, exercise, "_accept", weak)
+
+
+@mutant("COIN-1")
+def accepts_any_coin(patch):
+    looks_away(patch, exercise, "coin_commitment", always_equal)
+
+
+@mutant("COIN-2")
+def has_one_coin(patch):
+    looks_away(patch, challenge.VerifierPolicy, "_first", lambda *_: challenge.Secret(bytes(32)))
+
+
+@mutant("ANS-1")
+def accepts_any_output(patch):
+    looks_away(patch, exercise, "verify_output", nothing)
+
+
+@mutant("ANS-1")
+def ignores_the_cap(patch):
+    looks_away(patch, exercise, "_check_caps", nothing)
+
+
+@mutant("WIRE-4")
+def ignores_the_stream_digest(patch):
+    looks_away(patch, machine, "stream_digest", always_equal)
+
+
+@mutant("WIRE-2")
+def takes_content_from_anywhere(patch):
+    def weak(original, self, chunk):
+        chunk.offset = len(self._content)
+        original(self, chunk)
+
+    looks_away(patch, Assembler, "add", weak)
+
+
+@mutant("RES-1")
+def forgets_its_sessions(patch):
+    looks_away(patch, journal.Journal, "unfinished", lambda *_: [])
+
+
+@mutant("RES-4")
+def ignores_another_head(patch):
+    looks_away(patch, Endpoint, "check_resume", without(Reason.HEAD_MISMATCH))
+
+
+@mutant("WIT-5")
+def goes_on_unwitnessed(patch):
+    looks_away(patch, Endpoint, "_witness", lambda *_: iter(()))
+
+
+@mutant("VERD-1")
+def always_says_compliant(patch):
+    def weak(original, *args, **how):
+        ended = original(*args, **how)
+        if ended.machine.facts.verdict is not None:
+            ended.machine.facts.verdict.predicate["overall"] = "COMPLIANT"
+        return ended
+
+    looks_away(patch, client, "run", weak)
+
+
+@mutant("H-1")
+def breaks_down(patch):
+    def weak(original, *args, **how):
+        raise ValueError("a bug")
+
+    looks_away(patch, client, "run", weak)
