@@ -39,7 +39,7 @@ proto: install node_modules
 	node_modules/.bin/buf lint proto
 	node_modules/.bin/buf format proto -d --exit-code
 	$(RUN)/uv run --quiet --isolated --no-project --with grpcio-tools==1.71.2 --with "setuptools<81" \
-	  python -m grpc_tools.protoc -I proto --python_out=proto --pyi_out=proto --grpc_python_out=proto proto/parley/v1/*.proto
+	  python -m grpc_tools.protoc -I proto --python_out=proto --pyi_out=proto --grpc_python_out=proto $(shell find proto -name "*.proto")
 
 node_modules: package.json package-lock.json
 	npm ci --silent --no-audit --no-fund

@@ -109,7 +109,7 @@ def world(folder: Path, **how):
         yield made
 
 
-def make_world(folder: Path, *, sessions: int = 4, batch: int = 10) -> World:
+def make_world(folder: Path, *, sessions: int = 4, batch: int = 10, **terms) -> World:
     verifier, prover = make_party(folder, Role.VERIFIER), make_party(folder, Role.PROVER)
     (folder / "model.onnx").write_bytes(model())
     entropy = Bytes32(secrets.token_bytes(32))
@@ -132,6 +132,7 @@ def make_world(folder: Path, *, sessions: int = 4, batch: int = 10) -> World:
         measures="which pixel is brightest",
         sampling_frame="made up",
         not_concluded=["anything else"],
+        **terms,
     )
     made = make_terms(
         written,

@@ -10,7 +10,7 @@ from parley_attestation import ed25519, keys
 from parley_attestation.edge import journal
 from parley_attestation.edge.endpoint import Endpoint
 from parley_attestation.errors import PeerError, Reason, Role
-from parley_attestation.session import exercise, machine, messages
+from parley_attestation.session import agreement, exercise, machine, messages
 from parley_attestation.session import messages as m
 from parley_attestation.session.machine import Duplicate
 from parley_attestation.session.turns import Assembler
@@ -57,7 +57,7 @@ def accepts_another_version(patch):
             at.facts.offers = frozenset({(body.version, body.suite, body.mode)})
         return original(at, sender, key, body)
 
-    looks_away(patch, exercise, "_greet", weak)
+    looks_away(patch, agreement, "greet", weak)
 
 
 @mutant("CHAIN-1")
@@ -114,12 +114,12 @@ def accepts_any_count(patch):
                 raise
             return original(at, sender, replace(body, declared_counts=(0,)), heads)
 
-    looks_away(patch, exercise, "_accept", weak)
+    looks_away(patch, agreement, "accept", weak)
 
 
 @mutant("COIN-1")
 def accepts_any_coin(patch):
-    looks_away(patch, exercise, "coin_commitment", always_equal)
+    looks_away(patch, agreement, "coin_commitment", always_equal)
 
 
 @mutant("COIN-2")

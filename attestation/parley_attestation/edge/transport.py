@@ -73,14 +73,25 @@ _CODES = {
 }
 
 
+def refusal(error: ParleyError, message: str, code: int, *details: Any) -> Any:
+    """A `google.rpc.Status` with `google.rpc.ErrorInfo`, which holds the reason code, and further details."""
+    info = error_details_pb2.ErrorInfo(reason=error.reason.value, domain=DOMAIN)
+    packed = []
+    for one in (info, *details):
+        box = any_pb2.Any()
+        box.Pack(one)
+        packed.append(box)
+    return status_pb2.Status(code=code, message=message, details=packed)
+
+
+def status_code(error: PeerError) -> int:
+    """The status of a typed refusal; spec section "Errors"."""
+    return int(_CODES.get(error.reason, code_pb2.FAILED_PRECONDITION))
+
+
 def refuse(context: grpc.ServicerContext, error: PeerError) -> NoReturn:
-    """End a call with a typed refusal: `google.rpc.ErrorInfo` with the reason code."""
-    detail = any_pb2.Any()
-    detail.Pack(error_details_pb2.ErrorInfo(reason=error.reason.value, domain=DOMAIN))
-    status = status_pb2.Status(
-        code=_CODES.get(error.reason, code_pb2.FAILED_PRECONDITION), message=error.message, details=[detail]
-    )
-    context.abort_with_status(rpc_status.to_status(status))
+    """End a call with a typed refusal."""
+    context.abort_with_status(rpc_status.to_status(refusal(error, error.message, status_code(error))))
     raise AssertionError
 
 
@@ -112,13 +123,12 @@ def shielded(
 
 def to_error(error: grpc.RpcError) -> ParleyError:
     """What a failed call means: a typed refusal by the peer, or a peer that cannot be reached."""
-    status = _status(error)
+    status = status_of(error)
     if status is not None:
-        for detail in status.details:
-            info = error_details_pb2.ErrorInfo()
-            if detail.Is(info.DESCRIPTOR) and detail.Unpack(info) and info.domain == DOMAIN:
-                reason = Reason(info.reason) if info.reason in set(Reason) else Reason.UNSUPPORTED
-                return PeerError(reason, f"the peer refused: {printable(status.message, 300)}")
+        reason = detail_of(status, error_details_pb2.ErrorInfo(), lambda info: info.domain == DOMAIN)
+        if reason is not None:
+            known = Reason(reason.reason) if reason.reason in set(Reason) else Reason.UNSUPPORTED
+            return PeerError(known, f"the peer refused: {printable(status.message, 300)}")
     code = error.code() if isinstance(error, grpc.Call) else None
     text = printable(str(error.details() if isinstance(error, grpc.Call) else error), 200)
     return LocalError(
@@ -128,8 +138,17 @@ def to_error(error: grpc.RpcError) -> ParleyError:
     )
 
 
-def _status(error: grpc.RpcError) -> Any:
+def status_of(error: grpc.RpcError) -> Any:
+    """The `google.rpc.Status` of a failed call, where it has one that can be read."""
     try:
-        return rpc_status.from_call(error)  # type: ignore[arg-type]
-    except ValueError:
+        return rpc_status.from_call(error) if isinstance(error, grpc.Call) else None
+    except (ValueError, AttributeError):
         return None
+
+
+def detail_of(status: Any, into: Any, wanted: Callable[[Any], bool] = lambda _: True) -> Any:
+    """The first detail of the kind of `into` that is wanted, or None."""
+    for box in status.details if status is not None else ():
+        if box.Is(into.DESCRIPTOR) and box.Unpack(into) and wanted(into):
+            return into
+    return None

@@ -13,6 +13,7 @@ from parley.v1 import witness_pb2, witness_pb2_grpc
 
 from parley_attestation.ed25519 import PublicKey, SigningKey
 from parley_attestation.edge.party import SERVER_NAME, Party, PeerCard
+from parley_attestation.edge.transport import channel_credentials
 from parley_attestation.edge.witness_wire import (
     MAX_MESSAGE,
     MAX_METADATA,
@@ -46,11 +47,7 @@ class Address:
     @classmethod
     def of_card(cls, card: PeerCard, own: Party) -> "Address":
         """The address on a witness's card: it signs with its root key; both certificates are pinned."""
-        credentials = grpc.ssl_channel_credentials(
-            root_certificates=card.certificate.encode(),
-            private_key=own.tls_key,
-            certificate_chain=own.card.certificate.encode(),
-        )
+        credentials = channel_credentials(own.card, own.tls_key, card)
         return cls(card.endpoint, PublicKey(bytes.fromhex(card.root_key)), credentials)
 
 

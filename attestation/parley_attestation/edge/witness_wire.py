@@ -10,31 +10,21 @@ from collections.abc import Callable
 from typing import Any, NoReturn
 
 import grpc
-from google.protobuf import any_pb2
-from google.rpc import error_details_pb2, status_pb2
+from google.rpc import code_pb2, status_pb2
 from grpc_status import rpc_status
 from parley.v1 import session_pb2, witness_pb2
 
+from parley_attestation.edge import transport
 from parley_attestation.encoding import MAX_ENVELOPE
 from parley_attestation.envelope import Envelope, Signature
-from parley_attestation.errors import LocalError, ParleyError, PeerError, Reason, printable
+from parley_attestation.errors import LocalError, PeerError, Reason
 
-DOMAIN = "parley"
 MAX_EVIDENCE = 2  # signed requests that travel with a refusal; metadata is small
 MAX_REQUEST = 2 << 10  # bytes of one signed request, so that two of them fit there
 MAX_MESSAGE = MAX_ENVELOPE + (512 << 10)  # bytes of one call: a record, a request, a key history
 MAX_METADATA = 32 << 10
 _log = logging.getLogger("parley.witness")
-_STATE = frozenset(
-    {
-        Reason.EQUIVOCATION,
-        Reason.BAD_ATTEMPT,
-        Reason.OUT_OF_ORDER,
-        Reason.CLAIM_VOID,
-        Reason.CLAIM_EARLY,
-        Reason.SESSION_LIMIT,
-    }
-)
+_OWN_FAULT = (Reason.CLOCK, Reason.CORRUPT, Reason.INTERNAL)
 Handler = Callable[[Any, grpc.ServicerContext], Any]
 
 
@@ -72,29 +62,16 @@ def _guarded(inner: Handler) -> Handler:
 def to_status(error: Exception) -> Any:
     """The google.rpc.Status for an exception: typed for our own, a random reference for the rest."""
     if isinstance(error, PeerError):
-        code = grpc.StatusCode.FAILED_PRECONDITION
-        if error.reason not in _STATE:
-            code = grpc.StatusCode.INVALID_ARGUMENT
-        details = [error_details_pb2.ErrorInfo(reason=error.reason.value, domain=DOMAIN)]
         sealed = [e for e in error.evidence[:MAX_EVIDENCE] if len(e) <= MAX_REQUEST]
-        if sealed:
-            details.append(witness_pb2.RefusalEvidence(sealed=sealed))
-        return _status(code, error.message, *details)
+        shown = [witness_pb2.RefusalEvidence(sealed=sealed)] if sealed else []
+        return transport.refusal(error, error.message, transport.status_code(error), *shown)
     reference = secrets.token_hex(8)
-    _log.error("call failed, reference %s", reference, exc_info=error)
+    _log.error("call failed, reference %s: %s", reference, transport.describe(error))
     if isinstance(error, LocalError):
-        info = error_details_pb2.ErrorInfo(reason=error.reason.value, domain=DOMAIN)
-        return _status(grpc.StatusCode.UNAVAILABLE, f"the witness cannot answer, reference {reference}", info)
-    return _status(grpc.StatusCode.INTERNAL, f"reference {reference}")
-
-
-def _status(code: grpc.StatusCode, message: str, *details: Any) -> Any:
-    packed = []
-    for one in details:
-        box = any_pb2.Any()
-        box.Pack(one)
-        packed.append(box)
-    return status_pb2.Status(code=code.value[0], message=message, details=packed)
+        return transport.refusal(
+            error, f"the witness cannot answer, reference {reference}", code_pb2.UNAVAILABLE
+        )
+    return status_pb2.Status(code=code_pb2.INTERNAL, message=f"reference {reference}")
 
 
 def raise_refusal(call: grpc.RpcError) -> NoReturn:
@@ -104,12 +81,13 @@ def raise_refusal(call: grpc.RpcError) -> NoReturn:
         PeerError: The witness refused; `evidence` holds the signed requests that it showed.
         LocalError: UNREACHABLE, where no answer of a witness came.
     """
-    reason, evidence = _details(call)
-    name = call.code().name if isinstance(call, grpc.Call) else "UNKNOWN"
-    if reason is None or reason in (Reason.CLOCK, Reason.CORRUPT, Reason.INTERNAL):
+    error = transport.to_error(call)
+    if not isinstance(error, PeerError) or error.reason in _OWN_FAULT:
+        name = call.code().name if isinstance(call, grpc.Call) else "UNKNOWN"
         raise LocalError(Reason.UNREACHABLE, f"the witness gave no answer: {name}") from call
-    text = printable(str(call.details()) if isinstance(call, grpc.Call) else "")
-    raise PeerError(reason, f"the witness refused: {text}", evidence=evidence) from call
+    shown = transport.detail_of(transport.status_of(call), witness_pb2.RefusalEvidence())
+    error.evidence = tuple(shown.sealed)[:MAX_EVIDENCE] if shown is not None else ()
+    raise error from call
 
 
 def read_record(message: Any) -> Envelope:
@@ -125,20 +103,3 @@ def record_message(record: Envelope) -> Any:
         payload=record.payload,
         signatures=[session_pb2.Signature(key=s.key, value=s.value) for s in record.signatures],
     )
-
-
-def _details(call: grpc.RpcError) -> tuple[Reason | None, tuple[bytes, ...]]:
-    try:
-        status = rpc_status.from_call(call) if isinstance(call, grpc.Call) else None
-        reason: Reason | None = None
-        evidence: tuple[bytes, ...] = ()
-        details: Any = status.details if status is not None else ()
-        for box in details:
-            info, shown = error_details_pb2.ErrorInfo(), witness_pb2.RefusalEvidence()
-            if box.Unpack(info) and info.domain == DOMAIN:
-                reason = Reason(info.reason)
-            elif box.Unpack(shown):
-                evidence = tuple(shown.sealed)[:MAX_EVIDENCE]
-    except (ParleyError, ValueError, AttributeError, KeyError):
-        return None, ()
-    return reason, evidence
