@@ -137,6 +137,35 @@ def test_a_challenge_that_never_came_is_answered_with_an_abort_in_half_of_the_de
         assert judge(record(end, scene.folder / end.policy.role)).fault is None
 
 
+def test_an_acknowledgement_that_is_shown_without_what_leads_to_it_is_answered_too(scene):
+    """The verifier keeps its Stop and Open to itself and shows the witness only what comes after them."""
+    v, p = scene.run_until(Role.VERIFIER, "stop")
+    assert v.machine.sequence > p.machine.sequence + 1
+    claim = scene.claim(Role.VERIFIER, v.machine)
+    scene.bench.now += deadline(v.machine) // 2
+    scene.guardian(Role.PROVER).look()
+    scene.bench.now += deadline(v.machine)
+    with refused(Reason.CLAIM_VOID):
+        claim()
+    v, p = scene.exercise.verifier_end(), scene.exercise.prover_end()
+    pipe(v, p)
+    assert {end.machine.state for end in (v, p)} == {State.ABORTED}
+
+
+def test_a_message_for_a_far_slot_that_somebody_else_signed_is_not_answered(scene):
+    v, p = scene.run_until(Role.VERIFIER, "challenge")
+    stranger = signed(
+        m.Header(p.machine.facts.session_id, 90, bytes(32)),
+        m.Abort("ABORTED", ""),
+        scene.exercise.prover.root,
+    )
+    at = replace(position(v.machine, v.machine.sequence), sequence=90, head=stranger.head())
+    scene.notary(Role.VERIFIER).cosign(v.machine, at, Event.RELAYED, stranger)
+    scene.bench.now += deadline(v.machine)
+    scene.guardian(Role.PROVER).look()
+    assert p.journal.last_pledge(p.row) is None
+
+
 def test_answers_that_never_came_are_answered_with_an_abort_too(scene):
     _, p = scene.run_until(Role.PROVER, "answers")
     claim = scene.claim(Role.PROVER, p.machine)

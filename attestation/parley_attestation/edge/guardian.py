@@ -16,6 +16,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
+from parley_attestation import ed25519
 from parley_attestation.ed25519 import SigningKey
 from parley_attestation.edge.attempts import replay
 from parley_attestation.edge.endpoint import MAX_SIDE_RECORDS, signed
@@ -123,14 +124,14 @@ class Guardian:
 
     def _own(self, journal: Journal, row: SessionRow, last: int) -> tuple[int, Envelope] | None:
         """The own last message after the decision, sent or pledged."""
-        for sequence in (last + 2, last + 1):
-            if (kept := journal.pledged(row, sequence)) is not None:
-                return sequence, kept[1]
+        pledged = journal.last_pledge(row)
         for sequence in range(last, DECISION, -1):
+            if pledged is not None and pledged[0] > sequence:
+                break
             envelope = journal.envelope(row, sequence)
             if envelope is not None and envelope.signatures[0].key == self.key.public:
                 return sequence, envelope
-        return None
+        return pledged
 
     def _lacks(self, one: Shown, last: int, *, ended: bool) -> bool:
         """Whether a witness could take a claim against this party that its last message answers.
@@ -157,7 +158,7 @@ class Guardian:
     def _second(self, journal: Journal, row: SessionRow, at: Position, record: Envelope | None) -> None:
         """Keep a second message for a filled slot as evidence, where its author signed both.
 
-        In the last slot nothing of this party's stands after it, so an Abort does.
+        Where nothing of this party's stands above the slot, an Abort after the second one does.
         """
         if record is None:
             return
@@ -169,7 +170,7 @@ class Guardian:
             if error.reason is not Reason.EQUIVOCATION or error.blamed in (None, self.role):
                 return
             journal.evidence(row, record)
-            if at.sequence == machine.sequence:
+            if self.role not in machine.authors[at.sequence :]:
                 self._abort(journal, row, machine, record)
 
     def _undelivered(
@@ -180,16 +181,30 @@ class Guardian:
         record = self.witnesses.record(at, witness)
         if record is None or machine.facts.exercise != at.exercise or machine.facts.attempt != at.attempt:
             return
+        if not self._theirs(machine, record):
+            return
+        seconds = min(deadline(machine, State.CHALLENGED), deadline(machine, State.SEEDED))
+        if at.sequence == machine.sequence + 1:
+            try:
+                seconds = deadline(machine, machine.begin(record).next_state)
+            except PeerError as error:
+                _log.warning("what the witnesses hold breaks the protocol: %s", error)
+                if error.blamed is not None:
+                    journal.fault(row, machine.sequence + 1, Turn(record))
+        if self.clock() >= since + seconds // 2:
+            self._abort(journal, row, machine, record)
+
+    def _theirs(self, machine: Machine, record: Envelope) -> bool:
+        """Whether the other party signed a message; who relays or squats gets no answer."""
+        signature = record.signatures[0]
+        other = Role.VERIFIER if self.role is Role.PROVER else Role.PROVER
+        if signature.key != machine.facts.session_keys.get(other):
+            return False
         try:
-            pending = machine.begin(record)
-        except PeerError as error:
-            if error.blamed is not None:
-                journal.fault(row, machine.sequence + 1, Turn(record))
-            _log.warning("what the witnesses hold is no message of this session: %s", error)
-            return
-        if pending.sender is self.role or self.clock() < since + deadline(machine, pending.next_state) // 2:
-            return
-        self._abort(journal, row, machine, record)
+            ed25519.verify(signature.key, record.pae(), signature.value)
+        except PeerError:
+            return False
+        return True
 
     def _abort(self, journal: Journal, row: SessionRow, machine: Machine, record: Envelope) -> None:
         """Pledge an Abort after a message that a witness holds; the next look shows it."""
@@ -233,14 +248,14 @@ def _forked(journal: Journal, row: SessionRow, seen: Sequence[Shown]) -> list[tu
 
 
 def _ahead(seen: Sequence[Shown], last: int) -> tuple[bytes, Position, int] | None:
-    """A message after the last one of the journal: who holds it, its position, and since when."""
+    """The furthest message behind the last one of the journal: who holds it, where, and since when."""
     held = [
-        (c.time, one.key, c.position)
+        (c.position.sequence, -c.time, one.key, c.position)
         for one in seen
         for c in one.cosignatures
-        if c.position.sequence == last + 1
+        if c.position.sequence > last
     ]
     if not held:
         return None
-    since, key, at = min(held, key=lambda one: one[0])
-    return key, at, since
+    _, since, key, at = max(held, key=lambda one: one[:2])
+    return key, at, -since

@@ -184,6 +184,15 @@ class Journal:
             ).fetchone()
         return None if found is None else (self._envelope(found[0], 0), self._envelope(found[1], sequence))
 
+    def last_pledge(self, row: SessionRow) -> tuple[int, Envelope] | None:
+        """The furthest slot that was pledged, and the own message for it."""
+        with self._guard():
+            found = self.connection.execute(
+                "SELECT sequence, envelope FROM pledge WHERE session=? ORDER BY sequence DESC LIMIT 1",
+                (row.id,),
+            ).fetchone()
+        return None if found is None else (int(found[0]), self._envelope(found[1], found[0]))
+
     def length(self, row: SessionRow) -> int:
         """How many turns of a session the journal holds."""
         with self._guard():
