@@ -145,8 +145,15 @@ def _compute(fields: Fields) -> compute.Claim:
         fields.choice("kind", {k.value: k for k in compute.ClaimKind}),
         int(flop),
         frozenset(fields.texts("devices", 4096)),
-        Bytes32.of_hex(run) if run else None,
+        _run(fields, run),
     )
+
+
+def _run(fields: Fields, text: str) -> Bytes32 | None:
+    try:
+        return Bytes32.of_hex(text) if text else None
+    except PeerError:
+        fields.refuse("run", "64 lower-case hexadecimal digits or nothing")
 
 
 def _alpha(fields: Fields, name: str) -> Fraction:

@@ -47,6 +47,7 @@ class Judgement:
         acknowledged: Digests of the verdict statement that the parties acknowledged.
         unseen: Indices of the items with content that the record does not show.
         pinned: Whether both parties have a pinned root fingerprint.
+        differing: Parties whose dissent names another verdict than the derived one; a finding, no fault.
         side_records: Sealed statements that stand beside the chain, unjudged.
     """
 
@@ -88,6 +89,14 @@ class Judgement:
     def verdict(self) -> Statement | None:
         """The derived verdict."""
         return self.machine.facts.verdict if self.valid else None
+
+    @property
+    def differing(self) -> tuple[Role, ...]:
+        """Parties whose dissent names another verdict than the derived one."""
+        derived, dissents = self.verdict, self.machine.facts.dissents
+        if derived is None:
+            return ()
+        return tuple(role for role, said in dissents.items() if said.verdict != derived.digest())
 
     @property
     def acknowledged(self) -> dict[Role, Digest]:

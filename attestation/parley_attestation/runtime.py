@@ -85,7 +85,7 @@ def read_runtime(document: Any) -> OnnxRuntime:
         decimals=fields.integer("decimals", 0, 17),
     )
     fields.end()
-    if not float(found.scale) > 0:
+    if found.scale == "0" or found.scale.startswith("-"):
         raise PeerError(Reason.BAD_RUNTIME, "runtime.scale: expected a number above 0")
     return found
 

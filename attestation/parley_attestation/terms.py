@@ -313,7 +313,7 @@ def _witnesses(fields: Fields) -> Witnesses:
         fields.refuse("keys", "every witness once")
     found = Witnesses(
         keys,
-        fields.integer("threshold", 0, len(keys)),
+        fields.integer("threshold", min(1, len(keys)), len(keys)),
         fields.choice("unreachable", {"pause": "pause", "unwitnessed": "unwitnessed"}),
     )
     fields.end()

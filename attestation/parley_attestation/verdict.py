@@ -7,6 +7,7 @@ claim that refusing every prompt would meet is never COMPLIANT at `declared`, an
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, TypeGuard
 
+from parley_attestation.because import Because
 from parley_attestation.binding import NO, UNANSWERED, YES, Bound
 from parley_attestation.claims import ASSURANCE_ORDER, Claim, ComputeClaim, IdentityClaim, MetricClaim
 from parley_attestation.evidence import Assurance
@@ -114,14 +115,13 @@ def _independent(bound: Bound | None) -> TypeGuard[Bound]:
 def _identity(bound: Bound | None) -> tuple[Decision, list[str]]:
     """Whether the registered weights gave the outputs, and why no more can be said."""
     if not _independent(bound):
-        return Decision.INCONCLUSIVE, ["nothing but the prover's own program shows which weights answered"]
+        return Decision.INCONCLUSIVE, [Because.ONLY_PROVERS_WORD.says()]
     found = bound.binding.reproduced
     if NO in found:
         answered = len(found) - found.count(UNANSWERED)
-        said = f"{found.count(NO)} of {answered} outputs do not come out of the registered weights"
-        return Decision.VIOLATION, [f"{said} under the runtime of the terms"]
+        return Decision.VIOLATION, [Because.NOT_REPRODUCED.says(number=found.count(NO), answered=answered)]
     if YES not in found:
-        return Decision.INCONCLUSIVE, ["no unit was answered"]
+        return Decision.INCONCLUSIVE, [Because.NO_ANSWER.says()]
     return Decision.COMPLIANT, []
 
 
@@ -143,7 +143,7 @@ def _binding(bound: Bound) -> dict[str, Any]:
 def compute_verdict(claim: ComputeClaim, assurance: str, support: Any) -> dict[str, Any]:
     """The verdict of a compute claim over what the prover showed."""
     if support is None or support.records is None:
-        said, because, flop = Decision.INCONCLUSIVE, ["the prover showed no compute records"], 0
+        said, because, flop = Decision.INCONCLUSIVE, [Because.NO_RECORDS.says()], 0
     else:
         found = judge_claim(support.records, claim.claim, support.inventory, support.backing)
         said, because, flop = found.decision, list(found.reasons), found.flop
@@ -162,9 +162,9 @@ def compute_verdict(claim: ComputeClaim, assurance: str, support: Any) -> dict[s
 def short_of(claim: Claim, assurance: str) -> list[str]:
     """Why a level of assurance is less than a claim asks for; empty where it is enough."""
     if assurance not in ASSURANCE_ORDER:
-        return [f"the claim asks for assurance {claim.min_assurance}, {assurance} is none"]
+        return [Because.ASSURANCE_NONE.says(asked=claim.min_assurance, given=assurance)]
     if ASSURANCE_ORDER.index(assurance) < ASSURANCE_ORDER.index(claim.min_assurance):
-        return [f"the claim asks for assurance {claim.min_assurance}, the exercise gives {assurance}"]
+        return [Because.ASSURANCE_BELOW.says(asked=claim.min_assurance, given=assurance)]
     return []
 
 
@@ -181,7 +181,7 @@ def _claim(claim: Claim, test: FrameTest | None, assurance: str, facts: "Facts")
     decision = result.decision or Decision.INCONCLUSIVE
     said, because = labelled(claim, decision, assurance)
     if result.decision is None:
-        because.append("nothing is decided once outputs that do not come out again count as failures")
+        because.append(Because.UNDECIDED_AGAIN.says())
     return {
         "id": claim.claim_id,
         "type": "metric",
@@ -206,7 +206,7 @@ def labelled(claim: MetricClaim, decision: Decision, assurance: str) -> tuple[De
     because = []
     if decision is Decision.COMPLIANT:
         if claim.degradable and assurance == "declared":
-            because.append("at declared assurance, refusing or degrading outputs would meet this claim")
+            because.append(Because.DEGRADABLE.says())
         because += short_of(claim, assurance)
     return (Decision.INCONCLUSIVE if because else decision), because
 

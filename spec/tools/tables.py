@@ -22,8 +22,10 @@ from parley_attestation import (
     terms,
     verdict,
 )
+from parley_attestation.because import Because
 from parley_attestation.encoding import Label
 from parley_attestation.errors import Reason
+from parley_attestation.evidence.roots import PINS, Vendor
 from parley_attestation.judge import judge
 from parley_attestation.log import witness
 from parley_attestation.model import claim
@@ -125,6 +127,22 @@ def not_concluded() -> str:
     return "\n".join(f"{n}. `{sentence}`" for n, sentence in enumerate(verdict.NOT_CONCLUDED, 1))
 
 
+def sentences() -> str:
+    """The sentences of a verdict."""
+    return _table(("name", "sentence"), [(one.name, f"`{one.value}`") for one in Because])
+
+
+def vendors() -> str:
+    """The names of roots, and the SHA-256 of each certificate that is pinned under them."""
+    rows = []
+    for vendor in Vendor:
+        pins = [(name, value) for name, value in PINS.items() if name.startswith(f"{vendor.value}_")]
+        rows += [(f"`{vendor.value}`", name, value) for name, value in pins] or [
+            (f"`{vendor.value}`", "", "")
+        ]
+    return _table(("root", "certificate", "SHA-256 of its DER form"), rows)
+
+
 def _named(values: dict[str, bytes]) -> str:
     """Names with their bytes in hexadecimal, lines of at most 68 characters, in one figure."""
     lines = []
@@ -216,6 +234,8 @@ TABLES = {
     "limits": limits,
     "predicates": predicates,
     "not-concluded": not_concluded,
+    "sentences": sentences,
+    "vendors": vendors,
 }
 
 

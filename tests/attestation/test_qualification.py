@@ -8,7 +8,8 @@ from parley_attestation.ed25519 import SigningKey
 from parley_attestation.edge.records import write_record
 from parley_attestation.encoding import Digest
 from parley_attestation.judge import judge
-from parley_attestation.qualification import qualified, seal_qualification
+from parley_attestation.qualification import QUALIFICATION, qualified, seal_qualification
+from parley_attestation.statement import Statement, Subject, seal
 
 KEY = SigningKey(seed("qualifier"))
 NAME = keys.fingerprint(KEY.public)
@@ -39,3 +40,11 @@ def test_one_cannot_vouch_in_anothers_name():
     sealed = seal_qualification(SigningKey(seed("impostor")), root, "trust me")
     assert qualified([sealed], [NAME], root) is None
     assert qualified([sealed.replace(b"a", b"b", 1), b"", b"{}"], [NAME], root) is None
+
+
+def test_a_statement_about_something_else_than_a_test_set_counts_for_nothing():
+    root = Digest(seed("set"))
+    predicate = {"qualifier": NAME.hex(), "basis": "checked by hand"}
+    for name, expected in (("test-set", NAME), ("model", None)):
+        sealed = seal(Statement(QUALIFICATION, (Subject(name, root),), predicate), KEY)
+        assert qualified([sealed], [NAME], root) == expected

@@ -83,7 +83,7 @@ def test_the_same_bytes_again_change_nothing(tmp_path):
 def test_a_message_in_the_others_turn_blames_its_sender(tmp_path):
     s = standoff(tmp_path, V, SEEDED, 2)
     s.cheat, s.victim = s.victim, s.cheat  # now the prover speaks where the verifier should
-    error = s.refused(s.turn(m.Abort("WHY", "because"), header=s.header))
+    error = s.refused(s.turn(m.Abort("TIMEOUT", "because"), header=s.header))
     assert (error.reason, error.blamed) == (Reason.OUT_OF_ORDER, P)
     assert s.judged().fault.blamed is P
 
@@ -95,7 +95,7 @@ def test_a_message_for_a_slot_that_the_other_has_filled_blames_its_sender(tmp_pa
     s.cheat.machine.step(turn)
     s.cheat._keep(turn, ())
     s.cheat, s.victim = s.victim, s.cheat
-    error = s.refused(s.turn(m.Abort("WHY", "because"), header=header))
+    error = s.refused(s.turn(m.Abort("TIMEOUT", "because"), header=header))
     assert (error.reason, error.blamed) == (Reason.OUT_OF_ORDER, P)
     assert s.judged().fault.blamed is P
 

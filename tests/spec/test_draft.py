@@ -5,8 +5,10 @@ import runpy
 from fractions import Fraction
 from pathlib import Path
 
+from parley_attestation.because import Because
 from parley_attestation.encoding import Label, frame
 from parley_attestation.errors import Role
+from parley_attestation.evidence.compute.checks import Problem
 from parley_attestation.frametest import Decision, FramePlan, FrameTest
 from parley_attestation.session.tables import FINAL, OPEN_MODE, State
 
@@ -65,3 +67,14 @@ def test_every_cross_reference_has_its_anchor():
     anchors = set(re.findall(r"\{#([\w-]+)\}", DRAFT))
     used = {name for name in re.findall(r"\{\{([\w-]+)\}\}", DRAFT) if name.islower() or "-" in name}
     assert used <= anchors
+
+
+def test_the_text_names_every_problem_of_compute_records():
+    part = DRAFT.partition("<!-- begin problems -->")[2].partition("<!-- end problems -->")[0]
+    assert [name for name, _ in rows(part)[2:]] == [problem.value for problem in Problem]
+
+
+def test_every_sentence_of_a_verdict_is_used_in_the_text():
+    part = DRAFT.partition("# The verdict {#verdict}")[2].partition("# Records {#records}")[0]
+    part = re.sub("<!-- begin sentences -->.*<!-- end sentences -->", "", part, flags=re.DOTALL)
+    assert [one.name for one in Because if not re.search(rf"\b{one.name}\b", part)] == []

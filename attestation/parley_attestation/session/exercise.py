@@ -22,6 +22,7 @@ from parley_attestation.session.facts import (
     Ending,
     Expect,
     Facts,
+    Objection,
     agreed,
     audit_of,
     exercise_of,
@@ -274,7 +275,7 @@ def _dissent(at: Context, sender: Role, body: m.Dissent) -> Expect:
     _all_open(audit_of(at))
 
     def record() -> None:
-        at.facts.dissents[sender] = body.detail
+        at.facts.dissents[sender] = Objection(body.verdict_digest, body.detail)
 
     return plain(record)
 

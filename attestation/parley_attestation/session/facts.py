@@ -39,6 +39,14 @@ class Ending:
     detail: str
 
 
+@dataclass(frozen=True, slots=True)
+class Objection:
+    """A party's dissent: the digest of the verdict that it derived, and what it objects to, in words."""
+
+    verdict: Digest
+    detail: str
+
+
 @dataclass
 class Facts:
     """Facts of one session; each is set once, by the message that shows it."""
@@ -74,7 +82,7 @@ class Facts:
     acknowledged: dict[Role, Digest] = field(default_factory=dict)
     result_bits: dict[Role, bytes] = field(default_factory=dict)  # one byte per claim and unit
     result_roots: dict[Role, Digest] = field(default_factory=dict)
-    dissents: dict[Role, str] = field(default_factory=dict)
+    dissents: dict[Role, Objection] = field(default_factory=dict)
     ending: Ending | None = None
 
 

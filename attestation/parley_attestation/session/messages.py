@@ -74,6 +74,7 @@ __all__ = [
 ]
 
 MAX_OFFER = 32  # versions, suites or modes in one offer
+MAX_MODE = 32  # characters of a mode's name
 MAX_DETAIL = 1000  # characters of a reason in words
 MAX_CLAIMS = 64  # claims in one set of terms
 MAX_EVIDENCE = 512  # pieces of evidence and compute records in one Accept
@@ -153,6 +154,18 @@ def _detail(text: str) -> str:
     return printable(text, MAX_DETAIL)
 
 
+def _reason(text: str) -> str:
+    if text not in Reason.__members__:
+        raise PeerError(Reason.MALFORMED, "expected a reason code of the error table")
+    return text
+
+
+def _mode(text: str) -> str:
+    if not 1 <= len(text) <= MAX_MODE or printable(text) != text:
+        raise PeerError(Reason.MALFORMED, f"expected the name of a mode, 1..{MAX_MODE} characters")
+    return text
+
+
 def _size(value: int) -> int:
     if value > MAX_BLOB:
         raise PeerError(Reason.TOO_LARGE, f"expected content of at most {MAX_BLOB} bytes")
@@ -172,7 +185,7 @@ def _read_hello(m: Any) -> Hello:
     return Hello(
         _many(m.versions, 1, MAX_OFFER, "versions"),
         _many(m.suites, 1, MAX_OFFER, "suites"),
-        tuple(printable(mode, 32) for mode in _many(m.modes, 1, MAX_OFFER, "modes")),
+        tuple(_mode(mode) for mode in _many(m.modes, 1, MAX_OFFER, "modes")),
         _histories(m.key_history),
         Nonce(m.nonce),
         Digest(m.verifier_tls),
@@ -184,7 +197,7 @@ def _read_reply(m: Any) -> HelloReply:
     return HelloReply(
         m.version,
         m.suite,
-        printable(m.mode, 32),
+        _mode(m.mode),
         _histories(m.key_history),
         Nonce(m.nonce),
         Digest(m.verifier_tls),
@@ -291,7 +304,7 @@ _CODECS: dict[str, tuple[Callable[[], Any], Callable[[Any], Body], Callable[[Any
     "accept": (pb.Accept, _read_accept, _plain(pb.Accept)),
     "decline": (
         pb.Decline,
-        lambda m: Decline(printable(m.reason, 64), _detail(m.detail)),
+        lambda m: Decline(_reason(m.reason), _detail(m.detail)),
         _plain(pb.Decline),
     ),
     "coin": (pb.Coin, lambda m: Coin(Nonce(m.coin), Salt(m.key)), _plain(pb.Coin)),
@@ -308,7 +321,7 @@ _CODECS: dict[str, tuple[Callable[[], Any], Callable[[Any], Body], Callable[[Any
     ),
     "refusal": (
         pb.Refusal,
-        lambda m: Refusal(printable(m.reason, 64), _detail(m.detail)),
+        lambda m: Refusal(_reason(m.reason), _detail(m.detail)),
         _plain(pb.Refusal),
     ),
     "receipt": (pb.Receipt, lambda m: Receipt(_statement(m.statement, "a receipt")), _plain(pb.Receipt)),
@@ -322,6 +335,6 @@ _CODECS: dict[str, tuple[Callable[[], Any], Callable[[Any], Body], Callable[[Any
         lambda m: Dissent(Digest(m.verdict_digest), _detail(m.detail)),
         _plain(pb.Dissent),
     ),
-    "abort": (pb.Abort, lambda m: Abort(printable(m.reason, 64), _detail(m.detail)), _plain(pb.Abort)),
+    "abort": (pb.Abort, lambda m: Abort(_reason(m.reason), _detail(m.detail)), _plain(pb.Abort)),
 }
 KINDS = {payload_type(kind): kind for kind in _CODECS}

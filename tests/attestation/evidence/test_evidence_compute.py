@@ -1,5 +1,6 @@
 """Compute records: each check has its failing chain, and every verdict keeps its honest label."""
 
+import re
 from dataclasses import replace
 
 import evidence_cases as cases
@@ -7,6 +8,7 @@ import pytest
 from evidence_forge import NOW
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from parley_attestation.because import Because
 from parley_attestation.ed25519 import SigningKey
 from parley_attestation.encoding import Bytes32, Digest, Nonce
 from parley_attestation.errors import PeerError
@@ -219,7 +221,22 @@ def test_the_verdict_on_a_compute_claim_keeps_its_honest_label(backing, claim, e
     given_ = [(INVENTORY, backing), (None, backing), (INVENTORY, None), (None, None)]
     outcomes = tuple(judge_claim(found, claim, inventory, by).decision for inventory, by in given_)
     assert outcomes == expected
-    assert all(judge_claim(found, claim, i, by).reasons for i, by in given_)
+    for i, by in given_:
+        reasons = judge_claim(found, claim, i, by).reasons
+        assert reasons
+        assert all(any(one.fullmatch(said) for one in SENTENCES) for said in reasons)
+
+
+SENTENCES = [re.compile(re.sub(r"\\\{\w+\\\}", ".+", re.escape(one.value))) for one in Because]
+
+
+def test_at_most_twenty_sentences_say_why_each_fault_once_in_order(backing):
+    steps = honest() + [(9000 - n, Window("gpu-a", "boot", 8000, 8001, None)) for n in range(30)]
+    reasons = judge_claim(records(steps), Claim(AT_MOST, TOTAL), INVENTORY, backing).reasons
+    assert len(reasons) == 20
+    assert reasons[0] == Because.CONTRADICTION
+    assert reasons[1] == f"record {len(honest()) + 1}: DEVICE_OVERLAP"
+    assert reasons[2] == f"record {len(honest()) + 1}: TIME_NOT_MONOTONIC"
 
 
 GAPS = {

@@ -235,8 +235,11 @@ def _write_window(one: Window) -> dict[str, Any]:
 def _read_window(fields: Fields) -> Window:
     device, boot = fields.text("device", 200), fields.text("boot", 200)
     start, end = fields.integer("start", 0, MAX_TIME), fields.integer("end", 0, MAX_TIME)
-    run = fields.text("run", 64)
-    return Window(device, boot, start, end, None if run == "idle" else Bytes32.of_hex(run))
+    try:
+        run = None if (text := fields.text("run", 64)) == "idle" else Bytes32.of_hex(text)
+    except PeerError:
+        fields.refuse("run", "64 lower-case hexadecimal digits, or idle")
+    return Window(device, boot, start, end, run)
 
 
 def _write_snapshot(one: Snapshot) -> dict[str, Any]:

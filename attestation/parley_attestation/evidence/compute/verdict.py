@@ -5,9 +5,11 @@ unless the terms name a complete inventory of chip time and attested records acc
 """
 
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from enum import StrEnum
 
+from parley_attestation.because import MOST, Because
 from parley_attestation.encoding import Bytes32
 from parley_attestation.evidence.binder import Exercise
 from parley_attestation.evidence.compute.checks import check_records
@@ -61,7 +63,7 @@ class Backing:
 
 @dataclass(frozen=True, slots=True)
 class ComputeVerdict:
-    """A decision and why, in words for the verdict's page."""
+    """A decision and why, in sentences of the registry."""
 
     decision: Decision
     reasons: tuple[str, ...]
@@ -80,28 +82,28 @@ def judge_claim(
         backing: The appraisal whose binder carries the records key, if there is one.
     """
     flop = total_flop(records)
-    faults = check_records(records)
-    if faults:
-        reasons = tuple(f"record {one.sequence}: {one.problem} ({one.detail})" for one in faults[:20])
-        return ComputeVerdict(Decision.INCONCLUSIVE, ("the records contradict themselves", *reasons), flop)
+    decision, reasons = _judge(records, claim, flop, inventory, backing)
+    return ComputeVerdict(decision, tuple(reasons[:MOST]), flop)
+
+
+_Answer = tuple[Decision, list[str]]
+
+
+def _judge(
+    records: Records, claim: Claim, flop: int, inventory: Inventory | None, backing: Backing | None
+) -> _Answer:
+    if faults := sorted({(one.sequence, one.problem.value) for one in check_records(records)}):
+        found = [Because.FAULT.says(sequence=at, problem=problem) for at, problem in faults]
+        return Decision.INCONCLUSIVE, [Because.CONTRADICTION.says(), *found]
     word = _gaps(records, backing)
-    if inventory is None:
-        gaps = [*word, "no complete chip-time inventory in the terms"]
-    else:
-        absent = sorted(claim.devices - inventory.devices)
-        gaps = [
-            *word,
-            *_uncovered(records, inventory),
-            *(f"device {name} is claimed but not in the inventory" for name in absent),
-        ]
+    gaps = [*word, *_uncovered(records, claim, inventory)]
     judge = {
         ClaimKind.AT_MOST: _at_most,
         ClaimKind.AT_LEAST: _at_least,
         ClaimKind.EXCLUSIVE: _exclusive,
         ClaimKind.DEVICES: _devices,
     }[claim.kind]
-    decision, reasons = judge(records, claim, flop, gaps, word)
-    return ComputeVerdict(decision, reasons, flop)
+    return judge(records, claim, flop, gaps, word)
 
 
 def total_flop(records: Records) -> int:
@@ -120,41 +122,50 @@ def used_devices(records: Records) -> frozenset[str]:
 
 def _gaps(records: Records, backing: Backing | None) -> list[str]:
     if backing is None:
-        return ["no appraised evidence stands behind the records key: the records are the owner's word"]
+        return [Because.OWNERS_WORD.says()]
     if backing.exercise.answering_key != records.key:
-        return ["the appraised evidence binds another key than the records key"]
+        return [Because.OTHER_KEY.says()]
     if backing.result.assurance is not Assurance.ATTESTED:
-        return [f"the evidence behind the records key is {backing.result.assurance}, not attested"]
+        return [Because.NOT_ATTESTED.says(assurance=backing.result.assurance)]
     return []
 
 
-def _uncovered(records: Records, inventory: Inventory) -> list[str]:
-    """Chip time of the inventory that no window, busy or idle, accounts for."""
-    by_device: dict[str, list[Window]] = {name: [] for name in inventory.devices}
-    outside = set()
-    for _, body in records.bodies(Window):
-        if body.device in by_device:
-            by_device[body.device].append(body)
-        else:
-            outside.add(body.device)
-    found = [f"device {name} is on record but not in the inventory" for name in sorted(outside)]
-    found += [
-        f"device {name} is on record but not in the inventory"
-        for name in sorted(used_devices(records) - inventory.devices - outside)
+def _uncovered(records: Records, claim: Claim, inventory: Inventory | None) -> list[str]:
+    """What keeps the records from accounting for all chip time of the inventory, devices by name."""
+    if inventory is None:
+        return [Because.NO_INVENTORY.says()]
+    seen = used_devices(records) | {body.device for _, body in records.bodies(Window)}
+    open_from = _first_gaps(records, inventory)
+    return [
+        *_each(Because.NOT_IN_INVENTORY, seen - inventory.devices),
+        *(Because.UNACCOUNTED.says(device=name, time=at) for name, at in sorted(open_from.items())),
+        *_each(Because.OVERCOUNTED, _overcounted(records)),
+        *_each(Because.CLAIMED_NOT_IN_INVENTORY, claim.devices - inventory.devices),
     ]
-    for name, windows in sorted(by_device.items()):
+
+
+def _each(sentence: Because, devices: AbstractSet[str]) -> list[str]:
+    return [sentence.says(device=name) for name in sorted(devices)]
+
+
+def _first_gaps(records: Records, inventory: Inventory) -> dict[str, int]:
+    """For every device with chip time that no window, busy or idle, accounts for: where that begins."""
+    by_device: dict[str, list[Window]] = {name: [] for name in inventory.devices}
+    for _, body in records.bodies(Window):
+        by_device.setdefault(body.device, []).append(body)
+    found = {}
+    for name in inventory.devices:
         at = inventory.start
-        for window in sorted(windows, key=lambda one: one.start):
+        for window in sorted(by_device[name], key=lambda one: one.start):
             if window.start > at:
                 break
             at = max(at, window.end)
         if at < inventory.end:
-            found.append(f"device {name} is unaccounted for from {at}")
-    found += [f"device {name}: more seconds counted than its windows hold" for name in _overcounted(records)]
+            found[name] = at
     return found
 
 
-def _overcounted(records: Records) -> list[str]:
+def _overcounted(records: Records) -> AbstractSet[str]:
     last: dict[Bytes32, Mapping[str, int]] = {b.run: b.seconds for _, b in records.bodies(Snapshot)}
     held: dict[str, int] = {}
     for _, body in records.bodies(Window):
@@ -164,48 +175,44 @@ def _overcounted(records: Records) -> list[str]:
     for seconds in last.values():
         for name, value in seconds.items():
             counted[name] = counted.get(name, 0) + value
-    return sorted(name for name, value in counted.items() if value > held.get(name, 0))
-
-
-_Answer = tuple[Decision, tuple[str, ...]]
+    return {name for name, value in counted.items() if value > held.get(name, 0)}
 
 
 def _at_most(_records: Records, claim: Claim, flop: int, gaps: list[str], _word: list[str]) -> _Answer:
     if flop > claim.flop:
-        return Decision.VIOLATION, (f"{flop} FLOP on record, at most {claim.flop} claimed",)
+        return Decision.VIOLATION, [Because.ABOVE.says(flop=flop, bound=claim.flop)]
     if gaps:
-        return Decision.INCONCLUSIVE, ("records never show absence", *gaps)
-    return Decision.COMPLIANT, (f"{flop} FLOP on record over all chip time of the inventory",)
+        return Decision.INCONCLUSIVE, [Because.ABSENCE.says(), *gaps]
+    return Decision.COMPLIANT, [Because.WITHIN.says(flop=flop)]
 
 
 def _at_least(_records: Records, claim: Claim, flop: int, gaps: list[str], word: list[str]) -> _Answer:
     if flop >= claim.flop:
         if word:
-            return Decision.INCONCLUSIVE, tuple(word)
-        return Decision.COMPLIANT, (f"attested code counted {flop} FLOP, at least {claim.flop} claimed",)
+            return Decision.INCONCLUSIVE, word
+        return Decision.COMPLIANT, [Because.ATTESTED_COUNT.says(flop=flop, bound=claim.flop)]
     if gaps:
-        return Decision.INCONCLUSIVE, (f"{flop} FLOP on record; work without a record may exist", *gaps)
-    return Decision.VIOLATION, (f"{flop} FLOP over all chip time of the inventory, {claim.flop} claimed",)
+        return Decision.INCONCLUSIVE, [Because.UNRECORDED_WORK.says(flop=flop), *gaps]
+    return Decision.VIOLATION, [Because.BELOW.says(flop=flop, bound=claim.flop)]
 
 
 def _exclusive(records: Records, claim: Claim, _flop: int, gaps: list[str], _word: list[str]) -> _Answer:
-    others = [
-        body
+    others = {
+        body.device
         for _, body in records.bodies(Window)
         if body.device in claim.devices and body.run is not None and body.run != claim.run
-    ]
+    }
     if others:
-        return Decision.VIOLATION, tuple(f"device {one.device} served another run" for one in others[:20])
+        return Decision.VIOLATION, _each(Because.OTHER_RUN, others)
     if gaps or not claim.devices:
-        return Decision.INCONCLUSIVE, ("records never show absence", *gaps)
-    return Decision.COMPLIANT, ("every second of the devices is accounted for",)
+        return Decision.INCONCLUSIVE, [Because.ABSENCE.says(), *gaps]
+    return Decision.COMPLIANT, [Because.EXCLUSIVE.says()]
 
 
 def _devices(records: Records, claim: Claim, _flop: int, _gaps: list[str], word: list[str]) -> _Answer:
-    others = sorted(used_devices(records) - claim.devices)
-    if others:
-        return Decision.VIOLATION, tuple(f"device {name} is not among those claimed" for name in others[:20])
-    if word or not used_devices(records):
-        return Decision.INCONCLUSIVE, tuple(word) or ("no device is on record",)
-    runs = len(records.bodies(Close))
-    return Decision.COMPLIANT, (f"{runs} runs on record, all on the devices claimed",)
+    used = used_devices(records)
+    if used - claim.devices:
+        return Decision.VIOLATION, _each(Because.NOT_CLAIMED, used - claim.devices)
+    if word or not used:
+        return Decision.INCONCLUSIVE, word or [Because.NO_DEVICE.says()]
+    return Decision.COMPLIANT, [Because.ALL_CLAIMED.says(runs=len(records.bodies(Close)))]
