@@ -1,6 +1,7 @@
 """Room: the core. The claims of the terms: what is said to hold, at which risks; pure, read strictly."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from math import gcd
@@ -11,6 +12,7 @@ from parley_attestation.encoding import Bytes32
 from parley_attestation.errors import PeerError, Reason
 from parley_attestation.evidence.compute import verdict as compute
 from parley_attestation.grading import Grader, Outcome, OutcomeMap, read_grader, read_outcome_map
+from parley_attestation.pairs import PairEvents, read_pair_events
 
 _RATIO = re.compile(r"(0|[1-9][0-9]{0,17})/([1-9][0-9]{0,17})")
 
@@ -34,13 +36,13 @@ def ratio(value: Fraction) -> str:
 class MetricClaim:
     """The rate of an event over a committed population is at least, or at most, a threshold.
 
-    `events` are the outcomes that count. `stratum` is empty for the whole set.
+    `events` are the outcomes that count, in a set of pairs by member. `stratum` is empty for the whole set.
     """
 
     claim_id: str
     stratum: str
     grader: Grader
-    events: OutcomeMap
+    events: OutcomeMap | PairEvents
     at_most: bool
     threshold: Fraction
     alpha_compliant: Fraction
@@ -49,13 +51,26 @@ class MetricClaim:
 
     @property
     def degradable(self) -> bool:
-        """Whether an output spoiled, refused or filtered on purpose would be a success of the claim.
+        """Whether outputs spoiled, refused or filtered on purpose would be a success of the claim.
 
         A success is an outcome that counts, or under a cap one that does not: "at most a tenth fail,
         refuse or are invalid" and "at least nine tenths pass" are one claim, and neither is degradable.
+        Neither is a claim over pairs of which one member has to pass.
         """
+        if isinstance(self.events, PairEvents):
+            return not self.events.spoiled_always_counts if self.at_most else self.events.spoiled_can_count
         events = OutcomeMap(frozenset(Outcome) - self.events.counted) if self.at_most else self.events
         return events.rewards_degradation
+
+    def grade(self, output: bytes, reference: bytes) -> Outcome:
+        """Grade one output."""
+        return self.grader.grade(output, reference)
+
+    def result(self, outcomes: Mapping[str, Outcome]) -> bool:
+        """Whether a unit with these outcomes is a success; by member, "" in a set without pairs."""
+        events = self.events
+        met = events.counts(outcomes) if isinstance(events, PairEvents) else events.counts(outcomes[""])
+        return met is not self.at_most
 
     def document(self) -> dict[str, Any]:
         """The claim as it is signed."""
@@ -124,7 +139,7 @@ def read_claim(fields: Fields) -> Claim:
             claim_id=claim_id,
             stratum=fields.text("stratum", 64, empty=True),
             grader=read_grader(fields.object("grader")),
-            events=read_outcome_map(fields.raw("events")),
+            events=_events(fields.raw("events")),
             at_most=fields.choice("direction", {"at-least": False, "at-most": True}),
             threshold=read_ratio(fields, "threshold"),
             alpha_compliant=_alpha(fields, "alpha_compliant"),
@@ -135,6 +150,10 @@ def read_claim(fields: Fields) -> Claim:
             fields.refuse("threshold", "a rate between 0/1 and 1/1")
     fields.end()
     return claim
+
+
+def _events(value: Any) -> OutcomeMap | PairEvents:
+    return read_pair_events(value) if isinstance(value, dict) else read_outcome_map(value)
 
 
 def _compute(fields: Fields) -> compute.Claim:

@@ -149,7 +149,7 @@ def _units(found: Judgement) -> list[dict[str, Any]]:
     rows = []
     for number, claim in enumerate(audit.claims):
         plan = audit.plan(number)
-        again = [bool(unit.reproduced) for unit in audit.frame_units(audit.frame_of(claim))]
+        again = [all(one.reproduced for one in unit) for unit in audit.frame_units(audit.frame_of(claim))]
         rows.append(
             {
                 "id": claim.claim_id,

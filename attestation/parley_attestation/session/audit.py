@@ -13,6 +13,7 @@ from parley_attestation.encoding import Digest
 from parley_attestation.errors import PeerError, Reason, Role
 from parley_attestation.frametest import FramePlan, FrameTest, require_decidable, threshold_count
 from parley_attestation.grading import Outcome
+from parley_attestation.pairs import unmark
 from parley_attestation.session.messages import Unit
 from parley_attestation.session.schedule import Frame, UnitName, order
 from parley_attestation.session.turns import Blob, Withheld, blob_digest
@@ -37,6 +38,7 @@ class Challenged:
     outcomes: tuple[Outcome, ...] | None = None
     unseen: bool = False
     reproduced: bool | None = None
+    member: str = ""  # in a set of pairs, known with the reference
 
 
 @dataclass
@@ -107,8 +109,9 @@ class Audit:
         self._orders = [order(population, root, seed) for population in self.frames]
 
     def next_units(self, number: int, count: int) -> list[UnitName]:
-        """The next units of a frame in ticket order, at most `count`, within its budget."""
+        """The next items of a frame in ticket order, at most `count` in whole units, within its budget."""
         start = self.pointers[number]
+        count -= count % self.frames[number].group
         return self._orders[number][start : start + count]
 
     def check_challenge(self, units: Sequence[Unit]) -> list[int]:
@@ -123,7 +126,7 @@ class Audit:
             if number is None:
                 raise PeerError(Reason.WRONG_INDEX, f"item {unit.item} stands in no population of the terms")
             at = pointers[number]
-            if at >= self.frames[number].budget:
+            if at >= len(self._orders[number]):
                 raise PeerError(
                     Reason.OVER_BUDGET, f"the budget of {self.frames[number].budget} units is used up"
                 )
@@ -135,12 +138,14 @@ class Audit:
                 )
             pointers[number] += 1
             found.append(number)
+        if any(at % frame.group for at, frame in zip(pointers, self.frames, strict=True)):
+            raise PeerError(Reason.WRONG_UNITS, "both members of a pair are challenged in one turn")
         return found
 
     def challenge(self, units: Sequence[Unit], numbers: Sequence[int], blobs: Sequence[Blob]) -> None:
         """Take checked units and their prompts."""
         for number in sorted(set(numbers)):
-            self.starts[number].append(self.pointers[number])
+            self.starts[number].append(self.challenged(number))
         for unit, number, blob in zip(units, numbers, blobs, strict=True):
             self.pointers[number] += 1
             self.units.append(
@@ -158,9 +163,35 @@ class Audit:
         """The `count` units of the last challenge."""
         return self.units[len(self.units) - count :]
 
-    def frame_units(self, number: int) -> Iterator[Challenged]:
-        """The challenged units of one frame, in ticket order."""
-        return (unit for unit in self.units if unit.frame == number)
+    def challenged(self, number: int) -> int:
+        """Challenged units of one frame."""
+        return self.pointers[number] // self.frames[number].group
+
+    def frame_units(self, number: int) -> Iterator[tuple[Challenged, ...]]:
+        """The challenged units of one frame, in ticket order, each with its items."""
+        items = [one for one in self.units if one.frame == number]
+        group = self.frames[number].group
+        return (tuple(items[at : at + group]) for at in range(0, len(items), group))
+
+    def unmark(
+        self, items: Sequence[Challenged], references: Sequence[bytes | None]
+    ) -> list[tuple[str, bytes]]:
+        """The member that each item is, and what graders read of its reference; None where it is withheld.
+
+        Raises:
+            PeerError: BAD_REGISTRATION, where a pair is not one of each member.
+        """
+        found = [
+            ("", b"") if reference is None else unmark(reference, self.frames[one.frame].members)
+            for one, reference in zip(items, references, strict=True)
+        ]
+        known = {one.name: one.member for one in self.units[: self.opened]}
+        for one, (member, _) in zip(items, found, strict=True):
+            known[one.name] = member
+            twin = known.get((one.name[0] ^ 1, one.name[1]), "")
+            if member and twin == member:
+                raise PeerError(Reason.BAD_REGISTRATION, f"item {one.name[0]} and its twin are one member")
+        return found
 
     @property
     def complete(self) -> bool:
@@ -212,12 +243,17 @@ class Audit:
         return [n for n, claim in enumerate(self.claims) if self.frame_of(claim) == number]
 
     @staticmethod
-    def _success(unit: Challenged, claim: MetricClaim, position: int, *, reproduced: bool) -> bool | None:
-        if unit.outcomes is None:
-            return None
-        if reproduced and not unit.reproduced:
+    def _success(
+        unit: tuple[Challenged, ...], claim: MetricClaim, position: int, *, reproduced: bool
+    ) -> bool | None:
+        outcomes: dict[str, Outcome] = {}
+        for one in unit:
+            if one.outcomes is None:
+                return None
+            outcomes[one.member] = one.outcomes[position]
+        if reproduced and not all(one.reproduced for one in unit):
             return False
-        return claim.events.counts(unit.outcomes[position]) is not claim.at_most
+        return claim.result(outcomes)
 
     def check_stop(self, counts: Sequence[int]) -> tuple[FrameTest, ...]:
         """Check the announced counts against the grades, once every reference is shown.

@@ -5,6 +5,7 @@ from typing import Any
 from parley_attestation.claims import MetricClaim
 from parley_attestation.errors import Role
 from parley_attestation.judge import Judgement, checks, ended
+from parley_attestation.pairs import PairEvents
 from parley_attestation.session.machine import Machine
 from parley_attestation.terms import Terms
 from parley_attestation.verdict import NOT_CONCLUDED
@@ -140,12 +141,20 @@ def _claims(found: Judgement, said: dict[str, Any] | None) -> tuple[ClaimView, .
 
 def _words(claim: MetricClaim, terms: Terms) -> str:
     side = "at most" if claim.at_most else "at least"
-    events = ", ".join(claim.events.document())
+    events = _events(claim)
     where = f"stratum {claim.stratum}" if claim.stratum else "the whole set"
+    units = "pairs" if isinstance(claim.events, PairEvents) else "units"
     return (
-        f"{side} {claim.threshold} of the units of {where} ({terms.plan.samples} sample(s) an item) "
+        f"{side} {claim.threshold} of the {units} of {where} ({terms.plan.samples} sample(s) an item) "
         f"are graded {events} by the grader {claim.grader.KIND}"
     )
+
+
+def _events(claim: MetricClaim) -> str:
+    if isinstance(claim.events, PairEvents):
+        each = (f"{' or '.join(events)} for {name}" for name, events in claim.events.document().items())
+        return " and ".join(each)
+    return ", ".join(claim.events.document())
 
 
 def _facts(claim: MetricClaim, result: dict[str, Any]) -> tuple[Fact, ...]:
@@ -167,7 +176,7 @@ def _burn(machine: Machine) -> tuple[Fact, ...]:
         return ()
     return tuple(
         Fact(f"Units of {frame.stratum or 'the whole set'}", f"{used} of a budget of {frame.budget}")
-        for frame, used in zip(audit.frames, audit.pointers, strict=True)
+        for frame, used in zip(audit.frames, map(audit.challenged, range(len(audit.frames))), strict=True)
     )
 
 
