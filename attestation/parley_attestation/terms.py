@@ -10,7 +10,14 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from parley_attestation.canonical import Fields
-from parley_attestation.claims import Claim, MetricClaim, read_claim, refuse_contradictions
+from parley_attestation.claims import (
+    Claim,
+    GradedClaim,
+    MetricClaim,
+    SampledClaim,
+    read_claim,
+    refuse_contradictions,
+)
 from parley_attestation.encoding import MAX_BLOB, MAX_UNITS_PER_TURN, Bytes32, Digest, Label, Nonce, digest
 from parley_attestation.errors import PeerError, Reason
 from parley_attestation.evidence.compute import verdict as compute
@@ -157,9 +164,9 @@ class Terms:
         return Statement(TERMS, (subject,), self.document())
 
     @property
-    def metric_claims(self) -> tuple[MetricClaim, ...]:
-        """The claims that are decided by the frame test."""
-        return tuple(c for c in self.claims if isinstance(c, MetricClaim))
+    def metric_claims(self) -> tuple[SampledClaim, ...]:
+        """The claims that are decided by a sequential test over sampled units."""
+        return tuple(c for c in self.claims if isinstance(c, MetricClaim | GradedClaim))
 
     @property
     def strata(self) -> tuple[str, ...]:

@@ -66,7 +66,9 @@ class ClaimFile(BaseModel):
     run: str = Field(default="", description="Compute claims: the run, 64 hexadecimal digits.")
     stratum: str = Field(default="", description="Stratum; empty for the whole set.")
     grader: dict[str, Any] = Field(default_factory=dict, description="The grader's document.")
-    events: list[str] = Field(default=["pass"], description="Outcomes that count.")
+    events: list[str] | dict[str, list[str]] = Field(
+        default=["pass"], description="Outcomes that count; in a set of pairs by member."
+    )
     direction: Literal["at-least", "at-most"] = Field(
         default="at-least", description="Side of the threshold."
     )
@@ -193,7 +195,7 @@ def make_terms(
     lost = sum(count for _, count in written.excluded)
     budgets = []
     for name in names:
-        full = spans.get(name, 0) * written.plan.samples - (lost * written.plan.samples if name == "" else 0)
+        full = (spans.get(name, 0) - (lost if name == "" else 0)) * written.plan.samples // test_set.group
         budgets.append({"stratum": name, "units": max(min(written.plan.budget or full, full), 1)})
     document = {
         "nonce": nonce.hex(),

@@ -9,6 +9,7 @@ import heapq
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from parley_attestation.claims import GradedClaim, MetricClaim
 from parley_attestation.encoding import Digest, Label, digest, frame, u64
 from parley_attestation.errors import PeerError, Reason
 from parley_attestation.pairs import MEMBERS, Members, PairEvents
@@ -66,7 +67,7 @@ def frames(terms: Terms, test_set: TestSet) -> tuple[Frame, ...]:
     for stratum, budget in terms.plan.budgets:
         if stratum not in spans:
             raise PeerError(Reason.BAD_TERMS, f"the test set has no stratum {stratum!r}")
-        runs = _without(spans[stratum], ref.excluded)
+        runs = without(spans[stratum], ref.excluded)
         one = Frame(stratum, runs, terms.plan.samples, budget, test_set.members)
         if not 1 <= budget <= one.size:
             raise PeerError(
@@ -84,6 +85,8 @@ def _check_kind(terms: Terms, test_set: TestSet) -> None:
             raise PeerError(
                 Reason.BAD_TERMS, f"claim {claim.claim_id}: its grader is not one for a set of {kind}"
             )
+    if terms.mode != "open" and any(isinstance(claim, GradedClaim) for claim in terms.claims):
+        raise PeerError(Reason.BAD_TERMS, "graded claims are evaluated in open mode only")
     if test_set.scripted and (terms.mode != "open" or terms.runtime is not None):
         raise PeerError(Reason.BAD_TERMS, "script items are evaluated in open mode without a chamber only")
 
@@ -91,7 +94,8 @@ def _check_kind(terms: Terms, test_set: TestSet) -> None:
 def _check_pairs(terms: Terms, test_set: TestSet) -> None:
     """A set of pairs takes claims over pairs, and none of a pair is excluded or asked alone."""
     for claim in terms.metric_claims:
-        named = [name for name, _ in claim.events.members] if isinstance(claim.events, PairEvents) else []
+        events = claim.events if isinstance(claim, MetricClaim) else None
+        named = [name for name, _ in events.members] if isinstance(events, PairEvents) else []
         if bool(named) is not bool(test_set.members) or not set(named) <= set(test_set.members):
             raise PeerError(
                 Reason.BAD_TERMS,
@@ -116,7 +120,8 @@ def most_units(terms: Terms) -> int:
     return max(1, min(terms.plan.batch, terms.caps.turn // (terms.caps.output + 32)))
 
 
-def _without(span: tuple[int, int], excluded: tuple[tuple[int, int], ...]) -> tuple[tuple[int, int], ...]:
+def without(span: tuple[int, int], excluded: tuple[tuple[int, int], ...]) -> tuple[tuple[int, int], ...]:
+    """A range of items less the excluded [start, count] runs, as [start, stop) runs."""
     start, stop = span
     runs = []
     for first, count in excluded:
