@@ -196,12 +196,19 @@ def total_low(plan: GradedPlan, alpha: Fraction, scores: Sequence[int]) -> int:
     low, high = sum(scores), plan.size * plan.top
     while low < high:
         middle = (low + high) // 2
-        process = GradedProcess(plan.size, middle)
-        if any(process.push(score) or process.crosses(alpha) for score in scores):
+        if _rejected(GradedProcess(plan.size, middle), alpha, scores):
             low = middle + 1
         else:
             high = middle
     return low
+
+
+def _rejected(process: GradedProcess, alpha: Fraction, scores: Sequence[int]) -> bool:
+    for score in scores:
+        process.push(score)
+        if process.crosses(alpha):
+            return True
+    return False
 
 
 def p_violation_over(plan: GradedPlan, scores: Sequence[int | None]) -> Fraction:

@@ -164,7 +164,12 @@ class Terms:
         return Statement(TERMS, (subject,), self.document())
 
     @property
-    def metric_claims(self) -> tuple[SampledClaim, ...]:
+    def metric_claims(self) -> tuple[MetricClaim, ...]:
+        """The claims about a rate."""
+        return tuple(c for c in self.claims if isinstance(c, MetricClaim))
+
+    @property
+    def sampled_claims(self) -> tuple[SampledClaim, ...]:
         """The claims that are decided by a sequential test over sampled units."""
         return tuple(c for c in self.claims if isinstance(c, MetricClaim | GradedClaim))
 
@@ -331,10 +336,10 @@ def _check(terms: Terms) -> None:
     names = [c.claim_id for c in terms.claims]
     if len(set(names)) != len(names):
         raise PeerError(Reason.BAD_TERMS, "two claims carry the same id")
-    if not terms.metric_claims:
-        raise PeerError(Reason.BAD_TERMS, "expected at least one metric claim")
+    if not terms.sampled_claims:
+        raise PeerError(Reason.BAD_TERMS, "expected at least one metric or graded claim")
     frames = terms.strata
-    wanted = {c.stratum for c in terms.metric_claims}
+    wanted = {c.stratum for c in terms.sampled_claims}
     if len(set(frames)) != len(frames) or set(frames) != wanted:
         raise PeerError(Reason.BAD_TERMS, "expected exactly one budget for every stratum that claims name")
     if "" in wanted and len(wanted) > 1:
@@ -349,4 +354,4 @@ def _check(terms: Terms) -> None:
         )
     if len({one.key for one in terms.operators}) != len(terms.operators):
         raise PeerError(Reason.BAD_TERMS, "two operators carry one key")
-    refuse_contradictions(terms.metric_claims)
+    refuse_contradictions(terms.sampled_claims)

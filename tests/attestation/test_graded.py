@@ -6,9 +6,25 @@ from hypothesis import given
 from hypothesis import strategies as st
 from parley_attestation.errors import PeerError, Reason
 from parley_attestation.frametest import MAX_BUDGET, Decision
-from parley_attestation.graded import BETS, ONE, GradedPlan, GradedProcess, comparison_score, graded_test
+from parley_attestation.graded import (
+    BETS,
+    ONE,
+    GradedPlan,
+    GradedProcess,
+    GradedTest,
+    comparison_score,
+)
 
 FIVE = Fraction(1, 20)
+
+
+def graded_test(plan, scores):
+    """The decision over scores in ticket order, None while open, and the units it took."""
+    test = GradedTest(plan)
+    for score in scores[: plan.budget]:
+        if test.observe(score) is not None:
+            break
+    return test.decision, test.n
 
 
 def plan(size=200, top=10, threshold=1000, alpha_c=FIVE, alpha_v=FIVE, budget=None):

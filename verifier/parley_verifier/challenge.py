@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
-from parley_attestation.claims import MetricClaim
+from parley_attestation.claims import SampledClaim
 from parley_attestation.commitment import Field
 from parley_attestation.edge.attempts import earlier_attempts
 from parley_attestation.edge.endpoint import Draft, Secret, acknowledgement
@@ -12,11 +12,10 @@ from parley_attestation.edge.journal import Also, Journal
 from parley_attestation.encoding import MAX_UNITS_PER_TURN, Digest, Nonce, Salt
 from parley_attestation.envelope import from_json
 from parley_attestation.errors import LocalError, Reason, Role
-from parley_attestation.frametest import FrameTest
 from parley_attestation.pairs import unmark
 from parley_attestation.session import messages as m
 from parley_attestation.session.agreement import SUITE, VERSION, coin_commitment
-from parley_attestation.session.audit import Audit, Challenged
+from parley_attestation.session.audit import Audit, Challenged, Tests
 from parley_attestation.session.facts import Channel
 from parley_attestation.session.machine import Machine
 from parley_attestation.session.schedule import most_units
@@ -52,7 +51,7 @@ class HiddenSet(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How an exercise goes: units answered, the most there can be, and successes of the first claim."""
+    """How an exercise goes: units answered, the most there can be, and what the first claim has of them."""
 
     answered: int
     budget: int
@@ -93,7 +92,7 @@ class VerifierPolicy:
         self._journal = journal
         self._chamber = chamber
         self._graded = 0
-        self._running: tuple[FrameTest, ...] = ()
+        self._running: Tests = ()
 
     def propose(self, machine: Machine, secret: Secret) -> Draft:
         """The verifier's next message."""
@@ -176,7 +175,7 @@ class VerifierPolicy:
         """Bring the own frame tests up to date with every answered unit."""
         audit = self._audit(machine)
         if not self._running:
-            self._running = tuple(FrameTest(audit.plan(n)) for n in range(len(audit.claims)))
+            self._running = tuple(audit.test(n) for n in range(len(audit.claims)))
         while self._graded < len(audit.units):
             frame = audit.units[self._graded].frame
             unit = audit.units[self._graded : self._graded + audit.frames[frame].group]
@@ -187,9 +186,9 @@ class VerifierPolicy:
                     test.observe(self._result(machine, claim, unit))
             self._graded += len(unit)
 
-    def _result(self, machine: Machine, claim: MetricClaim, unit: Sequence[Challenged]) -> bool | None:
-        """Whether a unit is a success; None where an earlier attempt broke off before the answer."""
-        outcomes = {}
+    def _result(self, machine: Machine, claim: SampledClaim, unit: Sequence[Challenged]) -> Any:
+        """What a unit is worth to a claim; None where an earlier attempt broke off before the answer."""
+        outcomes: dict[str, Any] = {}
         for one in unit:
             blob = machine.contents.get(one.output) if one.output is not None else None
             if blob is None:
@@ -209,7 +208,7 @@ class VerifierPolicy:
         audit = self._audit(machine)
         if self._graded:
             budget = sum(population.budget for population in audit.frames)
-            self._progress(Progress(self._graded, budget, self._running[0].successes))
+            self._progress(Progress(self._graded, budget, self._running[0].total))
         counts = []
         for number in range(len(audit.frames)):
             tests = [

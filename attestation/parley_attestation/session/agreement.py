@@ -95,7 +95,7 @@ def propose(at: Context, sender: Role, body: m.Propose) -> Expect:
     if test_set.owner != owner.owner:
         raise PeerError(Reason.BAD_REGISTRATION, "the test set belongs to another party")
     _check_graders(terms, test_set)
-    Audit.begin(terms, schedule.frames(terms, test_set), (0,) * len(terms.metric_claims))
+    Audit.begin(terms, schedule.frames(terms, test_set), (0,) * len(terms.sampled_claims))
 
     def record() -> None:
         facts.terms, facts.terms_statement, facts.test_set = terms, said, test_set
@@ -128,7 +128,7 @@ def _check_attempt(body: m.Propose, earlier: Earlier | None) -> None:
 
 def _check_graders(terms: Terms, test_set: registration.TestSet) -> None:
     known = set(test_set.graders)
-    for claim in terms.metric_claims:
+    for claim in terms.sampled_claims:
         if claim.grader.digest() not in known:
             raise PeerError(
                 Reason.BAD_TERMS,

@@ -66,7 +66,7 @@ class Audit:
         Raises:
             PeerError: BAD_COUNT, where a declared count does not fit its claim.
         """
-        claims = terms.metric_claims
+        claims = terms.sampled_claims
         if len(declared) != len(claims):
             raise PeerError(Reason.BAD_COUNT, f"expected {len(claims)} declared counts, got {len(declared)}")
         audit = cls(claims, frames, declared, pointers=[0] * len(frames), starts=[[] for _ in frames])

@@ -79,7 +79,7 @@ def frames(terms: Terms, test_set: TestSet) -> tuple[Frame, ...]:
 
 def _check_kind(terms: Terms, test_set: TestSet) -> None:
     """Scripts are graded by graders that read answers, in open mode, and no chamber runs them; pairs stay whole."""
-    for claim in terms.metric_claims:
+    for claim in terms.sampled_claims:
         if (claim.grader.answers is not None) is not test_set.scripted:
             kind = "scripts" if test_set.scripted else "single items"
             raise PeerError(
@@ -93,7 +93,7 @@ def _check_kind(terms: Terms, test_set: TestSet) -> None:
 
 def _check_pairs(terms: Terms, test_set: TestSet) -> None:
     """A set of pairs takes claims over pairs, and none of a pair is excluded or asked alone."""
-    for claim in terms.metric_claims:
+    for claim in terms.sampled_claims:
         events = claim.events if isinstance(claim, MetricClaim) else None
         named = [name for name, _ in events.members] if isinstance(events, PairEvents) else []
         if bool(named) is not bool(test_set.members) or not set(named) <= set(test_set.members):

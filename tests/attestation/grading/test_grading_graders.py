@@ -37,7 +37,15 @@ def test_a_document_reads_back_as_written_and_its_digest_is_of_its_canonical_byt
 
 
 def test_the_registry_holds_each_kind_under_its_own_name():
-    assert set(REGISTRY) == {"contains", "exact", "json_field", "multiple_choice", "numeric", "regex"}
+    assert set(REGISTRY) == {
+        "checklist",
+        "contains",
+        "exact",
+        "json_field",
+        "multiple_choice",
+        "numeric",
+        "regex",
+    }
     assert all(name == kind.KIND for name, kind in REGISTRY.items())
 
 
