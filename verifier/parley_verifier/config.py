@@ -12,7 +12,7 @@ from parley_attestation.errors import LocalError, PeerError, Reason
 from parley_attestation.registration import TestSet
 from parley_attestation.runtime import read_runtime
 from parley_attestation.session.audit import Audit
-from parley_attestation.session.schedule import frames, without
+from parley_attestation.session.schedule import check_graders, frames, without
 from parley_attestation.statement import Statement, Subject
 from parley_attestation.terms import TERMS, Terms, read_terms
 from parley_attestation.verdict import SAMPLED
@@ -243,6 +243,7 @@ def make_terms(
     }
     try:
         terms = read_terms(Statement(TERMS, (Subject("test-set", test_set.root),), document))
+        check_graders(terms, test_set)
         Audit.begin(terms, frames(terms, test_set), (0,) * len(terms.sampled_claims))
     except PeerError as error:
         raise LocalError(

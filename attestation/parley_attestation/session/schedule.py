@@ -77,6 +77,17 @@ def frames(terms: Terms, test_set: TestSet) -> tuple[Frame, ...]:
     return tuple(found)
 
 
+def check_graders(terms: Terms, test_set: TestSet) -> None:
+    """Refuse a claim whose grader the set was not registered for. Raises `PeerError` (BAD_TERMS)."""
+    known = set(test_set.graders)
+    for claim in terms.sampled_claims:
+        if claim.grader.digest() not in known:
+            raise PeerError(
+                Reason.BAD_TERMS,
+                f"claim {claim.claim_id}: its grader is not one the test set was registered for",
+            )
+
+
 def _check_kind(terms: Terms, test_set: TestSet) -> None:
     """Scripts are graded by graders that read answers, in open mode, and no chamber runs them; pairs stay whole."""
     for claim in terms.sampled_claims:
