@@ -62,7 +62,9 @@ def side(role: Role, name: str = "") -> Side:
 class MemorySet(hidden.MemorySet):
     """A registered test set of a side, held in memory."""
 
-    def __init__(self, owner: Side, items, strata=(), set_seed=b"set", graders=(EXACT,), item_kind="single"):
+    def __init__(
+        self, owner: Side, items, strata=(), set_seed=b"set", graders=(EXACT,), item_kind="single", members=()
+    ):
         super().__init__(
             owner.root,
             items,
@@ -71,6 +73,7 @@ class MemorySet(hidden.MemorySet):
             graders=graders,
             strata=[Stratum(*s) for s in strata],
             item_kind=item_kind,
+            members=members,
         )
 
 
@@ -177,6 +180,7 @@ class Exercise:
     limits: Limits = field(default_factory=lambda: Limits(10_000, 1 << 30))
     graders: tuple = (EXACT,)
     item_kind: str = "single"
+    members: tuple = ()
     declared: dict = field(default_factory=dict)
     notary: object = None
     offer_changes: dict = field(default_factory=dict)
@@ -185,7 +189,12 @@ class Exercise:
         self.verifier = side(Role.VERIFIER)
         self.prover = side(Role.PROVER)
         self.tests = MemorySet(
-            self.verifier, self.items, self.strata, graders=self.graders, item_kind=self.item_kind
+            self.verifier,
+            self.items,
+            self.strata,
+            graders=self.graders,
+            item_kind=self.item_kind,
+            members=self.members,
         )
         self.claim = model_claim(self.prover)
         self.terms = make_terms(self.verifier, self.prover, self.tests, self.claim, **self.terms_changes)

@@ -265,6 +265,11 @@ class FrameTest:
         """Units opened so far."""
         return len(self._path)
 
+    @property
+    def total(self) -> int:
+        """Confirmed successes so far."""
+        return self.successes
+
     def observe(self, success: bool | None) -> Decision | None:  # noqa: FBT001 - the one thing a unit is
         """Take the next unit in ticket order and say whether the test is decided.
 

@@ -25,7 +25,7 @@ _WHOLE = 32
 class GradedProcess:
     """The test process against "the total of `size` scores is at most `null`"."""
 
-    __slots__ = ("_left", "null", "opened", "products", "total")
+    __slots__ = ("_best", "_left", "null", "opened", "products", "total")
 
     def __init__(self, size: int, null: int) -> None:
         self._left = size
@@ -33,6 +33,7 @@ class GradedProcess:
         self.opened = 0
         self.total = 0
         self.products = [ONE] * len(BETS)
+        self._best = ONE * len(BETS)
 
     @property
     def certain(self) -> bool:
@@ -54,6 +55,11 @@ class GradedProcess:
         self.total += score
         self._left -= 1
         self.opened += 1
+        self._best = max(self._best, sum(self.products))
+
+    def p_value(self) -> Fraction:
+        """The anytime-valid p-value, 1 over the greatest average product of the path so far."""
+        return Fraction(0) if self.certain else Fraction(ONE * len(BETS), self._best)
 
     def crosses(self, alpha: Fraction) -> bool:
         """Say whether the average product is at least 1/alpha now; a tie crosses."""
@@ -93,30 +99,140 @@ class GradedPlan:
             raise PeerError(Reason.BAD_TERMS, "expected a graded plan with every number in its range")
 
 
-def graded_test(plan: GradedPlan, scores: Sequence[int]) -> tuple[Decision | None, int]:
-    """Run both one-sided tests over scores in ticket order.
+@dataclass(frozen=True, slots=True)
+class GradedResult:
+    """What a graded test found.
 
-    Returns:
-        The decision, None while open, and the number of units it took.
-
-    Raises:
-        PeerError: OVER_CAP, for a score outside 0..x_max.
+    Attributes:
+        decision: None while the test is still open.
+        opened: Units opened, n.
+        total: Sum of the scores that could be graded.
+        p_compliant: Anytime-valid p-value against "the threshold is missed".
+        p_violation: Anytime-valid p-value against "the threshold is met".
+        total_low: Least total of the population not rejected at `alpha_compliant`.
+        total_high: Greatest total of the population not rejected at `alpha_violation`.
     """
-    met = GradedProcess(plan.size, plan.threshold - 1)
-    missed = GradedProcess(plan.size, plan.size * plan.top - plan.threshold)
-    for n, score in enumerate(scores[: plan.budget], 1):
-        if not 0 <= score <= plan.top:
+
+    decision: Decision | None
+    opened: int
+    total: int
+    p_compliant: Fraction
+    p_violation: Fraction
+    total_low: int
+    total_high: int
+
+
+class GradedTest:
+    """The two tests of one graded claim, fed unit by unit in ticket order."""
+
+    def __init__(self, plan: GradedPlan) -> None:
+        """Start with no unit opened."""
+        self.plan = plan
+        self.decision: Decision | None = None
+        self._met = GradedProcess(plan.size, plan.threshold - 1)
+        self._missed = GradedProcess(plan.size, plan.size * plan.top - plan.threshold)
+        self._path: list[int | None] = []
+
+    @property
+    def n(self) -> int:
+        """Units opened so far."""
+        return len(self._path)
+
+    @property
+    def total(self) -> int:
+        """Sum of the scores so far."""
+        return self._met.total
+
+    def observe(self, score: int | None) -> Decision | None:
+        """Take the next unit in ticket order and say whether the test is decided.
+
+        Args:
+            score: 0..x_max; None for a unit that could not be opened or graded, which scores nothing in
+                the COMPLIANT test and x_max in the VIOLATION test.
+
+        Raises:
+            PeerError: OVER_CAP, for a score outside 0..x_max; OVER_BUDGET, for a unit after the decision.
+        """
+        plan = self.plan
+        if self.decision is not None:
+            raise PeerError(Reason.OVER_BUDGET, f"expected no unit after {self.decision} at {self.n}")
+        if score is not None and not 0 <= score <= plan.top:
             raise PeerError(Reason.OVER_CAP, f"expected a score in 0..{plan.top}, got {score}")
-        met.push(score)
-        missed.push(plan.top - score)
-        up, down = met.crosses(plan.alpha_compliant), missed.crosses(plan.alpha_violation)
+        self._path.append(score)
+        self._met.push(score or 0)
+        self._missed.push(0 if score is None else plan.top - score)
+        up, down = self._met.crosses(plan.alpha_compliant), self._missed.crosses(plan.alpha_violation)
         if up and down:
-            return Decision.INCONCLUSIVE, n
-        if up or down:
-            return (Decision.COMPLIANT if up else Decision.VIOLATION), n
-    if len(scores) >= plan.budget:
-        return Decision.INCONCLUSIVE, plan.budget
-    return None, len(scores)
+            self.decision = Decision.INCONCLUSIVE
+        elif up or down:
+            self.decision = Decision.COMPLIANT if up else Decision.VIOLATION
+        elif self.n == plan.budget:
+            self.decision = Decision.INCONCLUSIVE
+        return self.decision
+
+    def result(self) -> GradedResult:
+        """Everything the path so far shows; each bound costs log2(N x_max) passes over it."""
+        plan = self.plan
+        scores = [score or 0 for score in self._path]
+        missing = [0 if score is None else plan.top - score for score in self._path]
+        whole = plan.size * plan.top
+        return GradedResult(
+            self.decision,
+            self.n,
+            self.total,
+            self._met.p_value(),
+            self._missed.p_value(),
+            total_low(plan, plan.alpha_compliant, scores),
+            whole - total_low(plan, plan.alpha_violation, missing),
+        )
+
+
+def total_low(plan: GradedPlan, alpha: Fraction, scores: Sequence[int]) -> int:
+    """The least total whose test is not rejected anywhere on the path: a lower bound at risk `alpha`.
+
+    Rejection is monotone: every factor falls with the total under test, and so does every rounded
+    product. Hence bisection.
+    """
+    low, high = sum(scores), plan.size * plan.top
+    while low < high:
+        middle = (low + high) // 2
+        if _rejected(GradedProcess(plan.size, middle), alpha, scores):
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
+def _rejected(process: GradedProcess, alpha: Fraction, scores: Sequence[int]) -> bool:
+    for score in scores:
+        process.push(score)
+        if process.crosses(alpha):
+            return True
+    return False
+
+
+def p_violation_over(plan: GradedPlan, scores: Sequence[int | None]) -> Fraction:
+    """The anytime-valid p-value against "the threshold is met", over all opened units."""
+    process = GradedProcess(plan.size, plan.size * plan.top - plan.threshold)
+    for score in scores:
+        process.push(0 if score is None else plan.top - score)
+    return process.p_value()
+
+
+def require_decidable(plan: GradedPlan) -> None:
+    """Refuse a plan that no scores within its budget decide. Raises `PeerError` (BAD_TERMS)."""
+    up = GradedProcess(plan.size, plan.threshold - 1)
+    down = GradedProcess(plan.size, plan.size * plan.top - plan.threshold)
+    for _ in range(plan.budget):
+        up.push(plan.top)
+        down.push(plan.top)
+        if up.crosses(plan.alpha_compliant) or down.crosses(plan.alpha_violation):
+            return
+    raise PeerError(
+        Reason.BAD_TERMS,
+        f"a budget of {plan.budget} of {plan.size} units cannot lead to any verdict at these risks",
+        hint="raise the budget or the risks",
+    )
 
 
 def comparison_score(claimed: int, confirmed: int, top: int) -> int:

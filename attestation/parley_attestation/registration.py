@@ -12,6 +12,7 @@ from parley_attestation.ed25519 import PublicKey, SigningKey
 from parley_attestation.encoding import MAX_BLOB, MAX_ITEMS, Bytes32, Digest
 from parley_attestation.errors import PeerError, Reason
 from parley_attestation.keys import fingerprint
+from parley_attestation.pairs import Members, read_members
 from parley_attestation.statement import Statement, Subject, open_sealed, seal, signer
 
 TEST_SET = "tag:parley,2026:test-set/v1"
@@ -48,6 +49,12 @@ class TestSet:
     graders: tuple[Digest, ...]
     baselines: Any
     statement: Statement
+    members: Members = ()
+
+    @property
+    def group(self) -> int:
+        """Items that count as one unit: 2 in a set of pairs, else 1."""
+        return len(self.members) or 1
 
     @property
     def scripted(self) -> bool:
@@ -68,6 +75,7 @@ def seal_registration(  # noqa: PLR0913 - keyword-only, each a field of one stat
     graders: tuple[Digest, ...],
     baselines: Any = None,
     item_kind: str = SINGLE,
+    members: Members = (),
 ) -> bytes:
     """Sign a registration with the owner's root key.
 
@@ -83,6 +91,7 @@ def seal_registration(  # noqa: PLR0913 - keyword-only, each a field of one stat
         graders: Digests of the grader documents that the references were written for.
         baselines: Results of the null-model gate, canonical JSON.
         item_kind: What every item is: `single`, or `script`.
+        members: Names of the two members of a pair, where items 2n and 2n + 1 are one; else none.
 
     Raises:
         PeerError: BAD_REGISTRATION, for a registration that no reader would accept.
@@ -98,7 +107,7 @@ def seal_registration(  # noqa: PLR0913 - keyword-only, each a field of one stat
         "caps": {"prompt_bytes": prompt_bytes, "reference_bytes": reference_bytes},
         "graders": [g.hex() for g in graders],
         "baselines": baselines,
-    }
+    } | ({"members": list(members)} if members else {})
     sealed = seal(Statement(TEST_SET, (Subject("test-set", root),), predicate), key)
     read_registration(sealed, key.public)
     return sealed
@@ -132,6 +141,7 @@ def read_registration(sealed: bytes, root: PublicKey | None) -> TestSet:
         graders=_graders(fields),
         baselines=fields.raw("baselines"),
         statement=said,
+        members=read_members(fields),
     )
     caps.end()
     fields.end()
@@ -142,6 +152,10 @@ def read_registration(sealed: bytes, root: PublicKey | None) -> TestSet:
     if any(kind not in ITEM_KINDS for kind in found.item_kinds):
         raise PeerError(Reason.BAD_REGISTRATION, f"expected items of kind {', '.join(ITEM_KINDS)} only")
     _check_strata(found)
+    if any(size % found.group for size in (found.size, *(s.count for s in found.strata))):
+        raise PeerError(
+            Reason.BAD_REGISTRATION, "expected pairs that are whole in the set and in every stratum"
+        )
     return found
 
 

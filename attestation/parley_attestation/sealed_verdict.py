@@ -108,6 +108,7 @@ def _claim(claim: Claim, count: Count | None, level: str) -> dict[str, Any]:
             said, because = Decision.INCONCLUSIVE, short
         return {"id": claim.claim_id, "type": "identity", "verdict": said.value, "because": because}
     assert count is not None
+    assert isinstance(claim, MetricClaim)  # the terms of a sealed session hold no graded one
     return _metric(claim, count, level)
 
 

@@ -10,7 +10,14 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from parley_attestation.canonical import Fields
-from parley_attestation.claims import Claim, MetricClaim, read_claim, refuse_contradictions
+from parley_attestation.claims import (
+    Claim,
+    GradedClaim,
+    MetricClaim,
+    SampledClaim,
+    read_claim,
+    refuse_contradictions,
+)
 from parley_attestation.encoding import MAX_BLOB, MAX_UNITS_PER_TURN, Bytes32, Digest, Label, Nonce, digest
 from parley_attestation.errors import PeerError, Reason
 from parley_attestation.evidence.compute import verdict as compute
@@ -158,8 +165,13 @@ class Terms:
 
     @property
     def metric_claims(self) -> tuple[MetricClaim, ...]:
-        """The claims that are decided by the frame test."""
+        """The claims about a rate."""
         return tuple(c for c in self.claims if isinstance(c, MetricClaim))
+
+    @property
+    def sampled_claims(self) -> tuple[SampledClaim, ...]:
+        """The claims that are decided by a sequential test over sampled units."""
+        return tuple(c for c in self.claims if isinstance(c, MetricClaim | GradedClaim))
 
     @property
     def strata(self) -> tuple[str, ...]:
@@ -324,10 +336,10 @@ def _check(terms: Terms) -> None:
     names = [c.claim_id for c in terms.claims]
     if len(set(names)) != len(names):
         raise PeerError(Reason.BAD_TERMS, "two claims carry the same id")
-    if not terms.metric_claims:
-        raise PeerError(Reason.BAD_TERMS, "expected at least one metric claim")
+    if not terms.sampled_claims:
+        raise PeerError(Reason.BAD_TERMS, "expected at least one metric or graded claim")
     frames = terms.strata
-    wanted = {c.stratum for c in terms.metric_claims}
+    wanted = {c.stratum for c in terms.sampled_claims}
     if len(set(frames)) != len(frames) or set(frames) != wanted:
         raise PeerError(Reason.BAD_TERMS, "expected exactly one budget for every stratum that claims name")
     if "" in wanted and len(wanted) > 1:
@@ -342,4 +354,4 @@ def _check(terms: Terms) -> None:
         )
     if len({one.key for one in terms.operators}) != len(terms.operators):
         raise PeerError(Reason.BAD_TERMS, "two operators carry one key")
-    refuse_contradictions(terms.metric_claims)
+    refuse_contradictions(terms.sampled_claims)

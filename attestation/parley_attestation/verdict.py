@@ -9,17 +9,26 @@ from typing import TYPE_CHECKING, Any, TypeGuard
 
 from parley_attestation.because import Because
 from parley_attestation.binding import NO, UNANSWERED, YES, Bound
-from parley_attestation.claims import ASSURANCE_ORDER, Claim, ComputeClaim, IdentityClaim, MetricClaim
+from parley_attestation.claims import (
+    ASSURANCE_ORDER,
+    Claim,
+    ComputeClaim,
+    GradedClaim,
+    IdentityClaim,
+    MetricClaim,
+)
 from parley_attestation.evidence import Assurance
 from parley_attestation.evidence.compute.verdict import judge_claim
 from parley_attestation.frametest import Decision, FrameTest
-from parley_attestation.profile import p_violation_over, profile_verdict
+from parley_attestation.graded import GradedTest
+from parley_attestation.profile import profile_verdict
 from parley_attestation.statement import Statement, Subject
 
 if TYPE_CHECKING:
     from parley_attestation.session.facts import Facts
 
 VERDICT = "tag:parley,2026:verdict/v1"
+SAMPLED = ("metric", "graded")  # types of claims that a test over sampled units decides
 DIGITS = 12  # decimal digits of a printed p-value, rounded up
 
 # What no verdict of this protocol shows, whatever it says; printed on every verdict.
@@ -30,13 +39,13 @@ NOT_CONCLUDED = (
 )
 
 
-def derive(mode: str, facts: "Facts", tests: tuple[FrameTest, ...]) -> Statement:
+def derive(mode: str, facts: "Facts", tests: tuple[FrameTest | GradedTest, ...]) -> Statement:
     """The verdict statement of a session whose references have all been shown.
 
     Args:
         mode: Mode of the session.
         facts: What the session established.
-        tests: The frame test of every metric claim, run to its decision.
+        tests: The test of every metric and graded claim, run to its decision.
     """
     terms, audit = facts.terms, facts.audit
     assert terms is not None
@@ -46,9 +55,11 @@ def derive(mode: str, facts: "Facts", tests: tuple[FrameTest, ...]) -> Statement
     assert facts.exercise is not None
     assert facts.seed is not None
     assurance = derived_assurance(facts)
-    by_claim = dict(zip((c.claim_id for c in terms.metric_claims), tests, strict=True))
+    by_claim = dict(zip((c.claim_id for c in terms.sampled_claims), tests, strict=True))
     identity = _identity(facts.binding)
     claims = [_claim(claim, by_claim.get(claim.claim_id), assurance, facts) for claim in terms.claims]
+    again = facts.binding is not None  # whoever runs the chamber: the claims rest on the same results
+    p_values = [audit.p_violation(n, reproduced=again) for n in range(len(audit.claims))]
     predicate: dict[str, Any] = {
         "exercise": facts.exercise.hex(),
         "session": facts.session_id.hex(),
@@ -61,7 +72,7 @@ def derive(mode: str, facts: "Facts", tests: tuple[FrameTest, ...]) -> Statement
         "roots": list(facts.support.result.roots) if assurance == "attested" else [],
         "claims": claims,
         "identity": identity[0].value,
-        "overall": overall(facts, claims),
+        "overall": overall(claims, p_values, min(claim.alpha_violation for claim in audit.claims)),
         "opened": len({unit.name[0] for unit in audit.units}),
         "not_concluded": [*NOT_CONCLUDED, *terms.scope[2]],
     }
@@ -71,23 +82,20 @@ def derive(mode: str, facts: "Facts", tests: tuple[FrameTest, ...]) -> Statement
     return Statement(VERDICT, subjects, predicate)
 
 
-def overall(facts: "Facts", claims: list[dict[str, Any]]) -> str:
+def overall(claims: list[dict[str, Any]], p_values: list[Fraction], risk: Fraction) -> str:
     """One word for a profile.
 
     COMPLIANT needs every claim, each at its own risk (intersection-union). An accusation that rests on
-    sampling is corrected for the number of metric claims by Holm's procedure, at the smallest of their
+    sampling is corrected for the number of such claims by Holm's procedure, at the smallest of their
     risks; a violated identity or compute claim rests on no sampling and needs no correction.
+
+    Args:
+        claims: The claims of the verdict.
+        p_values: For each sampled claim in order, the p-value against "it is met" over all challenged units.
+        risk: The least alpha_violation of the sampled claims.
     """
-    audit = facts.audit
-    assert audit is not None
-    p_values = []
-    for number in range(len(audit.claims)):
-        plan = audit.plan(number)
-        units = audit.successes(number, reproduced=_independent(facts.binding))
-        p_values.append(p_violation_over(plan.frame, plan.threshold, units))
-    metric = [Decision(c["verdict"]) for c in claims if c["type"] == "metric"]
-    others = [Decision(c["verdict"]) for c in claims if c["type"] != "metric"]
-    risk = min(claim.alpha_violation for claim in audit.claims)
+    metric = [Decision(c["verdict"]) for c in claims if c["type"] in SAMPLED]
+    others = [Decision(c["verdict"]) for c in claims if c["type"] not in SAMPLED]
     profile = profile_verdict(metric, p_values, risk)
     found = profile.decision
     if found is Decision.VIOLATION and all(metric[n] is not Decision.VIOLATION for n in profile.accused):
@@ -168,7 +176,9 @@ def short_of(claim: Claim, assurance: str) -> list[str]:
     return []
 
 
-def _claim(claim: Claim, test: FrameTest | None, assurance: str, facts: "Facts") -> dict[str, Any]:
+def _claim(
+    claim: Claim, test: FrameTest | GradedTest | None, assurance: str, facts: "Facts"
+) -> dict[str, Any]:
     if isinstance(claim, ComputeClaim):
         return compute_verdict(claim, assurance, facts.support)
     if isinstance(claim, IdentityClaim):
@@ -177,17 +187,27 @@ def _claim(claim: Claim, test: FrameTest | None, assurance: str, facts: "Facts")
             said, because = Decision.INCONCLUSIVE, short
         return {"id": claim.claim_id, "type": "identity", "verdict": said.value, "because": because}
     assert test is not None
-    result = test.result()
-    decision = result.decision or Decision.INCONCLUSIVE
+    return sampled(claim, test, assurance)
+
+
+def sampled(claim: MetricClaim | GradedClaim, test: FrameTest | GradedTest, assurance: str) -> dict[str, Any]:
+    """The verdict of a claim that a test over sampled units decides."""
+    decision = test.decision or Decision.INCONCLUSIVE
     said, because = labelled(claim, decision, assurance)
-    if result.decision is None:
+    if test.decision is None:
         because.append(Because.UNDECIDED_AGAIN.says())
     return {
         "id": claim.claim_id,
-        "type": "metric",
+        "type": "graded" if isinstance(test, GradedTest) else "metric",
         "verdict": said.value,
         "test": decision.value,
         "because": because,
+    } | (_graded(test) if isinstance(test, GradedTest) else _counted(test))
+
+
+def _counted(test: FrameTest) -> dict[str, Any]:
+    result = test.result()
+    return {
         "population": test.plan.frame,
         "threshold_count": test.plan.threshold,
         "declared_count": test.plan.declared or 0,
@@ -201,7 +221,24 @@ def _claim(claim: Claim, test: FrameTest | None, assurance: str, facts: "Facts")
     }
 
 
-def labelled(claim: MetricClaim, decision: Decision, assurance: str) -> tuple[Decision, list[str]]:
+def _graded(test: GradedTest) -> dict[str, Any]:
+    result = test.result()
+    return {
+        "population": test.plan.size,
+        "top": test.plan.top,
+        "threshold_total": test.plan.threshold,
+        "counted": result.opened,
+        "total": result.total,
+        "total_low": result.total_low,
+        "total_high": result.total_high,
+        "p_compliant_at_most": decimal_above(result.p_compliant),
+        "p_violation_at_most": decimal_above(result.p_violation),
+    }
+
+
+def labelled(
+    claim: MetricClaim | GradedClaim, decision: Decision, assurance: str
+) -> tuple[Decision, list[str]]:
     """What may honestly be said of a decided metric claim at a level of assurance, and why not more."""
     because = []
     if decision is Decision.COMPLIANT:

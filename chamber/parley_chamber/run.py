@@ -18,6 +18,7 @@ from parley_attestation.encoding import Bytes32, Digest, Label, mac
 from parley_attestation.envelope import from_json
 from parley_attestation.errors import LocalError, ParleyError, PeerError, Reason, Role
 from parley_attestation.evidence import EvidenceItem
+from parley_attestation.grading import Outcome
 from parley_attestation.model.claim import ModelClaim
 from parley_attestation.receipt import ChamberKeys, Count, Receipt, SimulatedReceipt
 from parley_attestation.registration import TestSet
@@ -227,15 +228,11 @@ class SealedRun:
         for number, claim in enumerate(self._job.terms.metric_claims):
             frame = next(n for n, over in enumerate(self._claims_over()) if number in over)
             place = self._claims_over()[frame].index(number)
-            counted = {CODES[outcome] for outcome in claim.events.counted}
-            events = [one[place] in counted for (at, _), one in zip(units, codes, strict=True) if at == frame]
-            given = [
-                one[place] != UNANSWERED for (at, _), one in zip(units, codes, strict=True) if at == frame
-            ]
-            good = sum(
-                known and event is not claim.at_most for event, known in zip(events, given, strict=True)
+            good = {CODES[outcome] for outcome in Outcome if claim.result({"": outcome})}
+            successes = sum(
+                one[place] in good for (at, _), one in zip(units, codes, strict=True) if at == frame
             )
-            found.append(Count(claim.claim_id, populations[frame].size, good))
+            found.append(Count(claim.claim_id, populations[frame].size, successes))
         return tuple(found)
 
 

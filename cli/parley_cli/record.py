@@ -8,6 +8,7 @@ import click
 from parley_attestation.edge import party
 from parley_attestation.encoding import Digest
 from parley_attestation.errors import LocalError, PeerError, Reason, Role
+from parley_attestation.graded import GradedPlan
 from parley_attestation.judge import Judgement, checks, ended, judge
 from parley_attestation.statement import Statement
 from parley_attestation.transcript import RecordReader, RecordWriter
@@ -102,6 +103,11 @@ def print_verdict(verdict: Statement) -> None:
     click.echo(f"verdict: {said['overall']} at assurance {said['assurance']}; identity {said['identity']}")
     for claim in said["claims"]:
         click.echo(f"  {claim['id']}: {claim['verdict']}")
+        if claim["type"] == "graded":
+            click.echo(
+                f"    {claim['total']} points in {claim['counted']} counted units of at most {claim['top']} each; of the "
+                f"whole population {claim['total_low']}..{claim['total_high']} (needed {claim['threshold_total']})"
+            )
         if claim["type"] == "metric":
             click.echo(
                 f"    {claim['successes']} of {claim['counted']} counted units are successes; of the population of "
@@ -146,21 +152,22 @@ def _units(found: Judgement) -> list[dict[str, Any]]:
     audit, bound = found.machine.facts.audit, found.machine.facts.binding
     if audit is None or found.verdict is None:
         return []
-    rows = []
+    rows: list[dict[str, Any]] = []
     for number, claim in enumerate(audit.claims):
         plan = audit.plan(number)
-        again = [bool(unit.reproduced) for unit in audit.frame_units(audit.frame_of(claim))]
-        rows.append(
-            {
-                "id": claim.claim_id,
-                "frame": plan.frame,
-                "threshold": plan.threshold,
-                "declared": plan.declared,
-                "budget": plan.budget,
-                "bits": "".join("?" if one is None else "01"[one] for one in audit.successes(number)),
-                "reproduced": "".join("01"[one] for one in again) if bound is not None else None,
-            }
-        )
+        again = [all(one.reproduced for one in unit) for unit in audit.frame_units(audit.frame_of(claim))]
+        units = audit.successes(number)
+        row = {
+            "id": claim.claim_id,
+            "budget": plan.budget,
+            "threshold": plan.threshold,
+            "reproduced": "".join("01"[one] for one in again) if bound is not None else None,
+        }
+        if isinstance(plan, GradedPlan):
+            rows.append(row | {"size": plan.size, "top": plan.top, "scores": units})
+        else:
+            bits = "".join("?" if one is None else "01"[one] for one in units)
+            rows.append(row | {"frame": plan.frame, "declared": plan.declared, "bits": bits})
     return rows
 
 

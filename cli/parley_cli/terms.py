@@ -21,7 +21,7 @@ from rich.table import Table
 from parley_cli.output import print_table
 
 if TYPE_CHECKING:
-    from parley_verifier.termslint import ClaimCost
+    from parley_verifier.termslint import ClaimCost, GradedCost
 
 
 @click.group()
@@ -89,12 +89,14 @@ def lint(sealed: Path, registration: Path, margin: str) -> None:
 
     said = _read(sealed)
     populations = frames(said, read_registration(registration.read_bytes(), None))
-    Audit.begin(said, populations, (0,) * len(said.metric_claims))
+    Audit.begin(said, populations, (0,) * len(said.sampled_claims))
     share = parse_rate(margin)
     found = termslint.lint(said, {one.stratum: one.size for one in populations}, share)
     click.echo(f"terms     {printable(said.title)}")
     click.echo(f"assumed   every claim holds by {margin} more than its threshold, and is so declared\n")
-    _print_costs(found.costs)
+    if found.costs:
+        _print_costs(found.costs)
+    _print_graded(found.graded)
     leakage = Table("verdicts on this set", "drift of its score at most", box=box.SIMPLE, pad_edge=False)
     for uses, drift in found.leakage:
         leakage.add_row(str(uses), f"{drift:.3f}")
@@ -124,6 +126,25 @@ def _print_costs(costs: Iterable["ClaimCost"]) -> None:
         print_table(table)
 
 
+def _print_graded(costs: Iterable["GradedCost"]) -> None:
+    """What claims about points cost: their scores have no one law, so only what is certain is printed."""
+    table = Table("claim", *_GRADED, box=box.SIMPLE, pad_edge=False)
+    for one in costs:
+        needed = f"{one.plan.threshold} of {one.plan.size * one.plan.top}"
+        soonest = (one.compliant, one.violation, one.steady)
+        shown = ("out of reach" if units is None else str(units) for units in soonest)
+        table.add_row(printable(one.claim_id), needed, *shown, f"{one.assumed} of {one.plan.top}")
+    if table.row_count:
+        print_table(table)
+
+
+_GRADED = (
+    "points needed",
+    "COMPLIANT from units",
+    "VIOLATION from units",
+    "if all score alike",
+    "namely",
+)
 _LAW = (
     "needed",
     "mean units",

@@ -23,9 +23,10 @@ class MemorySet:
         graders: The graders that the set is registered for.
         strata: Ranges that cover the set; none where there is one stratum.
         item_kind: What every item is.
+        members: Names of the two members of a pair; the references are then marked (`pairs.mark`).
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - keyword-only, each a field of one registration
         self,
         root_key: SigningKey,
         items: Iterable[Item],
@@ -35,6 +36,7 @@ class MemorySet:
         graders: Sequence[Grader],
         strata: Sequence[Stratum] = (),
         item_kind: str = SINGLE,
+        members: tuple[str, ...] = (),
     ) -> None:
         self.items = list(items)
         size = len(self.items)
@@ -54,6 +56,7 @@ class MemorySet:
             reference_bytes=max(len(reference) for _, reference in self.items),
             graders=tuple(grader.digest() for grader in graders),
             item_kind=item_kind,
+            members=members,
         )
         self.public = read_registration(self.registration, root_key.public)
 

@@ -15,6 +15,7 @@ from parley_attestation.edge.sealed import Custody, agree
 from parley_attestation.encoding import Digest, Nonce, u64
 from parley_attestation.errors import LocalError, PeerError, Reason, Role
 from parley_attestation.evidence.collect import Collector, collect
+from parley_attestation.graded import GradedPlan
 from parley_attestation.model.claim import read_claim
 from parley_attestation.session import messages as m
 from parley_attestation.session.agreement import SUITE, VERSION, coin_commitment
@@ -201,14 +202,16 @@ class ProverPolicy:
         assert test_set is not None
         if earlier is not None and earlier.audit is not None:
             return earlier.audit.declared
-        claims = terms.metric_claims
+        claims = terms.sampled_claims
         audit = Audit.begin(terms, frames(terms, test_set), (0,) * len(claims))
         found = []
         for number, claim in enumerate(claims):
             rate = self._offer.declared_rates.get(claim.claim_id)
             plan = audit.plan(number)
             found.append(
-                0 if rate is None else min(max(round(rate * plan.frame), plan.threshold), plan.frame)
+                0
+                if rate is None or isinstance(plan, GradedPlan)
+                else min(max(round(rate * plan.frame), plan.threshold), plan.frame)
             )
         return tuple(found)
 

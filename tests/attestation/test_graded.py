@@ -6,9 +6,27 @@ from hypothesis import given
 from hypothesis import strategies as st
 from parley_attestation.errors import PeerError, Reason
 from parley_attestation.frametest import MAX_BUDGET, Decision
-from parley_attestation.graded import BETS, ONE, GradedPlan, GradedProcess, comparison_score, graded_test
+from parley_attestation.graded import (
+    BETS,
+    ONE,
+    GradedPlan,
+    GradedProcess,
+    GradedTest,
+    comparison_score,
+    require_decidable,
+    total_low,
+)
 
 FIVE = Fraction(1, 20)
+
+
+def graded_test(plan, scores):
+    """The decision over scores in ticket order, None while open, and the units it took."""
+    test = GradedTest(plan)
+    for score in scores[: plan.budget]:
+        if test.observe(score) is not None:
+            break
+    return test.decision, test.n
 
 
 def plan(size=200, top=10, threshold=1000, alpha_c=FIVE, alpha_v=FIVE, budget=None):
@@ -116,3 +134,54 @@ def test_a_tie_crosses():
 
 def test_an_overstatement_lowers_the_score_and_an_understatement_does_not():
     assert [comparison_score(8, confirmed, 10) for confirmed in (8, 5, 10)] == [10, 7, 10]
+
+
+def test_bounds_hold_the_true_total_and_tighten_to_it_when_everything_is_open():
+    dice = random.Random(5)
+    missed = 0
+    for _ in range(200):
+        scores = [dice.choice((0, 3, 7, 10)) for _ in range(60)]
+        test = GradedTest(plan(60, 10, 300, alpha_v=Fraction(1, 20)))
+        for score in scores:
+            if test.observe(score) is not None:
+                break
+        found = test.result()
+        missed += not found.total_low <= sum(scores) <= found.total_high
+        assert found.total_low <= 300 - 1 or found.decision is not Decision.VIOLATION
+    assert missed <= 20  # two bounds at 5 % each
+    whole = plan(60, 10, 300)
+    assert total_low(whole, FIVE, scores) == sum(scores), "all units are open: nothing is left to doubt"
+
+
+def test_a_p_value_is_the_best_of_the_path_and_zero_when_certain():
+    process = GradedProcess(10, 20)
+    for score in (5, 5, 0, 0):
+        process.push(score)
+    best = GradedProcess(10, 20)
+    best.push(5)
+    best.push(5)
+    assert process.p_value() == best.p_value() < 1
+    for score in (5, 6):
+        process.push(score)
+    assert process.certain
+    assert process.p_value() == 0
+
+
+def test_an_unanswered_unit_counts_for_neither_side():
+    one = plan(20, 10, 100, alpha_v=FIVE)
+    silent, worst = GradedTest(one), GradedTest(one)
+    for _ in range(19):
+        silent.observe(None)
+        worst.observe(0)
+        if worst.decision:
+            break
+    assert (worst.decision, silent.decision, silent.total) == (Decision.VIOLATION, None, 0)
+    with pytest.raises(PeerError) as caught:
+        worst.observe(0)
+    assert caught.value.reason is Reason.OVER_BUDGET
+
+
+def test_a_plan_that_no_scores_decide_is_refused():
+    require_decidable(plan(budget=60))
+    with pytest.raises(PeerError, match="cannot lead to any verdict"):
+        require_decidable(plan(budget=2))

@@ -15,7 +15,7 @@ from parley_attestation.edge import endpoint, journal, transport
 from parley_attestation.edge.endpoint import Endpoint
 from parley_attestation.encoding import Digest, Salt
 from parley_attestation.errors import PeerError, Reason
-from parley_attestation.session import audit, exercise, machine, messages
+from parley_attestation.session import agreement, audit, exercise, machine, messages
 from parley_attestation.session import messages as m
 from parley_attestation.session.machine import Duplicate
 from parley_attestation.session.turns import envelope_from_wire, envelope_to_wire, stream_digest
@@ -145,7 +145,7 @@ def passes_over_unknown_fields(patch):
 
 @mutant("P-COIN-1")
 def accepts_any_coin(patch):
-    weaken(patch, exercise, "coin_commitment", always_equal)
+    weaken(patch, agreement, "coin_commitment", always_equal)
 
 
 @mutant("P-CHAIN-1")
@@ -181,7 +181,7 @@ def forgets_faults(patch):
 
 @mutant("P-ATTEMPT-1")
 def runs_an_exercise_twice(patch):
-    weaken(patch, exercise, "_check_attempt", nothing)
+    weaken(patch, agreement, "_check_attempt", nothing)
 
 
 @mutant("P-SLOT-3")
@@ -204,7 +204,7 @@ def _forgetful(original, log, role, secret, first, *rest):
 def accepts_an_early_stop(patch):
     weaken(patch, audit.Audit, "check_stop", _any_stop(Reason.STOP_TOO_EARLY))
     weaken(
-        patch, exercise, "_stop", without(Reason.STOP_TOO_EARLY, value=lambda *_: exercise._plain(nothing))
+        patch, exercise, "_stop", without(Reason.STOP_TOO_EARLY, value=lambda *_: exercise.plain(nothing))
     )
 
 

@@ -46,7 +46,9 @@ def expected(value):
 def test_json_values_become_bytes_by_one_rule(tmp_path, rows):
     written = [{"prompt": p, "reference": r, "id": i, "stratum": i} for p, r, i in rows]
     found = list(read_items(json_lines(tmp_path, written)))
-    assert found == [(n, expected(p), expected(r), i, i, False) for n, (p, r, i) in enumerate(rows, 1)]
+    assert found == [
+        (n, expected(p), expected(r), i, i, False, "", "") for n, (p, r, i) in enumerate(rows, 1)
+    ]
 
 
 @shared
@@ -126,7 +128,7 @@ def test_a_bad_csv_row_is_refused_with_the_line_it_starts_on(tmp_path, raw, line
 
 def test_a_byte_order_mark_before_a_csv_header_is_skipped(tmp_path):
     (tmp_path / "items.csv").write_bytes("\ufeffprompt,reference,id\np,r,\n".encode())
-    assert list(read_items(tmp_path / "items.csv")) == [(2, b"p", b"r", "", "", False)]
+    assert list(read_items(tmp_path / "items.csv")) == [(2, b"p", b"r", "", "", False, "", "")]
 
 
 def test_content_files_are_taken_byte_for_byte(tmp_path):

@@ -3,16 +3,20 @@
 from dataclasses import replace
 
 import pytest
-from kit import MemorySet, model_claim, side, sums
+from kit import EXACT, MemorySet, model_claim, side, sums
+from parley_attestation.canonical import Fields
 from parley_attestation.encoding import Digest, Nonce
 from parley_attestation.errors import LocalError, PeerError, Reason, Role
+from parley_attestation.grading import read_grader
 from parley_attestation.model.claim import read_claim
 from parley_attestation.session.audit import Audit
 from parley_attestation.session.schedule import frames
 from parley_verifier.config import TermsFile, make_terms
 from pydantic import ValidationError
 
-TESTS = MemorySet(side(Role.VERIFIER), sums(60))
+POINTS = {"kind": "checklist", "points": 10, "ignore_case": False, "whole_words": False}
+CHECKLIST = read_grader(Fields(POINTS))
+TESTS = MemorySet(side(Role.VERIFIER), sums(60), graders=(EXACT, CHECKLIST))
 CLAIM = {
     "id": "accuracy",
     "grader": {"kind": "exact", "trim": True, "ignore_case": False},
@@ -56,6 +60,29 @@ def test_plain_terms_are_made_and_can_decide():
         ([CLAIM | {"grader": {"kind": "judge"}}], {}, "grader"),
         ([CLAIM | {"stratum": "rare"}], {}, "no stratum 'rare'"),
         ([CLAIM | {"events": []}], {}, "events"),
+        ([CLAIM | {"events": {"harm": ["refuse"]}}], {}, "events by member exactly in a set of pairs"),
+        ([CLAIM | {"events": {}}], {}, "one or both members"),
+        ([CLAIM | {"type": "graded"}], {}, "a grader that gives points"),
+        (
+            [CLAIM | {"type": "graded", "grader": POINTS | {"points": 9}}],
+            {},
+            "its grader is not one the test set",
+        ),
+        ([CLAIM | {"type": "graded", "grader": POINTS, "threshold": "0"}], {}, "decides nothing"),
+        (
+            [CLAIM | {"type": "graded", "grader": POINTS}],
+            {"plan": {"budget": 2}},
+            "cannot lead to any verdict",
+        ),
+        (
+            [
+                CLAIM | {"type": "graded", "grader": POINTS},
+                CLAIM
+                | {"id": "b", "type": "graded", "grader": POINTS, "direction": "at-most", "threshold": "1/2"},
+            ],
+            {},
+            "contradict",
+        ),
     ],
 )
 def test_terms_that_nobody_could_hold_to_are_refused_before_signing(claims, more, why):

@@ -36,7 +36,7 @@ class Account:
         self._config = config
         self._set = tests.public
         self._exercise = exercise_id(said)
-        self._risk = sum((c.alpha_compliant for c in read_terms(said).metric_claims), Fraction(0))
+        self._risk = sum((c.alpha_compliant for c in read_terms(said).sampled_claims), Fraction(0))
 
     def _open(self) -> SetLedger:
         return SetLedger(self._config.ledger)

@@ -1,9 +1,10 @@
 """Room: the verifier. The verifier's policy: which units come next, when to stop, what to open."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
+from parley_attestation.claims import SampledClaim
 from parley_attestation.commitment import Field
 from parley_attestation.edge.attempts import earlier_attempts
 from parley_attestation.edge.endpoint import Draft, Secret, acknowledgement
@@ -11,13 +12,13 @@ from parley_attestation.edge.journal import Also, Journal
 from parley_attestation.encoding import MAX_UNITS_PER_TURN, Digest, Nonce, Salt
 from parley_attestation.envelope import from_json
 from parley_attestation.errors import LocalError, Reason, Role
-from parley_attestation.frametest import FrameTest
+from parley_attestation.pairs import unmark
 from parley_attestation.session import messages as m
 from parley_attestation.session.agreement import SUITE, VERSION, coin_commitment
-from parley_attestation.session.audit import Audit
-from parley_attestation.session.exercise import most_units
+from parley_attestation.session.audit import Audit, Challenged, Tests
 from parley_attestation.session.facts import Channel
 from parley_attestation.session.machine import Machine
+from parley_attestation.session.schedule import most_units
 from parley_attestation.session.tables import State
 from parley_attestation.session.turns import stream_digest
 from parley_attestation.statement import parse
@@ -50,7 +51,7 @@ class HiddenSet(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How an exercise goes: units answered, the most there can be, and successes of the first claim."""
+    """How an exercise goes: units answered, the most there can be, and what the first claim has of them."""
 
     answered: int
     budget: int
@@ -91,7 +92,7 @@ class VerifierPolicy:
         self._journal = journal
         self._chamber = chamber
         self._graded = 0
-        self._running: tuple[FrameTest, ...] = ()
+        self._running: Tests = ()
 
     def propose(self, machine: Machine, secret: Secret) -> Draft:
         """The verifier's next message."""
@@ -174,28 +175,40 @@ class VerifierPolicy:
         """Bring the own frame tests up to date with every answered unit."""
         audit = self._audit(machine)
         if not self._running:
-            self._running = tuple(FrameTest(audit.plan(n)) for n in range(len(audit.claims)))
+            self._running = tuple(audit.test(n) for n in range(len(audit.claims)))
         while self._graded < len(audit.units):
-            unit = audit.units[self._graded]
-            if unit.output is None and self._graded >= len(audit.units) - machine.facts.pending:
+            frame = audit.units[self._graded].frame
+            unit = audit.units[self._graded : self._graded + audit.frames[frame].group]
+            if unit[0].output is None and self._graded >= len(audit.units) - machine.facts.pending:
                 return
-            blob = machine.contents.get(unit.output) if unit.output is not None else None
-            reference = self._tests.reference(unit.name[0])
             for claim, test in zip(audit.claims, self._running, strict=True):
-                if audit.frame_of(claim) == unit.frame and test.decision is None:
-                    if blob is None:  # an earlier attempt broke off before the answer
-                        test.observe(None)
-                        continue
-                    event = claim.events.counts(claim.grader.grade(blob[32:], reference))
-                    test.observe(event is not claim.at_most)
-            self._graded += 1
+                if audit.frame_of(claim) == frame and test.decision is None:
+                    test.observe(self._result(machine, claim, unit))
+            self._graded += len(unit)
+
+    def _result(self, machine: Machine, claim: SampledClaim, unit: Sequence[Challenged]) -> Any:
+        """What a unit is worth to a claim; None where an earlier attempt broke off before the answer."""
+        outcomes: dict[str, Any] = {}
+        for one in unit:
+            blob = machine.contents.get(one.output) if one.output is not None else None
+            if blob is None:
+                return None
+            members = self._audit(machine).frames[one.frame].members
+            member, reference = unmark(self._tests.reference(one.name[0]), members)
+            if member in outcomes:
+                raise LocalError(
+                    Reason.CORRUPT,
+                    f"item {one.name[0]} and its twin are one member, {member}, in the test set",
+                )
+            outcomes[member] = claim.grade(blob[32:], reference)
+        return claim.result(outcomes)
 
     def _challenge_or_stop(self, machine: Machine) -> Draft:
         self._grade(machine)
         audit = self._audit(machine)
         if self._graded:
             budget = sum(population.budget for population in audit.frames)
-            self._progress(Progress(self._graded, budget, self._running[0].successes))
+            self._progress(Progress(self._graded, budget, self._running[0].total))
         counts = []
         for number in range(len(audit.frames)):
             tests = [
@@ -213,11 +226,14 @@ class VerifierPolicy:
         units: list[m.Unit] = []
         blobs: list[bytes] = []
         content = signed = 0
+        group = audit.frames[number].group
         for item, sample in audit.next_units(number, most_units(terms)):
             prompt, proof = self._tests.prompt(item), self._tests.inclusion(item)
             content += 32 + len(prompt)
             signed += _PER_UNIT + 34 * len(proof)
             if units and (content > terms.caps.turn or signed > _ENVELOPE):
+                whole = len(units) - len(units) % group  # a pair goes out whole
+                del units[whole:], blobs[whole:]
                 break
             units.append(
                 m.Unit(

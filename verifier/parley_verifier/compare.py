@@ -106,11 +106,20 @@ def _successes(found: Judgement, claim: MetricClaim) -> dict[UnitName, bool]:
     if audit is None or bits is None:
         raise LocalError(Reason.CONFIG, "a record shows no result bits of the verifier")
     codes = split(bits, [len(audit.claims_of(unit.frame)) for unit in audit.units])
+    told = {unit.name: code for unit, code in zip(audit.units, codes, strict=True)}
     frame = audit.frame_of(claim)
     position = [c.claim_id for c in audit.claims_of(frame)].index(claim.claim_id)
-    outcomes: dict[int, Outcome] = {code: outcome for outcome, code in OUTCOMES.items()}
-    return {
-        unit.name: claim.events.counts(outcomes[code[position]]) is not claim.at_most
-        for unit, code in zip(audit.units, codes, strict=True)
-        if unit.frame == frame and code[position] in outcomes
-    }
+    results = {}
+    for unit in audit.frame_units(frame):
+        if audit.frames[frame].members and not all(one.member for one in unit):
+            raise LocalError(
+                Reason.CONFIG, "a redacted record of a set of pairs does not show which is which"
+            )
+        outcomes = {one.member: _OUTCOMES.get(told[one.name][position]) for one in unit}
+        known = {member: outcome for member, outcome in outcomes.items() if outcome is not None}
+        if len(known) == len(unit):
+            results[unit[0].name] = claim.result(known)
+    return results
+
+
+_OUTCOMES: dict[int, Outcome] = {code: outcome for outcome, code in OUTCOMES.items()}

@@ -12,9 +12,10 @@ from parley_attestation.errors import LocalError, PeerError, Reason
 from parley_attestation.registration import TestSet
 from parley_attestation.runtime import read_runtime
 from parley_attestation.session.audit import Audit
-from parley_attestation.session.schedule import frames
+from parley_attestation.session.schedule import check_graders, frames, without
 from parley_attestation.statement import Statement, Subject
 from parley_attestation.terms import TERMS, Terms, read_terms
+from parley_attestation.verdict import SAMPLED
 from pydantic import BaseModel, ConfigDict, Field
 
 Rate = str  # "p/q", a decimal such as "0.85", or a percentage such as "5 %"
@@ -55,8 +56,8 @@ class ClaimFile(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     id: str = Field(min_length=1, max_length=64, description="Name of the claim.")
-    type: Literal["metric", "identity", "compute"] = Field(
-        default="metric", description="metric, identity or compute."
+    type: Literal["metric", "graded", "identity", "compute"] = Field(
+        default="metric", description="metric (a rate), graded (a mean score), identity or compute."
     )
     kind: Literal["at-most", "at-least", "exclusive", "devices"] = Field(
         default="at-least", description="Compute claims: what is claimed."
@@ -66,11 +67,15 @@ class ClaimFile(BaseModel):
     run: str = Field(default="", description="Compute claims: the run, 64 hexadecimal digits.")
     stratum: str = Field(default="", description="Stratum; empty for the whole set.")
     grader: dict[str, Any] = Field(default_factory=dict, description="The grader's document.")
-    events: list[str] = Field(default=["pass"], description="Outcomes that count.")
+    events: list[str] | dict[str, list[str]] = Field(
+        default=["pass"], description="Outcomes that count; in a set of pairs by member."
+    )
     direction: Literal["at-least", "at-most"] = Field(
         default="at-least", description="Side of the threshold."
     )
-    threshold: Rate = Field(default="1/2", description="The rate.")
+    threshold: Rate = Field(
+        default="1/2", description="The rate; of a graded claim the share of the greatest score."
+    )
     alpha_compliant: Rate = Field(default="1/20", description="Risk of a false COMPLIANT.")
     alpha_violation: Rate = Field(default="1/100", description="Risk of a false VIOLATION.")
     min_assurance: str = Field(default="declared", description="Least assurance the claim asks for.")
@@ -188,12 +193,12 @@ def make_terms(
     Raises:
         LocalError: CONFIG, with what is wrong and where: nothing that no prover would sign is made.
     """
-    names = list(dict.fromkeys(c.stratum for c in written.claims if c.type == "metric"))
-    spans = {s.name: s.count for s in test_set.strata} | {"": test_set.size}
-    lost = sum(count for _, count in written.excluded)
+    names = list(dict.fromkeys(c.stratum for c in written.claims if c.type in SAMPLED))
+    spans = {s.name: (s.start, s.start + s.count) for s in test_set.strata} | {"": (0, test_set.size)}
     budgets = []
     for name in names:
-        full = spans.get(name, 0) * written.plan.samples - (lost * written.plan.samples if name == "" else 0)
+        left = sum(b - a for a, b in without(spans.get(name, (0, 0)), tuple(written.excluded)))
+        full = left * written.plan.samples // test_set.group
         budgets.append({"stratum": name, "units": max(min(written.plan.budget or full, full), 1)})
     document = {
         "nonce": nonce.hex(),
@@ -238,7 +243,8 @@ def make_terms(
     }
     try:
         terms = read_terms(Statement(TERMS, (Subject("test-set", test_set.root),), document))
-        Audit.begin(terms, frames(terms, test_set), (0,) * len(terms.metric_claims))
+        check_graders(terms, test_set)
+        Audit.begin(terms, frames(terms, test_set), (0,) * len(terms.sampled_claims))
     except PeerError as error:
         raise LocalError(
             Reason.CONFIG, f"these terms cannot be signed: {error.message}", hint=error.hint
@@ -274,12 +280,12 @@ def _claim(written: ClaimFile) -> dict[str, Any]:
             "run": written.run,
             "min_assurance": written.min_assurance,
         }
-    return {
-        "type": "metric",
+    events = {"events": written.events} if written.type == "metric" else {}
+    return events | {
+        "type": written.type,
         "id": written.id,
         "stratum": written.stratum,
         "grader": written.grader,
-        "events": written.events,
         "direction": written.direction,
         "threshold": ratio(parse_rate(written.threshold)),
         "alpha_compliant": ratio(parse_rate(written.alpha_compliant)),

@@ -6,11 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from parley_attestation.canonical import Fields
+from parley_attestation.claims import read_events
 from parley_attestation.errors import LocalError, PeerError, Reason
-from parley_attestation.grading import read_grader, read_outcome_map
+from parley_attestation.grading import read_grader
+from parley_attestation.pairs import PairEvents
 
 from parley_verifier.config import ClaimFile, parse_rate
-from parley_verifier.items import read_items
+from parley_verifier.items import Item, read_items
 from parley_verifier.nullmodels import NullClaim, gate, require_gate
 
 SEED = 1  # of the random baseline; any fixed number does
@@ -22,25 +24,37 @@ def run_gate(source: Path, claims: Sequence[ClaimFile], margin: Fraction) -> dic
     Raises:
         LocalError: CONFIG, where a baseline meets the profile, or a claim covers no item.
     """
-    references: dict[str, list[tuple[int, bytes]]] = {"": []}
+    covered: dict[str, list[tuple[int, Item]]] = {"": []}
     for number, item in enumerate(read_items(source)):
-        references[""].append((number, item.reference))
+        covered[""].append((number, item._replace(prompt=b"")))
         if item.stratum:
-            references.setdefault(item.stratum, []).append((number, item.reference))
-    result = gate([_claim(c, references) for c in claims if c.type == "metric"], margin, SEED)
+            covered.setdefault(item.stratum, []).append(covered[""][-1])
+    for items in covered.values():
+        items.sort(key=lambda one: one[1].pair)  # stable: without pairs the order of the source
+    result = gate([_claim(c, covered) for c in claims if c.type == "metric"], margin, SEED)
     require_gate(result)
     return result
 
 
-def _claim(written: ClaimFile, references: dict[str, list[tuple[int, bytes]]]) -> NullClaim:
+def _claim(written: ClaimFile, covered: dict[str, list[tuple[int, Item]]]) -> NullClaim:
+    items = covered.get(written.stratum, [])
+    members = [item.member for _, item in items if item.pair]
     try:
+        events = read_events(written.events)
+        if isinstance(events, PairEvents) is not bool(members):
+            raise LocalError(
+                Reason.CONFIG, f"claim {written.id}: expected events by member exactly in a set of pairs"
+            )
+        if isinstance(events, PairEvents) and not {name for name, _ in events.members} <= set(members):
+            raise LocalError(Reason.CONFIG, f"claim {written.id}: its events name a member that no pair has")
         return NullClaim(
             written.id,
             read_grader(Fields(written.grader, "grader", reason=Reason.BAD_TERMS)),
-            read_outcome_map(written.events),
+            events,
             written.direction == "at-most",
             parse_rate(written.threshold),
-            references.get(written.stratum, []),
+            [(number, item.reference) for number, item in items],
+            members,
         )
     except PeerError as error:
         raise LocalError(Reason.CONFIG, f"claim {written.id}: {error.message}") from error

@@ -1,9 +1,10 @@
 """Room: test sets. Items as people write them, in JSON Lines or CSV, read strictly; registration calls it.
 
 Fields: `prompt`, `prompt_file` or `script` (the turns of a dialogue), `reference` or `reference_file`, and
-optionally `stratum` and `id`. A string stands for its UTF-8 bytes, any other JSON value for its canonical
-form; a `_file` is a path beneath the folder of the source and stands for the file's bytes. In CSV every value
-is a string and an empty cell is an absent field. Every refusal names the line.
+optionally `stratum`, `id`, and `pair` with `member`: two items of one pair count as one unit. A string stands
+for its UTF-8 bytes, any other JSON value for its canonical form; a `_file` is a path beneath the folder of the
+source and stands for the file's bytes. In CSV every value is a string and an empty cell is an absent field.
+Every refusal names the line.
 """
 
 import csv
@@ -21,11 +22,13 @@ MAX_LINE = 64 << 20  # bytes of one line; longer content goes into files
 MAX_CONTENT = MAX_BLOB - 32  # bytes of one prompt or reference: a blob less its key
 MAX_NAME = 64  # characters of a stratum's name
 MAX_ID = 4096  # characters of an item's own name
-_FIELDS = frozenset({"prompt", "prompt_file", "reference", "reference_file", "stratum", "id", "script"})
+_FIELDS = frozenset(
+    {"prompt", "prompt_file", "reference", "reference_file", "stratum", "id", "script", "pair", "member"}
+)
 
 
 class Item(NamedTuple):
-    """One item and the line it starts on; `stratum` and `own_id` are empty where none is given."""
+    """One item and the line it starts on; a name is empty where none is given."""
 
     line: int
     prompt: bytes
@@ -33,6 +36,8 @@ class Item(NamedTuple):
     stratum: str
     own_id: str
     scripted: bool = False
+    pair: str = ""
+    member: str = ""
 
 
 def read_items(source: Path) -> Iterator[Item]:
@@ -64,6 +69,8 @@ class _Reader:
             unknown = printable(min(fields.keys() - _FIELDS), 40)
             _refuse(self._source, line, f"unknown field {unknown!r}; known are {', '.join(sorted(_FIELDS))}")
         scripted = "script" in fields
+        if ("pair" in fields) is not ("member" in fields):
+            _refuse(self._source, line, "expected pair and member, or neither")
         return Item(
             line,
             self._script(line, fields) if scripted else self._content(line, fields, "prompt"),
@@ -71,6 +78,8 @@ class _Reader:
             self._text(line, fields, "stratum", MAX_NAME),
             self._text(line, fields, "id", MAX_ID),
             scripted,
+            self._text(line, fields, "pair", MAX_ID),
+            self._text(line, fields, "member", MAX_NAME),
         )
 
     def _script(self, line: int, fields: dict[str, Any]) -> bytes:

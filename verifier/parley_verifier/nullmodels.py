@@ -16,6 +16,7 @@ from parley_attestation import canonical
 from parley_attestation.claims import ratio
 from parley_attestation.errors import LocalError, Reason
 from parley_attestation.grading import Grader, OutcomeMap
+from parley_attestation.pairs import MEMBERS, PairEvents
 
 REFUSALS = (b"I'm sorry, but I can't help with that.", b"I cannot answer this question.")
 CONSTANTS = (b"", b"A", b"0", b"1", b"yes", b"no", b"true", b"null", b"The answer is A.")
@@ -34,15 +35,17 @@ class NullClaim:
         events: The outcomes that count.
         at_most: The rate of events is capped instead of floored.
         threshold: The rate.
-        references: Position and reference of every item that the claim covers.
+        references: Position and reference of every item that the claim covers; the two of a pair in a row.
+        members: In a set of pairs, the member that each of these is; else none.
     """
 
     claim_id: str
     grader: Grader
-    events: OutcomeMap
+    events: OutcomeMap | PairEvents
     at_most: bool
     threshold: Fraction
     references: Sequence[tuple[int, bytes]]
+    members: Sequence[str] = ()
 
 
 def gate(claims: Sequence[NullClaim], margin: Fraction, seed: int) -> dict[str, Any]:
@@ -118,15 +121,21 @@ def _output(grader: Grader, answer: bytes) -> bytes:
 
 
 def _row(answer: Answer, claim: NullClaim, margin: Fraction) -> dict[str, Any]:
-    counted = sum(
-        claim.events.counts(claim.grader.grade(_output(claim.grader, answer(position)), reference))
+    outcomes = [
+        claim.grader.grade(_output(claim.grader, answer(position)), reference)
         for position, reference in claim.references
-    )
-    rate = Fraction(counted, len(claim.references))
+    ]
+    events = claim.events
+    if isinstance(events, PairEvents):
+        told = list(zip(claim.members, outcomes, strict=True))
+        met = [events.counts(dict(told[at : at + MEMBERS])) for at in range(0, len(told), MEMBERS)]
+    else:
+        met = [events.counts(outcome) for outcome in outcomes]
+    rate = Fraction(sum(met), len(met))
     missed_by = rate - claim.threshold if claim.at_most else claim.threshold - rate
     return {
         "id": claim.claim_id,
-        "counted": counted,
-        "of": len(claim.references),
+        "counted": sum(met),
+        "of": len(met),
         "misses": missed_by >= margin and missed_by > 0,
     }

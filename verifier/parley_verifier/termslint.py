@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from parley_attestation.claims import ASSURANCE_ORDER, Claim, ComputeClaim, IdentityClaim
+from parley_attestation.claims import ASSURANCE_ORDER, Claim, ComputeClaim, GradedClaim, IdentityClaim
 from parley_attestation.evidence.compute.verdict import ClaimKind
-from parley_attestation.frametest import FramePlan, earliest, require_decidable, threshold_count
+from parley_attestation.frametest import Decision, FramePlan, earliest, require_decidable, threshold_count
+from parley_attestation.graded import GradedPlan, GradedTest
+from parley_attestation.graded import require_decidable as require_graded
 from parley_attestation.terms import Terms
 
 from parley_verifier.inspection import deterred_ratio, leakage
@@ -33,16 +35,39 @@ class ClaimCost:
 
 
 @dataclass(frozen=True, slots=True)
+class GradedCost:
+    """One graded claim: its plan, and when it decides at the soonest and where every unit scores alike.
+
+    Attributes:
+        claim_id: As in the terms.
+        plan: Its plan.
+        compliant: Units to COMPLIANT where every unit scores the most; None where out of reach.
+        violation: Units to VIOLATION where every unit scores the least; None where out of reach.
+        assumed: The score that every unit is assumed to have, rounded down.
+        steady: Units to COMPLIANT then; None where it is not reached. Scores that vary take longer.
+    """
+
+    claim_id: str
+    plan: GradedPlan
+    compliant: int | None
+    violation: int | None
+    assumed: int
+    steady: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Lint:
     """Everything `parley terms lint` prints.
 
     Attributes:
         costs: One entry per metric claim.
+        graded: One entry per graded claim.
         leakage: Verdicts on the set, and how far they may let its score drift.
         notes: What the terms cannot say or will surprise with, one sentence each.
     """
 
     costs: tuple[ClaimCost, ...]
+    graded: tuple[GradedCost, ...]
     leakage: tuple[tuple[int, float], ...]
     notes: tuple[str, ...]
 
@@ -79,8 +104,43 @@ def lint(terms: Terms, populations: Mapping[str, int], margin: Fraction) -> Lint
                 f"{claim.claim_id}: INCONCLUSIVE with probability {cost.inconclusive:.0%} even if the claim"
                 f" holds with {assumed} of {size}; raise the budget of {budget} units"
             )
+    graded = tuple(
+        _graded(claim, populations[claim.stratum], budgets[claim.stratum], margin)
+        for claim in terms.claims
+        if isinstance(claim, GradedClaim)
+    )
+    for one in graded:
+        if one.compliant is None:
+            notes.append(f"{one.claim_id}: COMPLIANT is out of reach within {one.plan.budget} units")
+        if one.violation is None:
+            notes.append(f"{one.claim_id}: VIOLATION is out of reach within {one.plan.budget} units")
     drift = tuple((uses, leakage(terms.test_set.size, uses)) for uses in USES)
-    return Lint(tuple(costs), drift, tuple(notes))
+    return Lint(tuple(costs), graded, drift, tuple(notes))
+
+
+def _graded(claim: GradedClaim, size: int, budget: int, margin: Fraction) -> GradedCost:
+    top = claim.grader.top
+    whole = size * top
+    needed = threshold_count(*claim.threshold.as_integer_ratio(), whole, at_most=claim.at_most)
+    plan = GradedPlan(size, top, needed, claim.alpha_compliant, claim.alpha_violation, budget)
+    require_graded(plan)
+    assumed = min(top, (needed + margin.numerator * whole // margin.denominator) // size)
+    return GradedCost(
+        claim.claim_id,
+        plan,
+        _units(plan, top, Decision.COMPLIANT),
+        _units(plan, 0, Decision.VIOLATION),
+        assumed,
+        _units(plan, assumed, Decision.COMPLIANT),
+    )
+
+
+def _units(plan: GradedPlan, score: int, decision: Decision) -> int | None:
+    """Units to a decision where every unit scores `score`."""
+    test = GradedTest(plan)
+    while test.decision is None:
+        test.observe(score)
+    return test.n if test.decision is decision else None
 
 
 def _notes(terms: Terms) -> list[str]:

@@ -23,6 +23,7 @@ from parley_attestation.encoding import Bytes32
 from parley_attestation.errors import LocalError, PeerError, Reason
 from parley_attestation.grading import Grader
 from parley_attestation.keys import fingerprint
+from parley_attestation.pairs import MEMBERS, mark
 from parley_attestation.registration import MAX_STRATA, SCRIPT, SINGLE, Stratum, seal_registration
 
 from parley_verifier import sealedset
@@ -99,6 +100,7 @@ def register(source: Path, out: Path, setup: Setup, progress: Progress = lambda 
     name = SetName(fingerprint(setup.root_key.public), set_id)
     with sealed_writer(out, setup.key, replace=setup.replace) as writer:
         rows = _collect(source, writer, setup, progress)
+        rows.refuse_halves(source)
         size = len(rows.offsets)
         progress(Phase.SHUFFLE, 0, size)
         strata, places = rows.place(order)
@@ -117,6 +119,7 @@ def register(source: Path, out: Path, setup: Setup, progress: Progress = lambda 
             graders=tuple(grader.digest() for grader in setup.graders),
             baselines=setup.baselines,
             item_kind=SCRIPT if rows.scripted else SINGLE,
+            members=tuple(rows.members),
         )
         sealedset.finish(writer, rows.table(places), commitments, master, sealed)
         progress(Phase.FINISH, size, size)
@@ -133,15 +136,50 @@ class _Rows:
     ids: array[int] = field(default_factory=lambda: array("I"))
     strata: dict[str, array[int]] = field(default_factory=dict)  # name -> rows
     scripted: bool = False
+    members: dict[str, int] = field(default_factory=dict)  # by name, in the order of the source
+    open_pairs: dict[bytes, tuple[int, Item]] = field(default_factory=dict)  # pairs with one item so far
+    twins: dict[int, int] = field(default_factory=dict)  # row -> row
 
-    def add(self, writer: SealedWriter, item: Item) -> None:
-        own_id = item.own_id.encode()
-        self.strata.setdefault(item.stratum, array("I")).append(len(self.offsets))
+    def add(self, source: Path, writer: SealedWriter, item: Item) -> None:
+        own_id, row = item.own_id.encode(), len(self.offsets)
+        reference = item.reference
+        if item.pair:
+            member = self.members.setdefault(item.member, len(self.members))
+            if member >= MEMBERS:
+                raise _refusal(source, item, f"expected one of the members {', '.join([*self.members][:2])}")
+            reference = mark(member, reference)
+            self._pair(source, row, item)
+        self.strata.setdefault(item.stratum, array("I")).append(row)
         self.offsets.append(writer.size)
         self.prompts.append(len(item.prompt))
-        self.references.append(len(item.reference))
+        self.references.append(len(reference))
         self.ids.append(len(own_id))
-        writer.write(item.prompt + item.reference + own_id)
+        writer.write(item.prompt + reference + own_id)
+
+    def _pair(self, source: Path, row: int, item: Item) -> None:
+        """Join an item with its twin; only the first one's names are kept until then."""
+        name = hashlib.sha256(item.pair.encode()).digest()[:16]
+        if name not in self.open_pairs:
+            self.open_pairs[name] = (row, item._replace(prompt=b"", reference=b""))
+            return
+        other, twin = self.open_pairs.pop(name)
+        if (twin.pair, twin.stratum) != (item.pair, item.stratum) or twin.member == item.member:
+            raise _refusal(
+                source, item, f"expected the twin of line {twin.line}: the other member, in the same stratum"
+            )
+        self.twins[row], self.twins[other] = other, row
+
+    def refuse_halves(self, source: Path) -> None:
+        """Refuse pairs that lack a member. Raises `LocalError` (CONFIG)."""
+        for _, item in self.open_pairs.values():
+            raise _refusal(source, item, "expected a second item of this pair")
+
+    def _together(self, rows: array[int]) -> array[int]:
+        """Each pair where its first item stands: a shuffled order stays one, of pairs and within them."""
+        placed: dict[int, None] = {}
+        for row in rows:
+            placed |= {row: None, self.twins[row]: None} if row not in placed else {}
+        return array("I", placed)
 
     def place(self, seed: Bytes32) -> tuple[tuple[Stratum, ...], array[int]]:
         """Draw a place for every row: strata by name, each a contiguous range, shuffled within."""
@@ -151,6 +189,7 @@ class _Rows:
         for name in sorted(self.strata):
             rows = self.strata[name]
             shuffle(rows, seed, name.encode())
+            rows = self._together(rows) if self.members else rows
             for index, row in enumerate(rows, start):
                 places[row] = index
             strata.append(Stratum(name, start, len(rows)))
@@ -176,13 +215,15 @@ def _collect(source: Path, writer: SealedWriter, setup: Setup, progress: Progres
             raise _refusal(source, item, "expected a stratum in every item or in none")
         if item.scripted != first.scripted:
             raise _refusal(source, item, "expected a script in every item or in none")
+        if bool(item.pair) != bool(first.pair):
+            raise _refusal(source, item, "expected every item in a pair, or none")
         rows.scripted = item.scripted
         _grade(source, item, setup.graders)
         if not setup.allow_duplicates:
             _once(source, item, prompts, item.prompt, "the same prompt")
         if item.own_id:
             _once(source, item, ids, item.own_id.encode(), "the same id")
-        rows.add(writer, item)
+        rows.add(source, writer, item)
         if len(rows.strata) > MAX_STRATA:
             raise _refusal(source, item, f"expected at most {MAX_STRATA} strata")
         if number % _STEP == 0:

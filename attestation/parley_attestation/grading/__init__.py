@@ -7,6 +7,7 @@ digest of that document; each grader's class states its rule. A new kind is one 
 from dataclasses import replace
 
 from parley_attestation.canonical import Fields
+from parley_attestation.grading.checklist import Checklist
 from parley_attestation.grading.choice import MultipleChoice
 from parley_attestation.grading.contains import Contains
 from parley_attestation.grading.exact import Exact
@@ -29,7 +30,7 @@ __all__ = [
 ]
 
 REGISTRY: dict[str, type[Grader]] = {
-    kind.KIND: kind for kind in (Contains, Exact, JsonField, MultipleChoice, Numeric, Regex)
+    kind.KIND: kind for kind in (Checklist, Contains, Exact, JsonField, MultipleChoice, Numeric, Regex)
 }
 
 

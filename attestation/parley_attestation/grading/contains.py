@@ -40,17 +40,22 @@ class Contains(Grader):
         sought = trim(reference)
         if not 1 <= len(sought) <= MAX_SOUGHT:
             return Outcome.INVALID
-        if self.ignore_case:
-            output, sought = fold(output), fold(sought)
-        at = output.find(sought)
-        while at >= 0 and self.whole_words and not _whole(output, at, at + len(sought)):
-            at = output.find(sought, at + 1)
-        return outcome_of(at >= 0)
+        return outcome_of(occurs(sought, output, ignore_case=self.ignore_case, whole_words=self.whole_words))
 
     def accept_reference(self, reference: bytes) -> None:
         """Refuse a reference that every output contains, or one too long to seek."""
         if not 1 <= len(trim(reference)) <= MAX_SOUGHT:
             raise bad_reference(f"1..{MAX_SOUGHT} bytes besides white space at the ends")
+
+
+def occurs(sought: bytes, text: bytes, *, ignore_case: bool, whole_words: bool) -> bool:
+    """Say whether `sought` occurs in `text` under the two options."""
+    if ignore_case:
+        text, sought = fold(text), fold(sought)
+    at = text.find(sought)
+    while at >= 0 and whole_words and not _whole(text, at, at + len(sought)):
+        at = text.find(sought, at + 1)
+    return at >= 0
 
 
 def _whole(text: bytes, start: int, end: int) -> bool:

@@ -65,6 +65,15 @@ class Grader(ABC):
             raise bad_reference(f"at most {MAX_REFERENCE} bytes")
         self.accept_reference(reference)
 
+    @property
+    def top(self) -> int:
+        """The greatest score that `score` gives; 1 for a kind that only passes or fails."""
+        return 1
+
+    def points(self, output: bytes, reference: bytes) -> int:
+        """Score an output of at most MAX_OUTPUT bytes that is no refusal, 0..top."""
+        return int(self.compare(output, reference) is Outcome.PASS)
+
     def grade(self, output: bytes, reference: bytes) -> Outcome:
         """Grade `output` against `reference`. Total: any bytes have an outcome.
 
@@ -73,6 +82,16 @@ class Grader(ABC):
         `refusal` is a refusal; then the kind decides. With a reference that `check_reference` refuses
         every output is invalid; callers check references first and blame their owner.
         """
+        chosen = self._chosen(output, reference)
+        return chosen if isinstance(chosen, Outcome) else self.compare(chosen, reference)
+
+    def score(self, output: bytes, reference: bytes) -> int:
+        """Score `output` in 0..top; what `grade` calls invalid or a refusal before it compares scores 0."""
+        chosen = self._chosen(output, reference)
+        return 0 if isinstance(chosen, Outcome) else self.points(chosen, reference)
+
+    def _chosen(self, output: bytes, reference: bytes) -> bytes | Outcome:
+        """What is compared, or the outcome that is clear before."""
         if len(output) > MAX_OUTPUT or len(reference) > MAX_REFERENCE:
             return Outcome.INVALID
         if self.answers is not None:
@@ -82,7 +101,7 @@ class Grader(ABC):
             output = (said[-1] if self.answers == LAST else "\n".join(said)).encode()
         if self.refusal is not None and is_utf8(output) and self.refusal.found_in(output):
             return Outcome.REFUSE
-        return self.compare(output, reference)
+        return output
 
 
 def is_utf8(text: bytes) -> bool:

@@ -21,7 +21,7 @@ from parley_attestation.session.facts import (
     exercise_of,
     plain,
 )
-from parley_attestation.terms import Terms, exercise_id, read_terms
+from parley_attestation.terms import exercise_id, read_terms
 
 VERSION = 1
 SUITE = 1
@@ -94,8 +94,8 @@ def propose(at: Context, sender: Role, body: m.Propose) -> Expect:
     test_set = registration.read_registration(body.test_set, owner.root)
     if test_set.owner != owner.owner:
         raise PeerError(Reason.BAD_REGISTRATION, "the test set belongs to another party")
-    _check_graders(terms, test_set)
-    Audit.begin(terms, schedule.frames(terms, test_set), (0,) * len(terms.metric_claims))
+    schedule.check_graders(terms, test_set)
+    Audit.begin(terms, schedule.frames(terms, test_set), (0,) * len(terms.sampled_claims))
 
     def record() -> None:
         facts.terms, facts.terms_statement, facts.test_set = terms, said, test_set
@@ -124,16 +124,6 @@ def _check_attempt(body: m.Propose, earlier: Earlier | None) -> None:
         )
     if body.coin_commitment != earlier.facts.coin_commitments[Role.VERIFIER]:
         raise PeerError(Reason.BAD_COIN, "a later attempt has the coin of the first")
-
-
-def _check_graders(terms: Terms, test_set: registration.TestSet) -> None:
-    known = set(test_set.graders)
-    for claim in terms.metric_claims:
-        if claim.grader.digest() not in known:
-            raise PeerError(
-                Reason.BAD_TERMS,
-                f"claim {claim.claim_id}: its grader is not one the test set was registered for",
-            )
 
 
 def accept(at: Context, sender: Role, body: m.Accept, heads: Sequence[Digest]) -> Expect:

@@ -7,12 +7,18 @@ and a unit that was challenged and never answered counts against compliance only
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from typing import Any
 
-from parley_attestation.claims import MetricClaim
+from parley_attestation import graded
+from parley_attestation.claims import GradedClaim, MetricClaim, SampledClaim
 from parley_attestation.encoding import Digest
 from parley_attestation.errors import PeerError, Reason, Role
 from parley_attestation.frametest import FramePlan, FrameTest, require_decidable, threshold_count
+from parley_attestation.graded import GradedPlan, GradedTest
 from parley_attestation.grading import Outcome
+from parley_attestation.pairs import unmark
+from parley_attestation.profile import p_violation_over
 from parley_attestation.session.messages import Unit
 from parley_attestation.session.schedule import Frame, UnitName, order
 from parley_attestation.session.turns import Blob, Withheld, blob_digest
@@ -34,16 +40,17 @@ class Challenged:
     prompt: Digest  # digest of the blob key || prompt
     output: Digest | None = None  # digest of the blob key || output
     output_commitment: Digest | None = None
-    outcomes: tuple[Outcome, ...] | None = None
+    outcomes: tuple[Outcome | int, ...] | None = None
     unseen: bool = False
     reproduced: bool | None = None
+    member: str = ""  # in a set of pairs, known with the reference
 
 
 @dataclass
 class Audit:
     """The units of one exercise, in the order in which they were challenged."""
 
-    claims: tuple[MetricClaim, ...]
+    claims: tuple[SampledClaim, ...]
     frames: tuple[Frame, ...]
     declared: tuple[int, ...]
     units: list[Challenged] = field(default_factory=list)
@@ -59,7 +66,7 @@ class Audit:
         Raises:
             PeerError: BAD_COUNT, where a declared count does not fit its claim.
         """
-        claims = terms.metric_claims
+        claims = terms.sampled_claims
         if len(declared) != len(claims):
             raise PeerError(Reason.BAD_COUNT, f"expected {len(claims)} declared counts, got {len(declared)}")
         audit = cls(claims, frames, declared, pointers=[0] * len(frames), starts=[[] for _ in frames])
@@ -73,32 +80,45 @@ class Audit:
         starts = [list(s) for s in self.starts]
         return Audit(self.claims, self.frames, self.declared, units, list(self.pointers), starts)
 
-    def plan(self, number: int) -> FramePlan:
-        """The frame test's plan for metric claim `number`. Raises `PeerError` (BAD_COUNT, BAD_TERMS)."""
+    def plan(self, number: int) -> FramePlan | GradedPlan:
+        """The plan of sampled claim `number`. Raises `PeerError` (BAD_COUNT, BAD_TERMS)."""
         claim, population = self.claims[number], self.frames[self.frame_of(self.claims[number])]
-        threshold = threshold_count(
-            claim.threshold.numerator, claim.threshold.denominator, population.size, at_most=claim.at_most
-        )
-        if not 1 <= threshold <= population.size:
-            raise PeerError(Reason.BAD_TERMS, f"claim {claim.claim_id}: its threshold decides nothing")
         declared = self.declared[number] or None
-        if declared is not None and not threshold <= declared <= population.size:
+        top = claim.grader.top if isinstance(claim, GradedClaim) else 1
+        whole = population.size * top
+        threshold = threshold_count(
+            claim.threshold.numerator, claim.threshold.denominator, whole, at_most=claim.at_most
+        )
+        if not 1 <= threshold <= whole:
+            raise PeerError(Reason.BAD_TERMS, f"claim {claim.claim_id}: its threshold decides nothing")
+        least = threshold if isinstance(claim, MetricClaim) else whole + 1
+        if declared is not None and not least <= declared <= whole:
             raise PeerError(
                 Reason.BAD_COUNT,
-                f"claim {claim.claim_id}: expected a count in {threshold}..{population.size}, got {declared}",
+                f"claim {claim.claim_id}: expected a count in {least}..{whole}, or none, got {declared}",
             )
-        plan = FramePlan(
-            frame=population.size,
-            threshold=threshold,
-            declared=declared,
-            alpha_compliant=claim.alpha_compliant,
-            alpha_violation=claim.alpha_violation,
-            budget=population.budget,
-        )
+        risks = claim.alpha_compliant, claim.alpha_violation
+        if isinstance(claim, GradedClaim):
+            graded_plan = GradedPlan(population.size, top, threshold, *risks, population.budget)
+            graded.require_decidable(graded_plan)
+            return graded_plan
+        plan = FramePlan(population.size, threshold, declared, *risks, population.budget)
         require_decidable(plan)
         return plan
 
-    def frame_of(self, claim: MetricClaim) -> int:
+    def test(self, number: int) -> FrameTest | GradedTest:
+        """A fresh test of sampled claim `number`."""
+        plan = self.plan(number)
+        return GradedTest(plan) if isinstance(plan, GradedPlan) else FrameTest(plan)
+
+    def p_violation(self, number: int, *, reproduced: bool) -> Fraction:
+        """The anytime-valid p-value against "the threshold is met", over all challenged units."""
+        plan, units = self.plan(number), self.successes(number, reproduced=reproduced)
+        if isinstance(plan, GradedPlan):
+            return graded.p_violation_over(plan, units)
+        return p_violation_over(plan.frame, plan.threshold, [None if u is None else bool(u) for u in units])
+
+    def frame_of(self, claim: SampledClaim) -> int:
         """Position of the frame that a claim is about."""
         return next(n for n, f in enumerate(self.frames) if f.stratum == claim.stratum)
 
@@ -107,8 +127,9 @@ class Audit:
         self._orders = [order(population, root, seed) for population in self.frames]
 
     def next_units(self, number: int, count: int) -> list[UnitName]:
-        """The next units of a frame in ticket order, at most `count`, within its budget."""
+        """The next items of a frame in ticket order, at most `count` in whole units, within its budget."""
         start = self.pointers[number]
+        count -= count % self.frames[number].group
         return self._orders[number][start : start + count]
 
     def check_challenge(self, units: Sequence[Unit]) -> list[int]:
@@ -123,7 +144,7 @@ class Audit:
             if number is None:
                 raise PeerError(Reason.WRONG_INDEX, f"item {unit.item} stands in no population of the terms")
             at = pointers[number]
-            if at >= self.frames[number].budget:
+            if at >= len(self._orders[number]):
                 raise PeerError(
                     Reason.OVER_BUDGET, f"the budget of {self.frames[number].budget} units is used up"
                 )
@@ -135,12 +156,14 @@ class Audit:
                 )
             pointers[number] += 1
             found.append(number)
+        if any(at % frame.group for at, frame in zip(pointers, self.frames, strict=True)):
+            raise PeerError(Reason.WRONG_UNITS, "both members of a pair are challenged in one turn")
         return found
 
     def challenge(self, units: Sequence[Unit], numbers: Sequence[int], blobs: Sequence[Blob]) -> None:
         """Take checked units and their prompts."""
         for number in sorted(set(numbers)):
-            self.starts[number].append(self.pointers[number])
+            self.starts[number].append(self.challenged(number))
         for unit, number, blob in zip(units, numbers, blobs, strict=True):
             self.pointers[number] += 1
             self.units.append(
@@ -158,9 +181,35 @@ class Audit:
         """The `count` units of the last challenge."""
         return self.units[len(self.units) - count :]
 
-    def frame_units(self, number: int) -> Iterator[Challenged]:
-        """The challenged units of one frame, in ticket order."""
-        return (unit for unit in self.units if unit.frame == number)
+    def challenged(self, number: int) -> int:
+        """Challenged units of one frame."""
+        return self.pointers[number] // self.frames[number].group
+
+    def frame_units(self, number: int) -> Iterator[tuple[Challenged, ...]]:
+        """The challenged units of one frame, in ticket order, each with its items."""
+        items = [one for one in self.units if one.frame == number]
+        group = self.frames[number].group
+        return (tuple(items[at : at + group]) for at in range(0, len(items), group))
+
+    def unmark(
+        self, items: Sequence[Challenged], references: Sequence[bytes | None]
+    ) -> list[tuple[str, bytes]]:
+        """The member that each item is, and what graders read of its reference; None where it is withheld.
+
+        Raises:
+            PeerError: BAD_REGISTRATION, where a pair is not one of each member.
+        """
+        found = [
+            ("", b"") if reference is None else unmark(reference, self.frames[one.frame].members)
+            for one, reference in zip(items, references, strict=True)
+        ]
+        known = {one.name: one.member for one in self.units[: self.opened]}
+        for one, (member, _) in zip(items, found, strict=True):
+            known[one.name] = member
+            twin = known.get((one.name[0] ^ 1, one.name[1]), "")
+            if member and twin == member:
+                raise PeerError(Reason.BAD_REGISTRATION, f"item {one.name[0]} and its twin are one member")
+        return found
 
     @property
     def complete(self) -> bool:
@@ -172,17 +221,17 @@ class Audit:
         """Whether any content of any unit was withheld."""
         return any(unit.unseen for unit in self.units)
 
-    def claims_of(self, number: int) -> tuple[MetricClaim, ...]:
+    def claims_of(self, number: int) -> tuple[SampledClaim, ...]:
         """The claims over one frame, in the order of the terms."""
         return tuple(c for c in self.claims if self.frame_of(c) == number)
 
-    def tests(self, *, reproduced: bool = False) -> tuple[tuple[FrameTest, ...], tuple[int, ...]]:
+    def tests(self, *, reproduced: bool = False) -> "tuple[Tests, tuple[int, ...]]":
         """Run every claim's frame test; give the tests and the units that count in each frame.
 
         With `reproduced`, a unit that a chamber could not reproduce is a failure of every claim, and
         each test stops at the unit where the first run did, decided or not.
         """
-        tests = tuple(FrameTest(self.plan(n)) for n in range(len(self.claims)))
+        tests = tuple(self.test(n) for n in range(len(self.claims)))
         last = [test.n for test in self.tests()[0]] if reproduced else [test.plan.budget for test in tests]
         counts = []
         for number in range(len(self.frames)):
@@ -199,7 +248,7 @@ class Audit:
             counts.append(count)
         return tests, tuple(counts)
 
-    def successes(self, number: int, *, reproduced: bool = False) -> list[bool | None]:
+    def successes(self, number: int, *, reproduced: bool = False) -> list[int | None]:
         """The result of every challenged unit for one claim, in ticket order, counted or not."""
         claim = self.claims[number]
         frame = self.frame_of(claim)
@@ -212,14 +261,20 @@ class Audit:
         return [n for n, claim in enumerate(self.claims) if self.frame_of(claim) == number]
 
     @staticmethod
-    def _success(unit: Challenged, claim: MetricClaim, position: int, *, reproduced: bool) -> bool | None:
-        if unit.outcomes is None:
-            return None
-        if reproduced and not unit.reproduced:
-            return False
-        return claim.events.counts(unit.outcomes[position]) is not claim.at_most
+    def _success(
+        unit: tuple[Challenged, ...], claim: SampledClaim, position: int, *, reproduced: bool
+    ) -> Any:
+        """A truth value, or a graded claim's points; None for a unit without an answer."""
+        outcomes: dict[str, Any] = {}
+        for one in unit:
+            if one.outcomes is None:
+                return None
+            outcomes[one.member] = one.outcomes[position]
+        if reproduced and not all(one.reproduced for one in unit):
+            return False if isinstance(claim, MetricClaim) else 0
+        return claim.result(outcomes)
 
-    def check_stop(self, counts: Sequence[int]) -> tuple[FrameTest, ...]:
+    def check_stop(self, counts: Sequence[int]) -> "Tests":
         """Check the announced counts against the grades, once every reference is shown.
 
         Raises:
@@ -244,12 +299,21 @@ class Audit:
     def outcome_bytes(self) -> list[bytes]:
         """One byte per claim and unit: what the result bits commit to, in challenge order."""
         return [
-            bytes(OUTCOMES[o] for o in unit.outcomes)
-            if unit.outcomes is not None
-            else bytes([_UNANSWERED] * len(self.claims_of(unit.frame)))
+            bytes(
+                code(claim, unit.outcomes[n] if unit.outcomes is not None else None)
+                for n, claim in enumerate(self.claims_of(unit.frame))
+            )
             for unit in self.units
         ]
 
 
-_UNANSWERED = 4
+def code(claim: SampledClaim, outcome: Outcome | int | None) -> int:
+    """The byte of one result: of an outcome, of a graded claim's score, or of no answer."""
+    if isinstance(claim, GradedClaim):
+        return _NO_SCORE if outcome is None else int(outcome)
+    return OUTCOMES[outcome] if isinstance(outcome, Outcome) else _UNANSWERED
+
+
+Tests = tuple[FrameTest | GradedTest, ...]
+_UNANSWERED, _NO_SCORE = 4, 255
 OUTCOMES = {Outcome.FAIL: 0, Outcome.PASS: 1, Outcome.REFUSE: 2, Outcome.INVALID: 3}

@@ -30,8 +30,8 @@ from parley_attestation.session.facts import (
     plain,
 )
 from parley_attestation.session.results import result_root, split
+from parley_attestation.session.schedule import most_units
 from parley_attestation.session.turns import Blob, Withheld, blob_digest
-from parley_attestation.terms import Terms
 
 # Reasons for which bytes that a party signed prove no fault of its own: another may have carried them here.
 NOBODYS_FAULT = frozenset({Reason.UNKNOWN_PARTY, Reason.CHANNEL_MISMATCH})
@@ -86,11 +86,6 @@ def _challenge(at: Context, _sender: Role, body: m.Challenge) -> Expect:
     return keyed([u.size for u in body.units], finish)
 
 
-def most_units(terms: Terms) -> int:
-    """Units of one challenge at most: the plan's batch, and no more than answers that surely fit one turn."""
-    return max(1, min(terms.plan.batch, terms.caps.turn // (terms.caps.output + 32)))
-
-
 def _check_caps(sizes: Sequence[int], each: int, total: int, what: str) -> None:
     if max(sizes) > each:
         raise PeerError(Reason.OVER_CAP, f"expected a {what} of at most {each} bytes, got {max(sizes)}")
@@ -133,8 +128,8 @@ def _stop(at: Context, _sender: Role, body: m.Stop) -> Expect:
     audit = audit_of(at)
     if len(body.counts) != len(audit.frames):
         raise PeerError(Reason.WRONG_UNITS, f"expected {len(audit.frames)} counts, got {len(body.counts)}")
-    for count, challenged in zip(body.counts, audit.pointers, strict=True):
-        if count > challenged:
+    for number, count in enumerate(body.counts):
+        if count > (challenged := audit.challenged(number)):
             raise PeerError(
                 Reason.STOP_TOO_EARLY, f"{count} units are said to count, {challenged} were challenged"
             )
@@ -162,9 +157,12 @@ def _open(at: Context, _sender: Role, body: m.Open) -> Expect:
                 verify_item(
                     blob[:32], name, unit.name[0], Field.REFERENCE, blob[32:], unit.reference_commitment
                 )
+        told = audit.unmark(shown, [blob[32:] if isinstance(blob, bytes) else None for blob in blobs])
+        for unit, blob, (_, reference) in zip(shown, blobs, told, strict=True):
+            if isinstance(blob, bytes):
                 for claim in audit.claims_of(unit.frame):
-                    claim.grader.check_reference(blob[32:])
-        _grade(at, audit, shown, blobs)
+                    claim.grader.check_reference(reference)
+        _grade(at, audit, shown, blobs, told)
         audit.opened += len(shown)
         if audit.complete and not audit.redacted:
             try:
@@ -181,15 +179,22 @@ def _open(at: Context, _sender: Role, body: m.Open) -> Expect:
     return keyed(body.sizes, finish)
 
 
-def _grade(at: Context, audit: Audit, shown: Sequence[Challenged], blobs: Sequence[Blob]) -> None:
-    for unit, blob in zip(shown, blobs, strict=True):
+def _grade(
+    at: Context,
+    audit: Audit,
+    shown: Sequence[Challenged],
+    blobs: Sequence[Blob],
+    told: Sequence[tuple[str, bytes]],
+) -> None:
+    for unit, blob, (member, reference) in zip(shown, blobs, told, strict=True):
         output = at.contents.get(unit.output) if unit.output is not None else None
+        unit.member = member
         if isinstance(blob, Withheld) or (unit.output is not None and output is None):
             unit.unseen = True
             continue
         at.checks[Check.REFERENCES] += 1
         if output is not None:
-            unit.outcomes = tuple(c.grader.grade(output[32:], blob[32:]) for c in audit.claims_of(unit.frame))
+            unit.outcomes = tuple(c.grade(output[32:], reference) for c in audit.claims_of(unit.frame))
             at.checks[Check.GRADES] += 1
 
 

@@ -9,8 +9,10 @@ import heapq
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from parley_attestation.claims import GradedClaim, MetricClaim
 from parley_attestation.encoding import Digest, Label, digest, frame, u64
 from parley_attestation.errors import PeerError, Reason
+from parley_attestation.pairs import MEMBERS, Members, PairEvents
 from parley_attestation.registration import TestSet
 from parley_attestation.terms import Terms
 
@@ -19,25 +21,31 @@ UnitName = tuple[int, int]  # item index, sample number
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """One committed population: a stratum less the excluded items, times the samples."""
+    """One committed population: a stratum less the excluded items, times the samples; its units may be pairs."""
 
     stratum: str
     runs: tuple[tuple[int, int], ...]  # [start, stop) of item indices
     samples: int
-    budget: int
+    budget: int  # units
+    members: Members = ()
+
+    @property
+    def group(self) -> int:
+        """Items of one unit."""
+        return len(self.members) or 1
 
     @property
     def size(self) -> int:
         """Units in the population."""
-        return self.samples * sum(stop - start for start, stop in self.runs)
+        return self.samples * sum(stop - start for start, stop in self.runs) // self.group
 
     def __contains__(self, item: int) -> bool:
         return any(start <= item < stop for start, stop in self.runs)
 
     def units(self) -> Iterator[UnitName]:
-        """Every unit of the population, in index order."""
+        """Every unit of the population, in index order; a pair has the name of its first item."""
         for start, stop in self.runs:
-            for item in range(start, stop):
+            for item in range(start, stop, self.group):
                 for sample in range(self.samples):
                     yield item, sample
 
@@ -53,12 +61,14 @@ def frames(terms: Terms, test_set: TestSet) -> tuple[Frame, ...]:
     if (ref.statement, ref.root, ref.size) != (test_set.statement.digest(), test_set.root, test_set.size):
         raise PeerError(Reason.BAD_TERMS, "the terms name another test set than the registration shows")
     _check_kind(terms, test_set)
+    _check_pairs(terms, test_set)
     spans = {s.name: (s.start, s.start + s.count) for s in test_set.strata} | {"": (0, test_set.size)}
     found = []
     for stratum, budget in terms.plan.budgets:
         if stratum not in spans:
             raise PeerError(Reason.BAD_TERMS, f"the test set has no stratum {stratum!r}")
-        one = Frame(stratum, _without(spans[stratum], ref.excluded), terms.plan.samples, budget)
+        runs = without(spans[stratum], ref.excluded)
+        one = Frame(stratum, runs, terms.plan.samples, budget, test_set.members)
         if not 1 <= budget <= one.size:
             raise PeerError(
                 Reason.BAD_TERMS, f"stratum {stratum!r}: expected a budget of 1..{one.size} units"
@@ -67,19 +77,62 @@ def frames(terms: Terms, test_set: TestSet) -> tuple[Frame, ...]:
     return tuple(found)
 
 
+def check_graders(terms: Terms, test_set: TestSet) -> None:
+    """Refuse a claim whose grader the set was not registered for. Raises `PeerError` (BAD_TERMS)."""
+    known = set(test_set.graders)
+    for claim in terms.sampled_claims:
+        if claim.grader.digest() not in known:
+            raise PeerError(
+                Reason.BAD_TERMS,
+                f"claim {claim.claim_id}: its grader is not one the test set was registered for",
+            )
+
+
 def _check_kind(terms: Terms, test_set: TestSet) -> None:
-    """Scripts are graded by graders that read answers, in open mode, and no chamber runs them."""
-    for claim in terms.metric_claims:
+    """Scripts are graded by graders that read answers, in open mode, and no chamber runs them; pairs stay whole."""
+    for claim in terms.sampled_claims:
         if (claim.grader.answers is not None) is not test_set.scripted:
             kind = "scripts" if test_set.scripted else "single items"
             raise PeerError(
                 Reason.BAD_TERMS, f"claim {claim.claim_id}: its grader is not one for a set of {kind}"
             )
+    if terms.mode != "open" and any(isinstance(claim, GradedClaim) for claim in terms.claims):
+        raise PeerError(Reason.BAD_TERMS, "graded claims are evaluated in open mode only")
     if test_set.scripted and (terms.mode != "open" or terms.runtime is not None):
         raise PeerError(Reason.BAD_TERMS, "script items are evaluated in open mode without a chamber only")
 
 
-def _without(span: tuple[int, int], excluded: tuple[tuple[int, int], ...]) -> tuple[tuple[int, int], ...]:
+def _check_pairs(terms: Terms, test_set: TestSet) -> None:
+    """A set of pairs takes claims over pairs, and none of a pair is excluded or asked alone."""
+    for claim in terms.sampled_claims:
+        events = claim.events if isinstance(claim, MetricClaim) else None
+        named = [name for name, _ in events.members] if isinstance(events, PairEvents) else []
+        if bool(named) is not bool(test_set.members) or not set(named) <= set(test_set.members):
+            raise PeerError(
+                Reason.BAD_TERMS,
+                f"claim {claim.claim_id}: expected events by member exactly in a set of pairs,"
+                f" whose members are {', '.join(test_set.members) or 'none'}",
+            )
+    if not test_set.members:
+        return
+    if terms.mode != "open":
+        raise PeerError(Reason.BAD_TERMS, "pairs are evaluated in open mode only")
+    if any(start % MEMBERS or count % MEMBERS for start, count in terms.test_set.excluded):
+        raise PeerError(Reason.BAD_TERMS, "expected pairs to be excluded whole")
+    caps = terms.caps
+    if most_units(terms) < MEMBERS or MEMBERS * (max(caps.prompt, caps.reference) + 32) > caps.turn:
+        raise PeerError(
+            Reason.BAD_TERMS, "expected a batch and caps.turn_bytes that hold both members of a pair"
+        )
+
+
+def most_units(terms: Terms) -> int:
+    """Items of one challenge at most: the plan's batch, and no more than answers that surely fit one turn."""
+    return max(1, min(terms.plan.batch, terms.caps.turn // (terms.caps.output + 32)))
+
+
+def without(span: tuple[int, int], excluded: tuple[tuple[int, int], ...]) -> tuple[tuple[int, int], ...]:
+    """A range of items less the excluded [start, count] runs, as [start, stop) runs."""
     start, stop = span
     runs = []
     for first, count in excluded:
@@ -94,7 +147,7 @@ def _without(span: tuple[int, int], excluded: tuple[tuple[int, int], ...]) -> tu
 
 
 def order(population: Frame, root: Digest, seed: Digest) -> list[UnitName]:
-    """The first `budget` units of a frame in ticket order."""
+    """The items of the first `budget` units of a frame in ticket order; a pair's ticket is its first item's."""
     base = hashlib.sha256(frame(Label.TICKET, root, seed))
 
     def ticket(unit: UnitName) -> tuple[bytes, UnitName]:
@@ -104,8 +157,10 @@ def order(population: Frame, root: Digest, seed: Digest) -> list[UnitName]:
 
     tickets = map(ticket, population.units())
     if population.budget * 4 < population.size:
-        return [unit for _, unit in heapq.nsmallest(population.budget, tickets)]
-    return [unit for _, unit in sorted(tickets)[: population.budget]]
+        first = heapq.nsmallest(population.budget, tickets)
+    else:
+        first = sorted(tickets)[: population.budget]
+    return [(item + n, sample) for _, (item, sample) in first for n in range(population.group)]
 
 
 _EIGHT = u64(8)

@@ -9,6 +9,7 @@ from parley_attestation.errors import PeerError, Reason
 from parley_attestation.grading import MAX_OUTPUT, MAX_REFERENCE, REGISTRY, Outcome, read_grader
 
 EXACT = {"kind": "exact", "trim": True, "ignore_case": True}
+CHECKLIST = {"kind": "checklist", "points": 10, "ignore_case": False, "whole_words": True}
 CONTAINS = {"kind": "contains", "ignore_case": False, "whole_words": True}
 REGEX = {"kind": "regex", "whole": False, "ignore_case": True}
 NUMERIC = {"kind": "numeric", "absolute": "0.01", "relative": "0", "pick": "last", "thousands": True}
@@ -37,7 +38,15 @@ def test_a_document_reads_back_as_written_and_its_digest_is_of_its_canonical_byt
 
 
 def test_the_registry_holds_each_kind_under_its_own_name():
-    assert set(REGISTRY) == {"contains", "exact", "json_field", "multiple_choice", "numeric", "regex"}
+    assert set(REGISTRY) == {
+        "checklist",
+        "contains",
+        "exact",
+        "json_field",
+        "multiple_choice",
+        "numeric",
+        "regex",
+    }
     assert all(name == kind.KIND for name, kind in REGISTRY.items())
 
 
@@ -337,3 +346,41 @@ def test_a_reference_the_grader_cannot_use_is_refused_at_registration(document, 
     with pytest.raises(PeerError) as caught:
         grader(document).check_reference(bad)
     assert caught.value.reason is Reason.BAD_REGISTRATION
+
+
+@pytest.mark.parametrize(
+    ("output", "reference", "outcome", "points"),
+    [
+        (b"one two three", b'["one","two","three"]', Outcome.PASS, 10),
+        (b"one two", b'["one","two","three"]', Outcome.FAIL, 6),
+        (b"someone", b'["one","two","three"]', Outcome.FAIL, 0),
+        (b"one", b'["one"]', Outcome.PASS, 10),
+        (b"one", b'["one","one"]', Outcome.INVALID, 0),
+        (b"one", b'["one","one "]', Outcome.INVALID, 0),
+        (b"one", b'["one",1]', Outcome.INVALID, 0),
+        (b"one", b"[]", Outcome.INVALID, 0),
+        (b"one", b'["one", "two"]', Outcome.INVALID, 0),
+        (b"no way: one", b'["one"]', Outcome.REFUSE, 0),
+        (bytes(MAX_OUTPUT) + b" one", b'["one"]', Outcome.INVALID, 0),
+    ],
+)
+def test_checklist(output, reference, outcome, points):
+    grader = read_grader(Fields(CHECKLIST | {"refusal": {"pattern": "no way", "ignore_case": False}}))
+    assert (grader.grade(output, reference), grader.score(output, reference)) == (outcome, points)
+    assert grader.top == 10
+    if b'"' not in reference or (outcome is Outcome.INVALID and len(output) < MAX_OUTPUT):
+        with pytest.raises(PeerError):
+            grader.check_reference(reference)
+    else:
+        grader.check_reference(reference)
+
+
+def test_a_kind_that_only_passes_or_fails_scores_one_or_nothing():
+    grader = read_grader(Fields(EXACT))
+    assert (grader.top, grader.score(b"a", b"a"), grader.score(b"a", b"b")) == (1, 1, 0)
+
+
+@pytest.mark.parametrize("change", [{"points": 1}, {"points": 255}, {"points": "10"}, {"whole_words": 1}])
+def test_checklist_options_out_of_range_are_refused(change):
+    with pytest.raises(PeerError):
+        read_grader(Fields(CHECKLIST | change))

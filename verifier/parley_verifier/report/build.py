@@ -2,9 +2,11 @@
 
 from typing import Any
 
-from parley_attestation.claims import MetricClaim
+from parley_attestation.claims import GradedClaim, MetricClaim, SampledClaim
 from parley_attestation.errors import Role
+from parley_attestation.graded import GradedPlan
 from parley_attestation.judge import Judgement, checks, ended
+from parley_attestation.pairs import PairEvents
 from parley_attestation.session.machine import Machine
 from parley_attestation.terms import Terms
 from parley_attestation.verdict import NOT_CONCLUDED
@@ -108,7 +110,7 @@ def _claims(found: Judgement, said: dict[str, Any] | None) -> tuple[ClaimView, .
     numbers = {claim.claim_id: n for n, claim in enumerate(audit.claims)}
     views = []
     for claim, result in zip(terms.claims, said["claims"], strict=True):
-        if not isinstance(claim, MetricClaim):
+        if not isinstance(claim, MetricClaim | GradedClaim):
             views.append(
                 ClaimView(
                     claim.claim_id, f"{result['type']} claim", result["verdict"], tuple(result["because"]), ()
@@ -116,7 +118,11 @@ def _claims(found: Judgement, said: dict[str, Any] | None) -> tuple[ClaimView, .
             )
             continue
         number = numbers[claim.claim_id]
-        plan, bounds = audit.plan(number), boundaries(audit.plan(number))
+        plan = audit.plan(number)
+        if isinstance(plan, GradedPlan):
+            views.append(_graded(claim, result, terms))
+            continue
+        bounds = boundaries(plan)
         again = found.machine.facts.binding is not None  # the path that the verdict rests on
         units = audit.successes(number, reproduced=again)[: result["counted"]]
         views.append(
@@ -138,26 +144,65 @@ def _claims(found: Judgement, said: dict[str, Any] | None) -> tuple[ClaimView, .
     return tuple(views)
 
 
-def _words(claim: MetricClaim, terms: Terms) -> str:
+def _graded(claim: SampledClaim, result: dict[str, Any], terms: Terms) -> ClaimView:
+    """A claim about points: its bounds, without a plot of successes."""
+    facts = (
+        *_risks(claim),
+        Fact("Counted units", str(result["counted"])),
+        Fact("Points, each unit at most", f"{result['total']}, {result['top']}"),
+        Fact("Points of the whole population needed", str(result["threshold_total"])),
+        Fact("Points of the whole population", f"{result['total_low']} to {result['total_high']}"),
+        *_p_values(result),
+    )
+    words = _words(claim, terms)
+    return ClaimView(claim.claim_id, words, result["verdict"], tuple(result["because"]), facts)
+
+
+def _words(claim: SampledClaim, terms: Terms) -> str:
     side = "at most" if claim.at_most else "at least"
-    events = ", ".join(claim.events.document())
     where = f"stratum {claim.stratum}" if claim.stratum else "the whole set"
+    if isinstance(claim, GradedClaim):
+        return (
+            f"the mean score of {where} ({terms.plan.samples} sample(s) an item) by the grader "
+            f"{claim.grader.KIND} is {side} {claim.threshold} of {claim.grader.top} points"
+        )
+    events = _events(claim)
+    units = "pairs" if isinstance(claim.events, PairEvents) else "units"
     return (
-        f"{side} {claim.threshold} of the units of {where} ({terms.plan.samples} sample(s) an item) "
+        f"{side} {claim.threshold} of the {units} of {where} ({terms.plan.samples} sample(s) an item) "
         f"are graded {events} by the grader {claim.grader.KIND}"
     )
 
 
-def _facts(claim: MetricClaim, result: dict[str, Any]) -> tuple[Fact, ...]:
+def _events(claim: MetricClaim) -> str:
+    if isinstance(claim.events, PairEvents):
+        each = (f"{' or '.join(events)} for {name}" for name, events in claim.events.document().items())
+        return " and ".join(each)
+    return ", ".join(claim.events.document())
+
+
+def _risks(claim: SampledClaim) -> tuple[Fact, ...]:
     return (
         Fact("Risk of a false COMPLIANT", str(claim.alpha_compliant)),
         Fact("Risk of a false VIOLATION", str(claim.alpha_violation)),
+    )
+
+
+def _p_values(result: dict[str, Any]) -> tuple[Fact, ...]:
+    return (
+        Fact("p-value against compliance missed, at most", result["p_compliant_at_most"]),
+        Fact("p-value against compliance met, at most", result["p_violation_at_most"]),
+    )
+
+
+def _facts(claim: SampledClaim, result: dict[str, Any]) -> tuple[Fact, ...]:
+    return (
+        *_risks(claim),
         Fact("Counted units", str(result["counted"])),
         Fact("Successes", str(result["successes"])),
         Fact("Failures", str(result["failures"])),
         Fact("Declared count", str(result["declared_count"] or "none")),
-        Fact("p-value against compliance missed, at most", result["p_compliant_at_most"]),
-        Fact("p-value against compliance met, at most", result["p_violation_at_most"]),
+        *_p_values(result),
     )
 
 
@@ -167,7 +212,7 @@ def _burn(machine: Machine) -> tuple[Fact, ...]:
         return ()
     return tuple(
         Fact(f"Units of {frame.stratum or 'the whole set'}", f"{used} of a budget of {frame.budget}")
-        for frame, used in zip(audit.frames, audit.pointers, strict=True)
+        for frame, used in zip(audit.frames, map(audit.challenged, range(len(audit.frames))), strict=True)
     )
 
 
