@@ -1,7 +1,7 @@
 // Propose, Accept, Decline, Abort and the coins: everything that is fixed before a unit is chosen.
 import { type Bytes, codePoints, equal, hex } from "./bytes.js";
 import { coinCommitment, jointSeed } from "./commitments.js";
-import { demand, type Party } from "./errors.js";
+import { demand, isReason, type Party } from "./errors.js";
 import type { Accept, Coin, Ending, Propose } from "./messages.js";
 import { decidable, type Plan, thresholdCount } from "./metric.js";
 import { countItems, subtract, ticketOrder } from "./population.js";
@@ -31,7 +31,7 @@ export function boundsAccept(m: Accept): void {
 }
 
 export function boundsEnding(m: Ending): void {
-  counted(codePoints(m.reason), 1, 64);
+  demand(isReason(m.reason), "MALFORMED", "a reason that is no code");
   counted(codePoints(m.detail), 0, 1000);
 }
 

@@ -72,6 +72,11 @@ export function fromUtf8(bytes: Bytes): string | null {
   }
 }
 
+/** No control, format or unassigned characters, no separators but the space. */
+export function isPrintable(text: string): boolean {
+  return !/[\p{C}\p{Zl}\p{Zp}]|(?! )\p{Zs}/u.test(text);
+}
+
 /** Number of Unicode code points. */
 export function codePoints(text: string): number {
   let n = 0;

@@ -53,11 +53,18 @@ export function toJson(envelope: Envelope): Bytes {
   });
 }
 
+/** Bytes of base64; other spellings of what is base64 are not canonical. */
+function base64Of(text: string): Bytes | null {
+  const bytes = fromBase64(text);
+  demand(bytes !== null || !/^[A-Za-z0-9+/\s]*=*$/.test(text), "NOT_CANONICAL", "base64 in another spelling");
+  return bytes;
+}
+
 function readSignature(value: Json): Signature {
-  const fields = object(value, ["keyid", "sig"], "MALFORMED");
+  const fields = object(value, ["keyid", "sig"], "UNKNOWN_FIELD");
   const { keyid, sig } = fields;
   const key = typeof keyid === "string" ? fromHex(keyid) : null;
-  const bytes = typeof sig === "string" ? fromBase64(sig) : null;
+  const bytes = typeof sig === "string" ? base64Of(sig) : null;
   demand(key?.length === 32 && bytes?.length === 64, "MALFORMED", "a broken signature");
   return { key, value: bytes };
 }
@@ -66,7 +73,7 @@ export function fromJson(bytes: Bytes): Envelope {
   const value = parse(bytes, MAX_JSON_ENVELOPE);
   if (!isObject(value)) refuse("MALFORMED", "an envelope that is no object");
   const fields = object(value, ["payload", "payloadType", "signatures"], "UNKNOWN_FIELD");
-  const payload = typeof fields["payload"] === "string" ? fromBase64(fields["payload"]) : null;
+  const payload = typeof fields["payload"] === "string" ? base64Of(fields["payload"]) : null;
   const type = fields["payloadType"];
   const list = fields["signatures"];
   demand(payload !== null && typeof type === "string" && Array.isArray(list), "MALFORMED", "a broken envelope");

@@ -1,5 +1,5 @@
 // Hello and HelloReply: what is offered and chosen, who speaks, and over which channel.
-import { type Bytes, codePoints, equal } from "./bytes.js";
+import { type Bytes, codePoints, equal, isPrintable } from "./bytes.js";
 import { demand, type Party } from "./errors.js";
 import { certifies, readHistory } from "./keys.js";
 import type { Hello, HelloReply } from "./messages.js";
@@ -10,7 +10,17 @@ export function boundsHello(m: Hello): void {
   counted(m.versions.length, 1, 32);
   counted(m.suites.length, 1, 32);
   counted(m.modes.length, 1, 32);
-  for (const mode of m.modes) counted(codePoints(mode), 1, 32);
+  for (const mode of m.modes) boundsMode(mode);
+  boundsGreeting(m);
+}
+
+function boundsMode(mode: string): void {
+  const n = codePoints(mode);
+  demand(n >= 1 && n <= 32 && isPrintable(mode), "MALFORMED", "a mode of another form");
+}
+
+export function boundsReply(m: HelloReply): void {
+  boundsMode(m.mode);
   boundsGreeting(m);
 }
 

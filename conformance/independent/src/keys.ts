@@ -33,7 +33,7 @@ export function readHistory(entries: readonly Bytes[]): History {
   demand(root !== undefined, "MALFORMED", "a history without a root");
   const certificates: Certificate[] = [];
   const revocations: Revocation[] = [];
-  const f = new Fields("BAD_STATEMENT");
+  const f = new Fields("BAD_KEY");
   for (const entry of entries) {
     const statement = openStatement(entry, [root]);
     let named: Bytes;
@@ -47,7 +47,7 @@ export function readHistory(entries: readonly Bytes[]): History {
         notAfter: f.integer(p["not_after"], 0, LATEST),
       });
     } else {
-      demand(statement.type === predicateType("key-revocation"), "BAD_STATEMENT", "no statement about a key");
+      demand(statement.type === predicateType("key-revocation"), "BAD_KEY", "no statement about a key");
       const p = f.object(statement.predicate, ["root", "key", "since"]);
       named = f.digest(p["root"]);
       revocations.push({ key: f.digest(p["key"]), since: f.integer(p["since"], 0, LATEST) });

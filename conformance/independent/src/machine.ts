@@ -7,7 +7,7 @@ import { checkBounds, type Envelope, pae } from "./envelope.js";
 import { verify } from "./ed25519.js";
 import { demand, type Party, refuse, Refusal } from "./errors.js";
 import { digest, sha256 } from "./framing.js";
-import { boundsGreeting, boundsHello, hello, helloReply } from "./greet.js";
+import { boundsHello, boundsReply, hello, helloReply } from "./greet.js";
 import * as M from "./messages.js";
 import { type Blob, nextState, Session, turnOf } from "./session.js";
 import {
@@ -141,7 +141,7 @@ export class Machine {
     const v = parsed.value;
     switch (parsed.kind) {
       case "hello": return boundsHello(v as M.Hello);
-      case "hello-reply": return boundsGreeting(v as M.HelloReply);
+      case "hello-reply": return boundsReply(v as M.HelloReply);
       case "propose": return boundsPropose(v as M.Propose);
       case "accept": return boundsAccept(v as M.Accept);
       case "decline": case "abort": return boundsEnding(v as M.Ending);
@@ -173,7 +173,7 @@ export class Machine {
       case "open": return open(s, v as M.Open);
       case "binding": return binding(s, v as M.Binding);
       case "acknowledge": return acknowledge(s, sender, v as M.Acknowledge);
-      case "dissent": return dissent(s, v as M.Dissent);
+      case "dissent": return dissent(s, sender, v as M.Dissent);
       default: return silent(() => undefined);
     }
   }

@@ -71,7 +71,8 @@ function isPunctuation(c: string): boolean {
 }
 
 interface Flags { readonly dotAll: boolean; readonly lines: boolean }
-interface Sized { readonly node: Node; readonly size: number }
+/** A part with its size, and what its counted repetitions come to together. */
+interface Sized { readonly node: Node; readonly size: number; readonly counts: number }
 
 class Parser {
   private at = 0;
@@ -97,37 +98,44 @@ class Parser {
     if (++this.depth > MAX_NESTING) throw new BadPattern("nested too deep");
     const parts: Node[] = [];
     let size = 0;
+    let counts = 1;
     for (;;) {
       const part = this.sequence(flags);
       parts.push(part.node);
       size += part.size;
+      counts = Math.max(counts, part.counts);
       if (this.next !== "|") break;
       this.at++;
       size++;
     }
     this.depth--;
-    return { node: parts.length === 1 ? parts[0] as Node : { kind: "alt", parts }, size };
+    return { node: parts.length === 1 ? parts[0] as Node : { kind: "alt", parts }, size, counts };
   }
 
   private sequence(flags: Flags): Sized {
     const parts: Node[] = [];
     let total = 0;
+    let most = 1;
     while (this.next !== undefined && this.next !== "|" && this.next !== ")") {
       const from = this.at;
-      let { node, size } = this.atom(flags);
+      let { node, size, counts } = this.atom(flags);
       const repeat = this.repetition();
       if (repeat !== null) {
         node = { kind: "repeat", inner: node, least: repeat.least, most: repeat.most };
-        size = repeat.counted ? size * Math.max(1, repeat.most ?? repeat.least) : size + 1;
+        const times = Math.max(1, repeat.most ?? repeat.least);
+        size = repeat.counted ? size * times : size + 1;
+        if (repeat.counted) counts *= times;
+        if (counts > MAX_REPEAT) throw new BadPattern("a count out of bounds");
         if (this.next === "?") this.at++;
         if (this.peekRepetition()) throw new BadPattern("a repetition of a repetition");
       }
       if (this.at === from) throw new BadPattern("stuck");
       parts.push(node);
       total += size;
+      most = Math.max(most, counts);
       if (total > MAX_SIZE) throw new BadPattern("too large");
     }
-    return { node: parts.length === 0 ? { kind: "empty" } : { kind: "cat", parts }, size: total };
+    return { node: parts.length === 0 ? { kind: "empty" } : { kind: "cat", parts }, size: total, counts: most };
   }
 
   private counts(): { least: number; most: number | null; length: number } | null {
@@ -163,7 +171,7 @@ class Parser {
 
   private atom(flags: Flags): Sized {
     const c = this.chars[this.at++] as string;
-    const one = (node: Node): Sized => ({ node, size: 1 });
+    const one = (node: Node): Sized => ({ node, size: 1, counts: 1 });
     switch (c) {
       case "(": return this.group(flags);
       case "[": return this.bracket();
@@ -171,7 +179,7 @@ class Parser {
       case "^": return one({ kind: "assert", what: flags.lines ? "bol" : "bot" });
       case "$": return one({ kind: "assert", what: flags.lines ? "eol" : "eot" });
       case "*": case "+": case "?": throw new BadPattern("a repetition of nothing");
-      case "\\": return { node: this.escape(), size: 2 };
+      case "\\": return { node: this.escape(), size: 2, counts: 1 };
       default: {
         const point = c.codePointAt(0) ?? 0;
         return one({ kind: "class", set: [[point, point]] });
@@ -190,10 +198,10 @@ class Parser {
       this.at += found[0].length;
       opening += found[0].length;
     }
-    const { node, size } = this.alternatives(inner);
+    const { node, size, counts } = this.alternatives(inner);
     if (this.next !== ")") throw new BadPattern("a parenthesis too few");
     this.at++;
-    return { node, size: size + opening };
+    return { node, size: size + opening, counts };
   }
 
   private escape(): Node {
@@ -263,7 +271,7 @@ class Parser {
       set.push([low, high]);
     }
     this.at++;
-    return { node: { kind: "class", set: negated ? negate(set) : normal(set) }, size: this.at - from };
+    return { node: { kind: "class", set: negated ? negate(set) : normal(set) }, size: this.at - from, counts: 1 };
   }
 }
 

@@ -120,6 +120,8 @@ export class Session {
   readonly withheld = new Set<bigint>();
   /** Whether a verdict was acknowledged by a party, and which. */
   readonly acknowledged = new Map<Party, Bytes>();
+  /** The verdicts of parties that dissented. */
+  readonly dissented = new Map<Party, Bytes>();
 
   get length(): number {
     return this.slots.length;

@@ -152,6 +152,7 @@ export function acknowledge(s: Session, sender: Party, m: Acknowledge): Turn {
   };
 }
 
-export function dissent(_s: Session, _m: Dissent): Turn {
-  return silent(() => undefined);
+export function dissent(s: Session, sender: Party, m: Dissent): Turn {
+  demand(allShown(s), "OUT_OF_ORDER", "an end before every reference is shown");
+  return silent(() => { s.dissented.set(sender, m.verdict_digest); });
 }

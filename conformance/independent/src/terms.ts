@@ -143,7 +143,7 @@ function readWitnesses(value: Json | undefined): Terms["witnesses"] {
   const keys = f.list(w["keys"], 0, 16).map((k) => f.digest(k));
   demand(new Set(keys.map(hex)).size === keys.length, "BAD_TERMS", "a witness that stands twice");
   return {
-    keys, threshold: f.integer(w["threshold"], 0, keys.length), unreachable: f.oneOf(w["unreachable"], ["pause", "unwitnessed"]),
+    keys, threshold: f.integer(w["threshold"], Math.min(1, keys.length), keys.length), unreachable: f.oneOf(w["unreachable"], ["pause", "unwitnessed"]),
   };
 }
 

@@ -79,7 +79,7 @@ function identity(s: Session): { verdict: Decision; because: string[] } {
   const count = (c: string): number => binding.reproduced.split(c).length - 1;
   const [same, other] = [count("1"), count("0")];
   if (other > 0) {
-    const sentence = `${other} of ${same + other} outputs do not come out of the registered weights under the runtime of the terms`;
+    const sentence = `${other} of ${same + other} outputs do not come out of the registered weights under the terms' runtime`;
     return { verdict: "VIOLATION", because: [sentence] };
   }
   return same === 0 ? { verdict: "INCONCLUSIVE", because: ["no unit was answered"] } : { verdict: "COMPLIANT", because: [] };

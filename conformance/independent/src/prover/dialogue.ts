@@ -44,6 +44,7 @@ export class Dialogue {
       if (!frame.ping.reply) this.around.send(pong());
     } else if (frame.resume !== undefined) this.resume(frame.resume);
     else if (frame.side !== undefined) this.side(frame.side.sealed);
+    else if (frame.chunk !== undefined && !this.began) refuse("OUT_OF_ORDER", "content as the first frame");
     else if (frame.chunk !== undefined) this.done(this.around.incoming.chunk(frame.chunk.offset, frame.chunk.data));
     else if (frame.envelope !== undefined) this.envelope(envelopeOf(frame.envelope));
   }

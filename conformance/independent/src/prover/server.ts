@@ -159,7 +159,7 @@ export class ProverServer {
       const { identity, models, sessions } = this.config;
       done(null, Buffer.from(DescribeResponse.write({
         versions: [1], suites: [1], modes: ["open"], root: identity.root, model_claims: models.map((m) => m.sealed),
-        max_payload: BigInt(MAX_PAYLOAD), max_sessions: sessions, capabilities: [],
+        max_payload: BigInt(MAX_PAYLOAD), max_sessions: sessions, capabilities: ["resume"],
       })));
     } catch (error) {
       done(this.parts.refused(error));
