@@ -1,0 +1,168 @@
+// Propose, Accept, Decline, Abort and the coins: everything that is fixed before a unit is chosen.
+import { type Bytes, codePoints, equal, hex } from "./bytes.js";
+import { coinCommitment, jointSeed } from "./commitments.js";
+import { demand, isReason, type Party } from "./errors.js";
+import type { Accept, Coin, Ending, Propose } from "./messages.js";
+import { decidable, type Plan, thresholdCount } from "./metric.js";
+import { countItems, subtract, ticketOrder } from "./population.js";
+import { readModelClaim, readTestSet, type TestSet } from "./registration.js";
+import { known, type Measured, type Population, type Session } from "./session.js";
+import { openStatement, predicateType } from "./statement.js";
+import { metrics, readTerms, type Terms } from "./terms.js";
+import { counted, type Options, same, silent, sized, type Turn } from "./turns.js";
+
+const MAX_BUDGET = 2 ** 18;
+
+export function boundsPropose(m: Propose): void {
+  counted(m.terms.length, 1, 1048576);
+  counted(m.test_set.length, 1, 1048576);
+  counted(m.earlier_heads.length, 0, 64);
+  m.earlier_heads.forEach((h) => sized(h));
+  sized(m.coin_commitment);
+}
+
+export function boundsAccept(m: Accept): void {
+  sized(m.terms_digest);
+  counted(m.declared_counts.length, 0, 64);
+  sized(m.coin_commitment);
+  counted(m.model_claim.length, 1, 1048576);
+  counted(m.evidence.length, 0, 512);
+  for (const piece of m.evidence) counted(piece.length, 1, 1048576);
+}
+
+export function boundsEnding(m: Ending): void {
+  demand(isReason(m.reason), "MALFORMED", "a reason that is no code");
+  counted(codePoints(m.detail), 0, 1000);
+}
+
+function populationsOf(terms: Terms, set: TestSet): Population[] {
+  return terms.budgets.map(({ stratum, units }) => {
+    const found = set.strata.find((s) => s.name === stratum);
+    demand(stratum === "" || found !== undefined, "BAD_TERMS", "a stratum that the set does not have");
+    const [start, end] = found === undefined ? [0, set.size] : [found.start, found.start + found.count];
+    const ranges = subtract(BigInt(start), BigInt(end), terms.set.excluded);
+    const size = countItems(ranges) * BigInt(terms.samples);
+    demand(BigInt(units) <= size && units <= MAX_BUDGET, "BAD_TERMS", "a budget out of bounds");
+    return { name: stratum, ranges, budget: units, size };
+  });
+}
+
+function measure(terms: Terms, populations: readonly Population[]): Measured[] {
+  return metrics(terms).map((claim) => {
+    const population = populations.findIndex((p) => p.name === claim.stratum);
+    const { size, budget } = known(populations[population]);
+    const threshold = thresholdCount(claim.direction, claim.threshold, size);
+    demand(threshold >= 1n && threshold <= size, "BAD_TERMS", "a threshold count out of bounds");
+    const plan: Plan = {
+      population: size, threshold, declared: 0n, budget,
+      alphaCompliant: claim.alphaCompliant, alphaViolation: claim.alphaViolation,
+    };
+    demand(decidable(plan), "BAD_TERMS", "a claim that no results decide within its budget");
+    return { claim, population, plan };
+  });
+}
+
+function checkAttempt(earlier: Session | null, m: Propose): void {
+  if (earlier === null) {
+    demand(m.attempt === 1 && m.earlier_heads.length === 0, "BAD_ATTEMPT", "an attempt that nothing preceded");
+    return;
+  }
+  demand(earlier.state !== "declined" && earlier.state !== "finished" && earlier.shown === 0, "BAD_ATTEMPT", "an exercise that is over");
+  demand(m.attempt === earlier.attempt + 1, "BAD_ATTEMPT", "another number than the next attempt's");
+  const heads = [...earlier.earlierHeads, earlier.head];
+  demand(heads.length === m.earlier_heads.length && heads.every((h, i) => equal(h, m.earlier_heads[i] as Bytes)),
+    "BAD_ATTEMPT", "other heads than the earlier attempts'");
+  same(m.coin_commitment, known(earlier.coinCommitV), "BAD_COIN", "another coin than in the earlier attempt");
+}
+
+export function propose(s: Session, options: Options, m: Propose): Turn {
+  const [verifier, prover] = [known(s.verifier), known(s.prover)];
+  const terms = readTerms(openStatement(m.terms, [verifier.key]));
+  const parties = equal(terms.verifier, verifier.history.fingerprint) && equal(terms.prover, prover.history.fingerprint);
+  demand(parties, "BAD_TERMS", "terms of other parties");
+  demand(terms.mode === s.mode, "BAD_TERMS", "terms of another mode");
+  const earlier = options.earlier(terms.exercise);
+  checkAttempt(earlier, m);
+  const set = readTestSet(m.test_set, verifier.history.root);
+  const named = equal(terms.set.statement, set.digest) && equal(terms.set.root, set.root) && terms.set.size === set.size;
+  demand(named, "BAD_TERMS", "a test set that the terms do not name");
+  for (const claim of metrics(terms)) {
+    demand(set.graders.includes(hex(claim.grader.digest)), "BAD_TERMS", "a grader that the registration does not list");
+    demand((claim.grader.answers !== null) === (set.kind === "script"), "BAD_TERMS", "a grader for items of another kind");
+  }
+  demand(set.kind !== "script" || terms.binding.kind === "none", "BAD_TERMS", "a chamber for script items");
+  const populations = populationsOf(terms, set);
+  const measured = measure(terms, populations);
+  return silent(() => {
+    s.terms = terms;
+    s.testSet = set;
+    s.attempt = m.attempt;
+    s.earlierHeads = m.earlier_heads;
+    s.coinCommitV = m.coin_commitment;
+    s.populations = populations;
+    s.measured = measured;
+    s.asked = populations.map(() => 0);
+    s.lastBegan = populations.map(() => 0);
+    if (earlier !== null) carryOver(s, earlier);
+  });
+}
+
+/** Units of earlier attempts keep place, commitments and outputs. */
+function carryOver(s: Session, earlier: Session): void {
+  s.challenged = earlier.challenged.map((unit) => ({ ...unit }));
+  s.asked = [...earlier.asked];
+  s.lastBegan = [...earlier.lastBegan];
+  s.declared = earlier.declared;
+  s.coinCommitP = earlier.coinCommitP;
+}
+
+function checkEvidence(terms: Terms, evidence: readonly Bytes[], key: Bytes): void {
+  let items = 0;
+  for (const sealed of evidence) {
+    const { type } = openStatement(sealed, [key]);
+    if (type === predicateType("evidence") && terms.policy) items++;
+    else demand(type === predicateType("compute-record"), "BAD_EVIDENCE", "evidence that the terms do not ask for");
+  }
+  demand(items <= 1, "BAD_EVIDENCE", "more than one statement of evidence");
+}
+
+export function accept(s: Session, m: Accept): Turn {
+  const terms = known(s.terms);
+  const prover = known(s.prover);
+  same(m.terms_digest, terms.digest, "WRONG_TERMS", "other terms");
+  demand(m.declared_counts.length === s.measured.length, "BAD_COUNT", "another number of declared counts");
+  const measured = s.measured.map((one, i): Measured => {
+    const declared = m.declared_counts[i] as bigint;
+    const { threshold, population } = one.plan;
+    demand(declared === 0n || (declared >= threshold && declared <= population), "BAD_COUNT", "a declared count out of bounds");
+    return { ...one, plan: { ...one.plan, declared } };
+  });
+  const before = s.declared;
+  if (before !== null) {
+    demand(before.every((n, i) => n === m.declared_counts[i]), "BAD_COUNT", "other counts than in the earlier attempt");
+  }
+  for (const { plan } of measured) demand(decidable(plan), "BAD_TERMS", "a claim that no results decide within its budget");
+  if (s.coinCommitP !== null) same(m.coin_commitment, s.coinCommitP, "BAD_COIN", "another coin than in the earlier attempt");
+  const claim = readModelClaim(m.model_claim, prover.history.root);
+  same(claim.digest, terms.modelClaim, "BAD_MODEL_CLAIM", "another model claim than the terms'");
+  checkEvidence(terms, m.evidence, prover.key);
+  return silent(() => {
+    s.measured = measured;
+    s.declared = m.declared_counts;
+    s.coinCommitP = m.coin_commitment;
+    s.modelClaim = claim;
+  });
+}
+
+export function coin(s: Session, sender: Party, m: Coin): Turn {
+  const terms = known(s.terms);
+  const [commitV, commitP] = [known(s.coinCommitV), known(s.coinCommitP)];
+  const commitment = coinCommitment(sized(m.key), terms.exercise, sender, sized(m.coin));
+  same(commitment, sender === "verifier" ? commitV : commitP, "BAD_COIN", "a coin that its sender did not commit to");
+  if (sender === "verifier") return silent(() => { s.coinV = m.coin; });
+  const seed = jointSeed(terms.exercise, commitV, commitP, known(s.coinV), m.coin);
+  return silent(() => {
+    s.seed = seed;
+    s.orders = s.populations.map((p) => ticketOrder(p.ranges, terms.samples, p.budget, terms.set.root, seed));
+  });
+}

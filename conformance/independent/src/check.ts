@@ -1,0 +1,46 @@
+// Command: judge a record file offline. Exit code 0 where it is valid, 1 where not, 2 for wrong usage.
+import { readFileSync } from "node:fs";
+import { type Bytes, fromHex, hex } from "./bytes.js";
+import { Refusal } from "./errors.js";
+import { judge } from "./judge.js";
+
+function pin(text: string): Bytes {
+  const plain = fromHex(text);
+  if (plain?.length === 32) return plain;
+  const card = JSON.parse(readFileSync(text, "utf8")) as { root?: unknown };
+  const root = typeof card.root === "string" ? fromHex(card.root) : null;
+  if (root?.length !== 32) throw new Error(`${text}: no card and no fingerprint`);
+  return root;
+}
+
+function main(args: readonly string[]): number {
+  const pins: Bytes[] = [];
+  let record: string | null = null;
+  for (let i = 0; i < args.length; i++) {
+    const arg = args[i] as string;
+    if (arg === "--pin") pins.push(pin(args[++i] ?? ""));
+    else record = arg;
+  }
+  if (record === null) {
+    console.error("usage: check RECORD [--pin CARD-OR-FINGERPRINT]...");
+    return 2;
+  }
+  try {
+    const judged = judge(readFileSync(record), pins);
+    const { fault, verdict, session } = judged;
+    console.log(JSON.stringify({
+      valid: fault === null,
+      reservation: judged.known ? null : "self-consistent only: the parties are unknown",
+      fault, state: session.state, withheld: judged.withheld,
+      acknowledged: Object.fromEntries([...session.acknowledged].map(([party, digest]) => [party, hex(digest)])),
+      verdict: verdict === null ? null : { digest: hex(verdict.digest), ...verdict.predicate },
+    }, null, 1));
+    return fault === null ? 0 : 1;
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error;
+    console.log(JSON.stringify({ valid: false, fault: { reason: error.reason, blamed: error.blamed, detail: error.detail } }, null, 1));
+    return 1;
+  }
+}
+
+process.exitCode = main(process.argv.slice(2));

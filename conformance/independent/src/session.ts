@@ -1,0 +1,144 @@
+// What a session knows after its turns so far; changed by accepted turns and by nothing else.
+import type { Bytes } from "./bytes.js";
+import type { Party } from "./errors.js";
+import type { Plan } from "./metric.js";
+import type { Kind } from "./messages.js";
+import type { History } from "./keys.js";
+import type { Ranges, Unit } from "./population.js";
+import type { ModelClaim, TestSet } from "./registration.js";
+import type { MetricClaim, Operator, Terms } from "./terms.js";
+import type { Results } from "./results.js";
+
+export type State =
+  | "start" | "greeted" | "ready" | "proposed" | "accepted" | "coin-shown" | "seeded" | "challenged" | "stopped"
+  | "opened" | "bound" | "confirmed" | "finished" | "aborted" | "declined" | "refused";
+
+const TABLE: Readonly<Record<State, readonly [Party, Partial<Record<Kind, State>>] | null>> = {
+  start: ["verifier", { hello: "greeted" }],
+  greeted: ["prover", { "hello-reply": "ready" }],
+  ready: ["verifier", { propose: "proposed", abort: "aborted" }],
+  proposed: ["prover", { accept: "accepted", decline: "declined", abort: "aborted" }],
+  accepted: ["verifier", { coin: "coin-shown", abort: "aborted" }],
+  "coin-shown": ["prover", { coin: "seeded", abort: "aborted" }],
+  seeded: ["verifier", { challenge: "challenged", stop: "stopped", abort: "aborted" }],
+  challenged: ["prover", { answers: "seeded", abort: "aborted" }],
+  stopped: ["verifier", { open: "opened", abort: "aborted" }],
+  opened: ["verifier", { open: "opened", binding: "bound", acknowledge: "confirmed", dissent: "confirmed", abort: "aborted" }],
+  bound: ["verifier", { acknowledge: "confirmed", dissent: "confirmed", abort: "aborted" }],
+  confirmed: ["prover", { acknowledge: "finished", dissent: "finished", abort: "aborted" }],
+  finished: null, aborted: null, declined: null, refused: null,
+};
+
+export function turnOf(state: State): Party | null {
+  return TABLE[state]?.[0] ?? null;
+}
+
+export function nextState(state: State, kind: Kind): State | null {
+  return TABLE[state]?.[1][kind] ?? null;
+}
+
+/** A blob of a turn; bytes are null where a record withholds it. */
+export interface Blob { readonly bytes: Bytes | null; readonly digest: Bytes; readonly size: bigint }
+
+export interface Slot { readonly head: Bytes; readonly pae: Bytes; readonly author: Party; readonly kind: Kind }
+
+export interface Greeting {
+  readonly key: Bytes;
+  readonly history: History;
+  readonly nonce: Bytes;
+  readonly verifierTls: Bytes;
+  readonly proverTls: Bytes;
+}
+
+export interface Population {
+  readonly name: string;
+  readonly ranges: Ranges;
+  readonly budget: number;
+  readonly size: bigint;
+}
+
+/** A metric claim with its population and plan; the declared count is set by Accept. */
+export interface Measured { readonly claim: MetricClaim; readonly population: number; readonly plan: Plan }
+
+export interface Challenged extends Unit {
+  readonly population: number;
+  readonly promptCommitment: Bytes;
+  readonly referenceCommitment: Bytes;
+  readonly prompt: Bytes | null;
+  answer: { readonly commitment: Bytes; readonly output: Bytes | null } | null;
+  reference: Bytes | null;
+}
+
+export interface Offer {
+  readonly versions: readonly number[];
+  readonly suites: readonly number[];
+  readonly modes: readonly string[];
+}
+
+export interface BindingFact {
+  readonly digest: Bytes;
+  readonly operator: Operator;
+  readonly runtime: Bytes;
+  readonly executionClass: string;
+  readonly sandbox: string;
+  readonly reproduced: string;
+}
+
+export class Session {
+  state: State = "start";
+  readonly slots: Slot[] = [];
+  sessionId: Bytes = new Uint8Array(0);
+  mode = "open";
+  offer: Offer | null = null;
+  verifier: Greeting | null = null;
+  prover: Greeting | null = null;
+  terms: Terms | null = null;
+  testSet: TestSet | null = null;
+  attempt = 0;
+  earlierHeads: readonly Bytes[] = [];
+  coinCommitV: Bytes | null = null;
+  coinCommitP: Bytes | null = null;
+  populations: readonly Population[] = [];
+  measured: readonly Measured[] = [];
+  declared: readonly bigint[] | null = null;
+  modelClaim: ModelClaim | null = null;
+  coinV: Bytes | null = null;
+  seed: Bytes | null = null;
+  orders: readonly (readonly Unit[])[] = [];
+  /** Units challenged so far in each population, over all attempts. */
+  asked: number[] = [];
+  /** Where in its population the last Challenge that named it began. */
+  lastBegan: number[] = [];
+  challenged: Challenged[] = [];
+  /** Index in `challenged` of the first unit of the Challenge that waits for answers. */
+  pendingFrom = 0;
+  counts: readonly bigint[] = [];
+  shown = 0;
+  results: Results | null = null;
+  binding: BindingFact | null = null;
+  /** Items whose content the record withholds. */
+  readonly withheld = new Set<bigint>();
+  /** Whether a verdict was acknowledged by a party, and which. */
+  readonly acknowledged = new Map<Party, Bytes>();
+  /** The verdicts of parties that dissented. */
+  readonly dissented = new Map<Party, Bytes>();
+
+  get length(): number {
+    return this.slots.length;
+  }
+
+  get head(): Bytes {
+    return this.slots[this.slots.length - 1]?.head ?? new Uint8Array(0);
+  }
+
+  /** The party whose turn it is; null in a final state. */
+  get turn(): Party | null {
+    return turnOf(this.state);
+  }
+}
+
+/** A value that the state table guarantees. */
+export function known<T>(value: T | null | undefined): T {
+  if (value === null || value === undefined) throw new Error("the state table was not kept");
+  return value;
+}

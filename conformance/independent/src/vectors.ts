@@ -1,0 +1,167 @@
+// Runs every file of test vectors; prints one line a file and exits with 1 where anything differs.
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { type Bytes, fromBase64, fromHex, hex } from "./bytes.js";
+import { itemCommitment, itemKey, itemLeaf, outputCommitment, samplingSeed } from "./commitments.js";
+import { verify } from "./ed25519.js";
+import { Refusal } from "./errors.js";
+import { pValue, printEvidence } from "./frametest.js";
+import { digest, frame, type Label, mac } from "./framing.js";
+import { judge } from "./judge.js";
+import { countHigh, countLow, type Plan, type Result, runMetric } from "./metric.js";
+import { ticketOrder } from "./population.js";
+import { parseRatio, type Ratio } from "./schema.js";
+import { checkInclusion } from "./tree.js";
+
+type Vector = Readonly<Record<string, unknown>>;
+type Facts = Readonly<Record<string, unknown>>;
+
+class Given {
+  constructor(readonly vector: Vector) {}
+
+  text(name: string): string {
+    return String(this.vector[name]);
+  }
+
+  bytes(name: string): Bytes {
+    return fromHex(this.text(name)) ?? missing(name);
+  }
+
+  number(name: string): number {
+    return Number(this.vector[name]);
+  }
+
+  list(name: string): readonly unknown[] {
+    const value = this.vector[name];
+    return Array.isArray(value) ? value : missing(name);
+  }
+
+  bytesList(name: string): Bytes[] {
+    return this.list(name).map((x) => fromHex(String(x)) ?? missing(name));
+  }
+
+  ratio(name: string): Ratio {
+    return parseRatio(this.text(name)) ?? missing(name);
+  }
+}
+
+function missing(name: string): never {
+  throw new Error(`a vector without ${name}`);
+}
+
+function framing(v: Given): Facts {
+  const label = v.text("label").replace("parley/v1/", "") as Label;
+  const parts = v.bytesList("parts");
+  return { frame: hex(frame(label, ...parts)), digest: hex(digest(label, ...parts)), mac: hex(mac(v.bytes("key"), label, ...parts)) };
+}
+
+function signature(v: Given): Facts {
+  if (!verify(v.bytes("key"), v.bytes("message"), v.bytes("signature"))) throw new Refusal("BAD_SIGNATURE", "");
+  return {};
+}
+
+function tree(v: Given): Facts {
+  checkInclusion(v.bytes("leaf"), BigInt(v.number("index")), BigInt(v.number("size")), v.bytesList("proof"), v.bytes("root"));
+  return {};
+}
+
+function commitments(v: Given): Facts {
+  const [owner, setId, index] = [v.bytes("owner"), v.bytes("set_id"), BigInt(v.number("index"))];
+  const key = (field: "prompt" | "reference"): Bytes =>
+    itemKey(v.bytes("master"), owner, setId, BigInt(v.number("size")), index, field);
+  const commit = (field: "prompt" | "reference"): Bytes => itemCommitment(key(field), owner, setId, index, field, v.bytes(field));
+  const [prompt, reference] = [commit("prompt"), commit("reference")];
+  const facts = {
+    prompt_key: hex(key("prompt")), prompt_commitment: hex(prompt), reference_commitment: hex(reference),
+    leaf: hex(itemLeaf(prompt, reference)),
+  };
+  if (v.vector["output_key"] === undefined) return facts;
+  // Files that state neither mean the prompt as output, and sample 1.
+  const output = v.bytes(v.vector["output"] === undefined ? "prompt" : "output");
+  const sample = v.vector["sample"] === undefined ? 1 : v.number("sample");
+  return { ...facts, output_commitment: hex(outputCommitment(v.bytes("output_key"), v.bytes("exercise"), index, sample, output)) };
+}
+
+function tickets(v: Given): Facts {
+  const ranges = v.list("runs").map((run) => {
+    const [start, end] = run as [number, number];
+    return [BigInt(start), BigInt(end)] as const;
+  });
+  const seed = v.bytes("seed");
+  const order = ticketOrder(ranges, v.number("samples"), v.number("budget"), v.bytes("root"), seed);
+  return {
+    order: order.map((u) => [Number(u.item), u.sample]),
+    sampling_seeds: order.map((u) => String(samplingSeed(seed, u.item, u.sample))),
+  };
+}
+
+function frameTest(v: Given): Facts {
+  const plan: Plan = {
+    population: BigInt(v.number("frame")), threshold: BigInt(v.number("threshold_count")),
+    declared: BigInt(v.number("declared_count")), budget: v.number("budget"),
+    alphaCompliant: v.ratio("alpha_compliant"), alphaViolation: v.ratio("alpha_violation"),
+  };
+  const outcome = runMetric(plan, [...v.text("path")] as Result[]);
+  return {
+    decision: outcome.decision, e_compliant: printEvidence(outcome.lastCompliant), e_violation: printEvidence(outcome.lastViolation),
+    p_compliant: printEvidence(pValue(outcome.maxCompliant)), p_violation: printEvidence(pValue(outcome.maxViolation)),
+    count_low: Number(countLow(plan, outcome.path)), count_high: Number(countHigh(plan, outcome.path)),
+  };
+}
+
+function transcript(v: Given): Facts {
+  const record = fromBase64(v.text("record")) ?? missing("record");
+  const { session, fault, verdict, withheld } = judge(record, v.bytesList("pins"));
+  const facts = {
+    state: session.state, turn: session.turn ?? "", blamed: fault?.blamed ?? "", sequence: fault?.sequence ?? 0,
+    unseen: withheld, verdict: verdict === null ? "" : hex(verdict.digest), overall: verdict?.overall ?? "",
+  };
+  return fault === null ? facts : { ...facts, reason: fault.reason };
+}
+
+const RUNNERS: Readonly<Record<string, (v: Given) => Facts>> = {
+  framing, ed25519: signature, tree, commitments, tickets, frame_test: frameTest, transcripts: transcript,
+};
+
+/** What differs between a vector and what this implementation makes of it. */
+export function differences(kind: string, vector: Vector): string[] {
+  const run = RUNNERS[kind];
+  if (run === undefined) return [`no runner for ${kind}`];
+  let facts: Facts;
+  try {
+    facts = { result: "valid", ...run(new Given(vector)) };
+    if (facts["reason"] !== undefined) facts = { ...facts, result: "invalid" };
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error;
+    facts = { result: "invalid", reason: error.reason };
+  }
+  const names = new Set([...Object.keys(facts).filter((n) => n in vector || n === "reason"), "result"]);
+  return [...names].filter((n) => JSON.stringify(facts[n]) !== JSON.stringify(vector[n]))
+    .map((n) => `${n}: ${JSON.stringify(facts[n])} and not ${JSON.stringify(vector[n])}`);
+}
+
+export interface FileResult { readonly file: string; readonly passed: number; readonly failures: readonly string[] }
+
+export function runFolder(folder: string): FileResult[] {
+  return readdirSync(folder).filter((name) => name.endsWith(".json")).sort().map((file) => {
+    const { kind, tests } = JSON.parse(readFileSync(join(folder, file), "utf8")) as { kind: string; tests: Vector[] };
+    const failures: string[] = [];
+    for (const vector of tests) {
+      const found = differences(kind, vector);
+      if (found.length > 0) failures.push(`${String(vector["id"])} (${String(vector["comment"])}): ${found.join("; ")}`);
+    }
+    return { file, passed: tests.length - failures.length, failures };
+  });
+}
+
+function main(folder: string): number {
+  let bad = 0;
+  for (const { file, passed, failures } of runFolder(folder)) {
+    console.log(`${file}: ${passed} of ${passed + failures.length}`);
+    for (const failure of failures) console.log(`  ${failure}`);
+    bad += failures.length;
+  }
+  return bad === 0 ? 0 : 1;
+}
+
+if (process.argv[1]?.endsWith("vectors.js") === true) process.exitCode = main(process.argv[2] ?? "../../spec/vectors");

@@ -1,0 +1,160 @@
+// The verdict statement, derived from a session and from nothing else.
+import { type Bytes, hex } from "./bytes.js";
+import { refuse } from "./errors.js";
+import { sha256 } from "./framing.js";
+import { type Evidence, pValue, printP } from "./frametest.js";
+import type { Json } from "./json.js";
+import { countHigh, countLow, type Decision, type Outcome, type Result, runMetric, violationP } from "./metric.js";
+import type { ClaimResults } from "./results.js";
+import { known, type Session } from "./session.js";
+import { encodeStatement } from "./statement.js";
+import { ASSURANCES, type Assurance, type MetricClaim } from "./terms.js";
+
+const FIXED = [
+  "The verdict concerns the committed items under the stated system; a match says nothing about deployment.",
+  "It does not show the absence of sandbagging, nor behaviour with other scaffolds, users, tools or versions.",
+  "It does not measure the validity of the references or of the grader.",
+] as const;
+const DEGRADING = "at declared assurance, refusing or degrading outputs would meet this claim";
+const OPEN_AGAIN = "nothing is decided once outputs that do not come out again count as failures";
+const ONLY_OWN_WORD = "nothing but the prover's own program shows which weights answered";
+
+export interface Verdict {
+  readonly payload: Bytes;
+  readonly digest: Bytes;
+  readonly overall: Decision;
+  readonly predicate: { readonly [key: string]: Json };
+}
+
+interface Judged { readonly json: Json; readonly verdict: Decision }
+
+function assuranceOf(s: Session): Assurance {
+  return s.binding !== null && s.binding.operator.runBy !== "prover" ? "re-executed" : "declared";
+}
+
+function below(minimum: Assurance, given: Assurance): string | null {
+  return ASSURANCES.indexOf(given) < ASSURANCES.indexOf(minimum)
+    ? `the claim asks for assurance ${minimum}, the exercise gives ${given}` : null;
+}
+
+function metByDegrading(claim: MetricClaim): boolean {
+  const events = claim.events.join();
+  return claim.direction === "at-least" ? events !== "pass" : events !== "fail,refuse,invalid";
+}
+
+/** Results in which an answered unit that was not reproduced is a failure. */
+function withBinding(s: Session, c: ClaimResults): readonly Result[] {
+  const reproduced = s.binding?.reproduced ?? "";
+  return c.results.map((result, i) => (reproduced[known(c.units[i])] === "0" ? "0" : result));
+}
+
+function metric(s: Session, c: ClaimResults, assurance: Assurance): Judged {
+  const { claim, plan } = c.measured;
+  const bound = s.binding !== null;
+  const outcome: Outcome = bound ? runMetric(plan, withBinding(s, c), c.first.counted) : c.first;
+  const test = outcome.decision ?? "INCONCLUSIVE";
+  const because: string[] = [];
+  let verdict = test;
+  if (test === "COMPLIANT") {
+    if (assurance === "declared" && metByDegrading(claim)) because.push(DEGRADING);
+    const sentence = below(claim.minAssurance, assurance);
+    if (sentence !== null) because.push(sentence);
+    if (because.length > 0) verdict = "INCONCLUSIVE";
+  }
+  if (bound && outcome.decision === null) because.push(OPEN_AGAIN);
+  const json: Json = {
+    id: claim.id, type: "metric", verdict, test, because,
+    population: Number(plan.population), threshold_count: Number(plan.threshold), declared_count: Number(plan.declared),
+    counted: outcome.counted, successes: outcome.successes, failures: outcome.failures,
+    count_low: Number(countLow(plan, outcome.path)), count_high: Number(countHigh(plan, outcome.path)),
+    p_compliant_at_most: printP(pValue(outcome.maxCompliant)),
+    p_violation_at_most: printP(pValue(outcome.maxViolation)),
+  };
+  return { json, verdict };
+}
+
+function identity(s: Session): { verdict: Decision; because: string[] } {
+  const { binding } = s;
+  if (binding === null || binding.operator.runBy === "prover") return { verdict: "INCONCLUSIVE", because: [ONLY_OWN_WORD] };
+  const count = (c: string): number => binding.reproduced.split(c).length - 1;
+  const [same, other] = [count("1"), count("0")];
+  if (other > 0) {
+    const sentence = `${other} of ${same + other} outputs do not come out of the registered weights under the terms' runtime`;
+    return { verdict: "VIOLATION", because: [sentence] };
+  }
+  return same === 0 ? { verdict: "INCONCLUSIVE", because: ["no unit was answered"] } : { verdict: "COMPLIANT", because: [] };
+}
+
+function smaller(a: Evidence, b: Evidence): boolean {
+  return a.num * b.den < b.num * a.den;
+}
+
+/** Places of the claims that Holm's procedure accuses at the least risk of all metric claims. */
+function accused(s: Session, claims: readonly ClaimResults[]): Set<number> {
+  const independent = s.binding !== null && s.binding.operator.runBy !== "prover";
+  const ps = claims.map((c, i) => ({
+    i, p: violationP(c.measured.plan, independent ? withBinding(s, c) : c.results),
+  }));
+  let least = known(claims[0]).measured.plan.alphaViolation;
+  for (const { measured } of claims) {
+    const a = measured.plan.alphaViolation;
+    if (a.p * least.q < least.p * a.q) least = a;
+  }
+  ps.sort((a, b) => (smaller(a.p, b.p) ? -1 : smaller(b.p, a.p) ? 1 : a.i - b.i));
+  const out = new Set<number>();
+  for (const [rank, { i, p }] of ps.entries()) {
+    // The adjusted values only grow, so the first one above the risk ends the list.
+    if (BigInt(ps.length - rank) * p.num * least.q > least.p * p.den) break;
+    out.add(i);
+  }
+  return out;
+}
+
+function metricPart(s: Session, claims: readonly ClaimResults[], verdicts: readonly Decision[]): Decision {
+  const found = accused(s, claims);
+  const all = verdicts.every((v) => v === "COMPLIANT");
+  if (found.size > 0 && !all) return [...found].some((i) => verdicts[i] === "VIOLATION") ? "VIOLATION" : "INCONCLUSIVE";
+  return all && found.size === 0 ? "COMPLIANT" : "INCONCLUSIVE";
+}
+
+function bindingJson(s: Session): { binding?: Json } {
+  const b = s.binding;
+  if (b === null) return {};
+  const count = (c: string): number => b.reproduced.split(c).length - 1;
+  return {
+    binding: {
+      statement: hex(b.digest), operator: b.operator.json, runtime: hex(b.runtime), execution_class: b.executionClass,
+      sandbox: b.sandbox, reproduced: count("1"), not_reproduced: count("0"), unanswered: count("-"),
+    },
+  };
+}
+
+export function deriveVerdict(s: Session): Verdict {
+  const terms = known(s.terms);
+  const results = known(s.results);
+  const assurance = assuranceOf(s);
+  const own = identity(s);
+  const judged = new Map<MetricClaim, Judged>();
+  for (const c of results.claims) judged.set(c.measured.claim, metric(s, c, assurance));
+  const others: Decision[] = [];
+  const claims = terms.claims.map((claim): Json => {
+    if (claim.type === "metric") return known(judged.get(claim)).json;
+    if (claim.type === "compute") return refuse("UNSUPPORTED", "a compute claim");
+    const sentence = own.verdict === "COMPLIANT" ? below(claim.minAssurance, assurance) : null;
+    const verdict = sentence === null ? own.verdict : "INCONCLUSIVE";
+    others.push(verdict);
+    return { id: claim.id, type: "identity", verdict, because: sentence === null ? own.because : [...own.because, sentence] };
+  });
+  const parts = [metricPart(s, results.claims, [...judged.values()].map((j) => j.verdict)), ...others];
+  const overall: Decision = parts.includes("VIOLATION") ? "VIOLATION"
+    : parts.every((v) => v === "COMPLIANT") ? "COMPLIANT" : "INCONCLUSIVE";
+  const predicate = {
+    exercise: hex(terms.exercise), session: hex(s.sessionId), terms: hex(terms.digest), model_claim: hex(terms.modelClaim),
+    seed: hex(known(s.seed)), attempt: s.attempt, mode: s.mode, assurance, roots: [], claims,
+    identity: own.verdict, overall, opened: new Set(s.challenged.map((u) => u.item)).size,
+    not_concluded: [...FIXED, ...terms.notConcluded], ...bindingJson(s),
+  };
+  const subjects = [{ name: "test-set", sha256: terms.set.root }, { name: "exercise", sha256: terms.exercise }];
+  const payload = encodeStatement("verdict", subjects, predicate);
+  return { payload, digest: sha256(payload), overall, predicate };
+}
