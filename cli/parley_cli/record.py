@@ -29,14 +29,41 @@ def read_pin(text: str) -> Digest:
 @click.command()
 @click.argument("record", type=click.Path(exists=True, path_type=Path))
 @click.option("--pin", "pins", multiple=True, help="A party's card or root fingerprint; give both parties'.")
-def check(record: Path, pins: tuple[str, ...]) -> int:
+@click.option("--json", "machine", is_flag=True, help="Print one JSON object, for programs.")
+def check(record: Path, pins: tuple[str, ...], *, machine: bool) -> int:
     """Judge RECORD offline: 0 valid, 1 not, whatever the verdict."""
     with record.open("rb") as source:
         try:
             found = judge(source, [read_pin(p) for p in pins])
         except PeerError as error:
-            click.echo(f"INVALID: {error.message} [{error.reason}]")
+            broken = {"valid": False, "reason": error.reason.value, "blamed": ""}
+            click.echo(json.dumps(broken) if machine else f"INVALID: {error.message} [{error.reason}]")
             return 1
+    if machine:
+        click.echo(json.dumps(summary(found)))
+        return 0 if found.valid and found.pinned else 1
+    return _print(found)
+
+
+def summary(found: Judgement) -> dict[str, Any]:
+    """What a judge says, for programs: the members that the conformance suite asks a judge for."""
+    fault, verdict = found.fault, found.verdict
+    return {
+        "valid": found.valid,
+        "pinned": found.pinned,
+        "reason": fault.reason.value if fault else "",
+        "blamed": fault.blamed.value if fault and fault.blamed else "",
+        "sequence": fault.sequence if fault else 0,
+        "state": found.state.value,
+        "turn": found.turn.value if found.turn else "",
+        "unseen": list(found.unseen),
+        "verdict": verdict.digest().hex() if verdict else "",
+        "overall": verdict.predicate["overall"] if verdict else "",
+    }
+
+
+def _print(found: Judgement) -> int:
+    """Print a judgement for people; the exit code."""
     click.echo(headline(found))
     for one, times in checks(found):
         click.echo(f"  {one.number:2}  {one.title:75} {f'{times} times' if times else 'not reached'}")

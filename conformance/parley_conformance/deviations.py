@@ -255,12 +255,12 @@ _ANYWHERE = (
     _Fault("unknown-type", "an unknown payload type", "EXT-1", raw(lambda b: b, _NO_MESSAGE), R.UNSUPPORTED),
     _Fault("not-parsing", "signed bytes that are no message", "CHAIN-1", raw(lambda _: b"\xff" * 40), R.MALFORMED),
     _Fault("unknown-field", "an unknown field", "CHAIN-1", raw(lambda b: b + UNKNOWN), R.UNKNOWN_FIELD, provable=True),
-    _Fault("wrong-session", "a message of another session", "CHAIN-1",
+    _Fault("wrong-session", "a message of another session", "CHAIN-1 CHAIN-2",
            header(session=lambda h: Digest(flip(h.session or ZERO))), R.WRONG_SESSION),
-    _Fault("wrong-sequence", "a message for a slot to come", "CHAIN-1",
+    _Fault("wrong-sequence", "a message for a slot to come", "CHAIN-1 CHAIN-2",
            header(sequence=lambda h: h.sequence + 2), R.WRONG_SEQUENCE),
     _Fault("sequence-zero", "a message for slot 0", "CHAIN-1", header(sequence=lambda _: 0), R.WRONG_SEQUENCE),
-    _Fault("wrong-previous", "another predecessor", "CHAIN-1", header(previous=lambda _: ZERO), R.WRONG_PREVIOUS),
+    _Fault("wrong-previous", "another predecessor", "CHAIN-1 CHAIN-2", header(previous=lambda _: ZERO), R.WRONG_PREVIOUS),
 )  # fmt: skip
 _AFTER_THE_FIRST = (
     _Fault("unannounced", "content that no message announced", "WIRE-2",

@@ -1,0 +1,437 @@
+"""Room: the suite. The cases for a judge under test: vectors, honest records, and every single fault in one."""
+
+import base64
+import io
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from parley_attestation.encoding import Digest, u64
+from parley_attestation.errors import Reason, Role
+from parley_attestation.session import messages as m
+from parley_attestation.session.tables import State
+from parley_attestation.session.turns import Turn
+from parley_attestation.transcript import Kind, RecordReader, RecordWriter, encode_envelope, redact
+
+from parley_conformance.arena import PEER, Session, Stop
+from parley_conformance.cases.base import Case, Profile
+from parley_conformance.deviations import ZERO, Deviation, Said, deviations, flip, second
+from parley_conformance.harness import signed
+from parley_conformance.roles.judge import Ask, Judge, command
+from parley_conformance.roles.lies import LIES
+from parley_conformance.roles.records import Message, Part, boundaries, join, messages, of_messages, parts
+from parley_conformance.roles.requirements import requirements
+from parley_conformance.run import Suite
+
+S, R = State, Reason
+SEQUENCE = {"reply-unpinned": 1}  # a pin is judged for the record as a whole
+# Deviations of frames leave nothing in a record.
+_FRAMES = frozenset(
+    {"unannounced", "empty-frame", "chunk-gap", "chunk-too-long", "chunk-empty", "interrupted"}
+)
+_CORE_STATES = frozenset({S.START, S.GREETED, S.PROPOSED, S.SEEDED, S.CHALLENGED})
+
+
+def _case(
+    name: str, what: str, needs: str, run: Callable[[Judge], None], profile: Profile = Profile.CORE
+) -> Case:
+    return Case(name, what, tuple(needs.split()), run, profile=profile)
+
+
+# -- vectors
+
+
+def vectors() -> list[dict[str, Any]]:
+    """The transcript vectors: beside the package where it is installed, in `spec` in a checkout."""
+    packaged = resources.files("parley_conformance") / "spec/vectors/transcripts.json"
+    checkout = Path(__file__).parents[3] / "spec/vectors/transcripts.json"
+    source = packaged if packaged.is_file() else checkout
+    tests: list[dict[str, Any]] = json.loads(source.read_text("utf-8"))["tests"]
+    return tests
+
+
+def _vector(test: dict[str, Any]) -> Case:
+    def run(target: Judge) -> None:
+        record = base64.b64decode(test["record"])
+        if "state" not in test:
+            target.broken(record)
+            return
+        same = ("state", "turn", "blamed", "sequence", "unseen", "verdict", "overall")
+        wanted = {name: test[name] for name in same}
+        wanted |= {"valid": test["result"] == "valid", "reason": test.get("reason", "")}
+        target.expect(record, test["pins"], **wanted)
+
+    return _case(f"vector-{test['id']}", test["comment"], test["requirement"], run)
+
+
+# -- honest records
+
+
+def _session(target: Judge, shape: str = "plain", wrong: int = 0) -> Session:
+    """A finished session; the same one for the same shape."""
+    key = (shape, wrong)
+    if key not in target.made:
+        target.arena.engine.wrong = wrong
+        session = target.arena.session(target.arena.exercise(shape))
+        target.made[key] = (session, session.record(Role.VERIFIER))
+    session, _ = target.made[key]
+    return session  # type: ignore[no-any-return]
+
+
+def _record(target: Judge, shape: str = "plain", wrong: int = 0) -> bytes:
+    _session(target, shape, wrong)
+    record: bytes = target.made[shape, wrong][1]
+    return record
+
+
+def _valid(session: Session) -> dict[str, Any]:
+    verdict = session.ends[Role.VERIFIER].machine.facts.verdict
+    assert verdict is not None
+    return {
+        "valid": True,
+        "pinned": True,
+        "reason": "",
+        "blamed": "",
+        "sequence": 0,
+        "state": "finished",
+        "turn": "",
+        "unseen": [],
+        "verdict": verdict.digest().hex(),
+        "overall": verdict.predicate["overall"],
+    }
+
+
+def _honest(shape: str, wrong: int, overall: str) -> Callable[[Judge], None]:
+    def run(target: Judge) -> None:
+        session = _session(target, shape, wrong)
+        wanted = _valid(session)
+        assert wanted["overall"] == overall
+        target.expect(_record(target, shape, wrong), **wanted)
+
+    return run
+
+
+def _both_sides(target: Judge) -> None:
+    """The prover's record of the session is the verifier's."""
+    session = target.arena.session(target.arena.exercise())
+    for role in PEER:
+        target.expect(session.record(role), **_valid(session))
+
+
+def _unpinned(target: Judge) -> None:
+    session = _session(target)
+    target.expect(_record(target), (), **(_valid(session) | {"pinned": False}))
+
+
+def _wrong_pins(target: Judge) -> None:
+    record = _record(target)
+    own = target.arena.pins
+    for pins in ([own[Role.VERIFIER]], [own[Role.PROVER]], [Digest(target.arena.fresh())]):
+        target.expect(record, pins, valid=False, reason="UNKNOWN_PARTY", blamed="", sequence=1, verdict="")
+
+
+def _redacted(target: Judge) -> None:
+    """All content withheld, and the content of one item: no verdict, and the indices listed."""
+    record = _record(target)
+    audit = _session(target).ends[Role.VERIFIER].machine.facts.audit
+    assert audit is not None
+    items = sorted({unit.name[0] for unit in audit.units})
+    for hidden in (items, items[:1]):
+        out = io.BytesIO()
+        redact(RecordReader(io.BytesIO(record)), RecordWriter(out), hidden)
+        target.expect(out.getvalue(), valid=True, state="finished", unseen=hidden, verdict="", overall="")
+
+
+def _unfinished(target: Judge) -> None:
+    """A record of the first n messages is valid, and says whose message is missing."""
+    session = _session(target)
+    machine = session.ends[Role.VERIFIER].machine
+    found = messages(_record(target))
+    for count in (1, 2, 3, 4, 6, 7, len(found) - 2, len(found) - 1):
+        author = machine.authors[count].value
+        target.expect(of_messages(found[:count]), valid=True, turn=author, sequence=0)
+
+
+# -- a fault in one message
+
+
+def _faulty(deviation: Deviation) -> Case:
+    def run(target: Judge) -> None:
+        session = target.arena.session(
+            target.arena.exercise(deviation.shape), Stop(deviation.role, deviation.state, deviation.nth)
+        )
+        speaker = session.speaker(deviation.role)
+        added = _left(deviation.say(speaker), [len(blob) for blob in speaker.draft.blobs])
+        machine = speaker.machine
+        before = _so_far(session, deviation.role)
+        due = machine.sequence + sum(kind == Kind.ENVELOPE for kind, _ in added)
+        target.expect(
+            join([*before, *added]),
+            valid=False,
+            reason=deviation.reason.value,
+            blamed=deviation.role.value if deviation.provable else "",
+            sequence=SEQUENCE.get(deviation.id, due),
+            verdict="",
+            overall="",
+        )
+        place = ("control", deviation.role, deviation.state, deviation.nth, deviation.shape)
+        if place not in target.made:  # the same place without the fault, once
+            target.expect(join([*before, *_entries(speaker.turn())]), valid=True, reason="", sequence=0)
+            target.made[place] = True
+
+    core = deviation in LIES or (deviation.state in _CORE_STATES and "misplaced" not in deviation.id)
+    return _case(
+        f"record-{deviation.id}",
+        deviation.what,
+        " ".join(deviation.requirements),
+        run,
+        Profile.CORE if core else Profile.EXTENDED,
+    )
+
+
+def _entries(turn: Turn) -> list[Part]:
+    """What a turn leaves in a record."""
+    envelope = (int(Kind.ENVELOPE), encode_envelope(turn.envelope))
+    return [envelope, *((int(Kind.BLOB), blob) for blob in turn.blobs if isinstance(blob, bytes))]
+
+
+def _left(said: Said, sizes: list[int]) -> list[Part]:
+    """What a turn, or frames, leave in a record; the content of frames is cut into blobs of these sizes."""
+    if isinstance(said, Turn):
+        return _entries(said)
+    found: list[Part] = []
+    for frame in said:
+        if frame.WhichOneof("kind") == "envelope":
+            found.append((int(Kind.ENVELOPE), _encoded(frame.envelope)))
+        elif frame.WhichOneof("kind") == "chunk":
+            data = io.BytesIO(frame.chunk.data)
+            found += [(int(Kind.BLOB), data.read(size)) for size in sizes]
+    return found
+
+
+def _encoded(envelope: Any) -> bytes:
+    """An envelope as records hold it, also one that no honest party would write."""
+    found = [envelope.payload_type.encode(), envelope.payload]
+    for one in envelope.signatures:
+        found += [one.key, one.value]
+    return b"".join(u64(len(part)) + part for part in found)
+
+
+def _so_far(session: Session, role: Role) -> list[Part]:
+    end = session.ends[role]
+    if end.row is None:
+        other = session.ends[PEER[role]]
+        return parts(session.record(PEER[role])) if other.row is not None else []
+    return parts(session.record(role))
+
+
+# -- faults in the order of a record
+
+
+def _moved(
+    change: Callable[[list[Message]], list[Message]], reason: Reason, due: int
+) -> Callable[[Judge], None]:
+    def run(target: Judge) -> None:
+        found = messages(_record(target))
+        record = of_messages(change(found))
+        target.expect(record, valid=False, reason=reason.value, blamed="", sequence=due, verdict="")
+
+    return run
+
+
+def _swap(at: int) -> Callable[[list[Message]], list[Message]]:
+    return lambda found: [*found[:at], found[at + 1], found[at], *found[at + 2 :]]
+
+
+def _without(at: int) -> Callable[[list[Message]], list[Message]]:
+    return lambda found: [*found[:at], *found[at + 1 :]]
+
+
+def _spliced(target: Judge) -> None:
+    """From the fifth message on, another session of the same parties."""
+    other = target.arena.session(target.arena.exercise()).record(Role.VERIFIER)
+    record = of_messages([*messages(_record(target))[:4], *messages(other)[4:]])
+    target.expect(record, valid=False, reason="WRONG_SESSION", blamed="", sequence=5, verdict="")
+
+
+def _inserted(target: Judge) -> None:
+    """One message of another session between two of this one."""
+    other = messages(target.arena.session(target.arena.exercise()).record(Role.VERIFIER))
+    found = messages(_record(target))
+    record = of_messages([*found[:6], other[6], *found[6:]])
+    target.expect(record, valid=False, reason="WRONG_SESSION", blamed="", sequence=7, verdict="")
+
+
+def _swapped_blobs(target: Judge) -> None:
+    """Two blobs of one message in the other order: sizes are the same, the stream digest is not."""
+    found = messages(_record(target))
+    at = next(n for n, one in enumerate(found) if len(one.parts) > 2)
+    envelope, *blobs = found[at].parts
+    same = len({len(body) for _, body in blobs[:2]}) == 1
+    changed = Message((envelope, blobs[1], blobs[0], *blobs[2:]))
+    reason = "STREAM_MISMATCH" if same else "BLOB_MISMATCH"
+    record = of_messages([*found[:at], changed, *found[at + 1 :]])
+    target.expect(record, valid=False, reason=reason, blamed="", sequence=at + 1)
+
+
+def _twice(target: Judge) -> None:
+    """A message twice in a row."""
+    found = messages(_record(target))
+    record = of_messages([*found[:5], found[4], *found[5:]])
+    target.expect(record, valid=False, reason="MALFORMED", blamed="", sequence=6)
+
+
+def _loose_blob(target: Judge) -> None:
+    """Content that no message announces."""
+    found = messages(_record(target))
+    loose = Message(((int(Kind.BLOB), bytes(40)),))
+    target.expect(of_messages([*found[:4], loose]), valid=False, reason="MALFORMED", blamed="", sequence=5)
+
+
+def _evidence(target: Judge) -> None:
+    """A second message for a filled slot, kept as evidence; and evidence that shows none."""
+    session = target.arena.session(target.arena.exercise(), Stop(Role.VERIFIER, S.SEEDED, 2))
+    speaker = session.speaker(Role.VERIFIER)
+    before = _so_far(session, Role.VERIFIER)
+    kept = (int(Kind.EVIDENCE), encode_envelope(second(speaker).envelope))
+    due = speaker.machine.sequence + 1
+    target.expect(
+        join([*before, kept]), valid=False, reason="EQUIVOCATION", blamed="verifier", sequence=due, verdict=""
+    )
+    first = (int(Kind.EVIDENCE), next(body for kind, body in before if kind == Kind.ENVELOPE))
+    target.expect(join([*before, first]), valid=False, reason="MALFORMED", blamed="", sequence=due)
+
+
+def _empty(target: Judge) -> None:
+    """A record of nothing, and one that begins with a later attempt."""
+    target.expect(join([]), (), valid=False, reason="MALFORMED", blamed="", sequence=1)
+    marker = (int(Kind.ATTEMPT), b"")
+    target.expect(join([marker]), (), valid=False, reason="MALFORMED", blamed="", sequence=1)
+
+
+def _first_fault(target: Judge) -> None:
+    """Two faults: an early one that nobody's bytes prove, a later one that is provable. The first is the fault."""
+    session = target.arena.session(target.arena.exercise(), Stop(Role.PROVER, S.CHALLENGED))
+    speaker = session.speaker(Role.PROVER)
+    before = _so_far(session, Role.PROVER)
+    early = signed(speaker.target.party.session, replace(speaker.header, previous=ZERO), speaker.draft.body)
+    late = Turn(signed(speaker.target.party.session, speaker.header, m.Stop((1,))))
+    record = join([*before, *_entries(Turn(early)), *_entries(late)])
+    target.expect(
+        record, valid=False, reason="WRONG_PREVIOUS", blamed="", sequence=speaker.machine.sequence + 1
+    )
+    record = join([*before, *_entries(late), *_entries(Turn(early))])
+    target.expect(record, valid=False, reason="OUT_OF_ORDER", blamed="prover")
+
+
+# -- files that are no record
+
+
+def _broken(change: Callable[[bytes], bytes]) -> Callable[[Judge], None]:
+    def run(target: Judge) -> None:
+        record = _record(target)
+        target.broken(change(record))
+        target.expect(record, valid=True)
+
+    return run
+
+
+def _cut(target: Judge) -> None:
+    """Cut off at the beginning of entries, and inside them."""
+    record = _record(target)
+    ends = boundaries(record)
+    for at in sorted({0, 5, ends[0], ends[3], ends[3] + 1, ends[-2], ends[-2] + 9, len(record) - 1}):
+        target.broken(record[:at])
+
+
+def _flipped(count: int) -> Callable[[Judge], None]:
+    """One bit changed anywhere in the file."""
+
+    def run(target: Judge) -> None:
+        record = _record(target)
+        for _ in range(count):
+            at = int.from_bytes(target.arena.fresh()[:8], "big") % len(record)
+            target.broken(flip(record, at))
+
+    return run
+
+
+def _with_part(kind: int, body: bytes) -> Callable[[bytes], bytes]:
+    return lambda record: join([*parts(record), (kind, body)])
+
+
+_BROKEN: tuple[tuple[str, str, Callable[[bytes], bytes]], ...] = (
+    ("no-end", "a record without its end", lambda r: join(parts(r), end=False)),
+    ("wrong-count", "an end that counts an entry more", lambda r: join(parts(r), len(parts(r)) + 1)),
+    ("after-the-end", "a byte after the end", lambda r: r + b"\0"),
+    ("unknown-kind", "an entry of kind 9", _with_part(9, b"?")),
+    ("kind-zero", "an entry of kind 0", _with_part(0, b"")),
+    (
+        "long-end",
+        "an end of nine bytes",
+        lambda r: join([*parts(r), (int(Kind.END), u64(0) + b"\0")], end=False),
+    ),
+    ("attempt-with-body", "an attempt marker with a body", _with_part(int(Kind.ATTEMPT), b"x")),
+    ("large-withheld", "a withheld entry of 41 bytes", _with_part(int(Kind.WITHHELD), bytes(41))),
+    ("other-version", "a first line of version 2", lambda r: r.replace(b"RECORD 1", b"RECORD 2", 1)),
+    ("empty-file", "an empty file", lambda _: b""),
+    ("size-beyond", "an entry that says 2^63 bytes", lambda r: r[:17] + b"\x80" + r[18:]),
+)
+_RUNS = (
+    ("honest-compliant", ("plain", 0, "COMPLIANT")),
+    ("honest-violation", ("plain", 1, "VIOLATION")),
+    ("honest-open", ("short", 2, "INCONCLUSIVE")),
+    ("honest-steady", ("steady", 2, "INCONCLUSIVE")),
+)
+JUDGE: tuple[Case, ...] = (
+    *(_vector(test) for test in vectors()),
+    *(_case(name, "an honest record", "JUDGE-1 VERD-1", _honest(*how)) for name, how in _RUNS),
+    _case("both-sides", "the record of either party", "JUDGE-1", _both_sides),
+    _case("unfinished", "the first n messages of a record", "JUDGE-1", _unfinished),
+    _case("unpinned", "nobody is pinned", "JUDGE-2", _unpinned),
+    _case("wrong-pins", "a party is not the pinned one", "JUDGE-1", _wrong_pins),
+    _case("redacted", "content that is withheld", "JUDGE-3 JUDGE-4", _redacted),
+    *(_case(f"broken-{name}", what, "REC-1", _broken(change)) for name, what, change in _BROKEN),
+    _case("cut-off", "a file cut off", "REC-1", _cut),
+    _case("flipped", "one bit changed, eight times", "REC-1", _flipped(8)),
+    _case("flipped-often", "one bit changed, a hundred times", "REC-1", _flipped(100), Profile.EXTENDED),
+    _case(
+        "swapped-messages",
+        "two messages in the other order",
+        "JUDGE-1",
+        _moved(_swap(6), R.WRONG_SEQUENCE, 7),
+    ),
+    _case(
+        "swapped-greetings", "the reply before the Hello", "JUDGE-1", _moved(_swap(0), R.WRONG_SEQUENCE, 1)
+    ),
+    _case("missing-message", "a message left out", "JUDGE-1", _moved(_without(5), R.WRONG_SEQUENCE, 6)),
+    _case("missing-hello", "a record without its Hello", "JUDGE-1", _moved(_without(0), R.WRONG_SEQUENCE, 1)),
+    _case("spliced", "two sessions joined", "CHAIN-1", _spliced),
+    _case("inserted", "a message of another session", "CHAIN-1", _inserted),
+    _case("swapped-blobs", "content in the other order", "WIRE-4", _swapped_blobs),
+    _case("twice", "a message twice", "JUDGE-1", _twice),
+    _case("loose-blob", "content that no message announces", "JUDGE-1", _loose_blob),
+    _case("evidence", "evidence of equivocation, and none", "JUDGE-1 CHAIN-2", _evidence),
+    _case("nothing", "records of nothing", "JUDGE-1", _empty),
+    _case("first-fault", "two faults", "JUDGE-1", _first_fault),
+    *(_faulty(one) for one in LIES),
+    *(
+        _faulty(one)
+        for role in PEER
+        for one in deviations(role)
+        if one.id.removeprefix(f"{one.state}-") not in _FRAMES
+    ),
+)
+
+
+def suite(line: str, seconds: float = 30.0, ask: Ask | None = None) -> Suite:
+    """The suite for the judge behind a command; `ask` takes another way to it."""
+    return Suite(
+        "judge",
+        requirements(JUDGE),
+        JUDGE,
+        lambda seed, folder: Judge(ask or command(line, seconds), line, seed, folder),
+    )
