@@ -203,9 +203,7 @@ def _forgetful(original, log, role, secret, first, *rest):
 @mutant("P-STOP-1")
 def accepts_an_early_stop(patch):
     weaken(patch, audit.Audit, "check_stop", _any_stop(Reason.STOP_TOO_EARLY))
-    weaken(
-        patch, exercise, "_stop", without(Reason.STOP_TOO_EARLY, value=lambda *_: exercise.plain(nothing))
-    )
+    weaken(patch, exercise, "_stop", without(Reason.STOP_TOO_EARLY, value=lambda *_: exercise.plain(nothing)))
 
 
 @mutant("P-STOP-2")

@@ -261,6 +261,7 @@ def test_an_abort_that_is_followed_by_another_message_in_its_slot_is_no_trap(sce
     assert p.machine.state is State.ABORTED
     guardian = scene.guardian(Role.PROVER)
     guardian.look()
+    guardian.look()  # nothing is left to show, and it goes on looking all the same
     claim = scene.claim(Role.VERIFIER, v.machine)
     guardian.look()
     scene.bench.now += deadline(v.machine)
@@ -281,6 +282,13 @@ def test_a_slot_that_was_given_up_takes_no_other_message(scene):
     other = signed(m.Header(p.machine.facts.session_id, last + 1, b""), m.Abort("x", ""), p._key)
     with refused(Reason.ABORTED):
         p.journal.append(p.row, last + 1, Turn(other))
+
+
+def test_nothing_is_given_up_once_the_session_has_moved_on(scene):
+    _, p = scene.run_until(Role.PROVER, "answers")
+    own = p.journal.envelope(p.row, p.machine.sequence)
+    p.journal.pledge(p.row, p.machine.sequence + 1, own, own, length=p.machine.sequence - 1)
+    assert p.journal.last_pledge(p.row) is None
 
 
 def test_what_an_ended_session_lacks_is_shown_when_a_witness_is_back(scene):

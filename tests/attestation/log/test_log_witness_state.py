@@ -231,3 +231,9 @@ def test_a_record_far_behind_a_claim_is_late_too(w):
     w.ask(VERIFIER, Event.DEFAULT, position(7), T0 + 10, 10)
     w.ask(PROVER, Event.POSTED, position(10), T0 + 11)
     assert events(w)[-1] is Event.LATE
+
+
+def test_a_party_may_relay_two_heads_that_the_other_one_signed_for_one_slot(w):
+    w.ask(PROVER, Event.RELAYED, position(7), T0)
+    w.ask(PROVER, Event.RELAYED, position(7, of=head(99)), T0)
+    assert events(w)[-2:] == [Event.RELAYED, Event.RELAYED]
