@@ -10,6 +10,7 @@ from typing import Any
 from parley_attestation.commitment import commit_output
 from parley_attestation.ed25519 import SigningKey
 from parley_attestation.edge.endpoint import Draft, Secret, acknowledgement
+from parley_attestation.edge.guardian import MIN_DEADLINE
 from parley_attestation.edge.journal import Also, Journal
 from parley_attestation.edge.sealed import Custody, agree
 from parley_attestation.encoding import Digest, Nonce, u64
@@ -155,6 +156,11 @@ class ProverPolicy:
                 raise PeerError(
                     Reason.OVER_CAP, f"turns of more than {self._offer.max_turn_bytes} bytes are not accepted"
                 )
+            if terms.witnesses.keys and min(terms.answer_seconds, terms.turn_seconds) < MIN_DEADLINE:
+                raise PeerError(
+                    Reason.BAD_TERMS,
+                    f"witnesses are watched every few seconds: expected deadlines of {MIN_DEADLINE} s or more",
+                )
             if answers > free:
                 raise PeerError(
                     Reason.BUDGET_EXHAUSTED, f"the terms ask for {answers} answers, {max(free, 0)} are left"
@@ -227,8 +233,16 @@ class ProverPolicy:
             Prompt(self._prompt(unit.prompt), sampling_seed(facts.seed, unit.name), facts.terms.caps.output)
             for unit in units
         ]
-        with self._lock:
-            outputs = (dialogues if facts.test_set.scripted else generate)(self._engine, prompts)
+        try:
+            with self._lock:
+                outputs = (dialogues if facts.test_set.scripted else generate)(self._engine, prompts)
+        except LocalError as error:
+            if error.reason is not Reason.BAD_PROMPT:
+                raise
+            return Draft(
+                m.Abort(error.reason.value, "a prompt is not of the form that this model takes"),
+                also=(self._close(machine),),
+            )
         answers, blobs = [], []
         for unit, output in zip(units, outputs, strict=True):
             cut = output[: facts.terms.caps.output]

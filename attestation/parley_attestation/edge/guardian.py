@@ -32,7 +32,8 @@ from parley_attestation.session.tables import State
 from parley_attestation.session.turns import Turn
 from parley_attestation.witnessing import DECISION, deadline
 
-LOOK_SECONDS = 5.0  # between two looks at the witnesses; deadlines are to be several times this
+LOOK_SECONDS = 5.0  # between two looks at the witnesses
+MIN_DEADLINE = 20  # seconds; four looks fit into the shortest deadline that a party agrees to
 ENDED_AT_ONCE = 16  # ended sessions in one look, in turn: what they lack can be claimed later as well
 _OWN = (Event.POSTED, Event.LATE)
 ROOM = 32  # side records that acceptance and end of an exercise may still need

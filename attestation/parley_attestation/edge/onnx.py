@@ -132,13 +132,13 @@ class OnnxModel:
             if self._config.scale != 1:
                 values = [v / self._config.scale for v in values]
             if len(values) != self._size:
-                raise LocalError(Reason.ENGINE, f"{wanted}, got {len(values)}")
+                raise LocalError(Reason.BAD_PROMPT, f"{wanted}, got {len(values)}")
             if self._config.dtype.startswith("int") and any(v != int(v) for v in values):
-                raise LocalError(Reason.ENGINE, f"{wanted}, all of them integers")
+                raise LocalError(Reason.BAD_PROMPT, f"{wanted}, all of them integers")
             with np.errstate(over="raise"):
                 return np.array(values, dtype=self._config.dtype).reshape(self._config.shape)
         except (ValueError, TypeError, ArithmeticError, RecursionError):
-            raise LocalError(Reason.ENGINE, wanted) from None
+            raise LocalError(Reason.BAD_PROMPT, wanted) from None
 
     def _write(self, row: Any) -> bytes:
         if self._config.output == "json":

@@ -31,7 +31,12 @@ class Engine(Protocol):
         """Say what this engine is."""
 
     def generate(self, prompts: Sequence[Prompt]) -> list[bytes]:
-        """Answer every prompt, in order. Raises `LocalError` (ENGINE) without prompt text in it."""
+        """Answer every prompt, in order.
+
+        Raises:
+            LocalError: BAD_PROMPT, where a prompt is not of the form that the model takes, at any time;
+                ENGINE, where it failed this time. Neither holds text of a prompt.
+        """
 
     def close(self) -> None:
         """Let go of processes and memory."""

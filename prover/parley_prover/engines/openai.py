@@ -133,7 +133,7 @@ def _messages(number: int, content: bytes) -> list[dict[str, Any]]:
     try:
         text = content.decode()
     except UnicodeDecodeError:
-        raise LocalError(Reason.ENGINE, f"prompt {number} of the batch: expected UTF-8 text") from None
+        raise LocalError(Reason.BAD_PROMPT, f"prompt {number} of the batch: expected UTF-8 text") from None
     try:
         value = json.loads(text)
     except (ValueError, RecursionError):

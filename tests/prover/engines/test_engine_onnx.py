@@ -117,21 +117,21 @@ def test_no_prompts_give_no_outputs(tmp_path):
 )  # fmt: skip
 def test_a_prompt_that_is_no_array_of_the_right_numbers_is_an_engine_error_without_its_text(tmp_path, text):
     path = model_file(tmp_path)
-    error = refused(Reason.ENGINE, lambda: answers(path, "[1,1]", text), "prompt 1", "2 numbers")
+    error = refused(Reason.BAD_PROMPT, lambda: answers(path, "[1,1]", text), "prompt 1", "2 numbers")
     assert text in ("", "7", "[1]") or text not in str(error)
 
 
 def test_fractions_are_refused_where_the_model_takes_integers(tmp_path):
     path = model_file(tmp_path, dtype=TensorProto.INT64)
-    refused(Reason.ENGINE, lambda: answers(path, "[1,0.5]", dtype="int64"), "integers")
-    refused(Reason.ENGINE, lambda: answers(path, "[1,99999999999999999999]", dtype="int64"))
+    refused(Reason.BAD_PROMPT, lambda: answers(path, "[1,0.5]", dtype="int64"), "integers")
+    refused(Reason.BAD_PROMPT, lambda: answers(path, "[1,99999999999999999999]", dtype="int64"))
 
 
 def test_a_number_that_the_element_type_cannot_hold_is_an_engine_error(tmp_path):
     whole = model_file(tmp_path, dtype=TensorProto.INT64)
-    refused(Reason.ENGINE, lambda: answers(whole, "[1, 1e25]", dtype="int64"), "array of 2 numbers")
+    refused(Reason.BAD_PROMPT, lambda: answers(whole, "[1, 1e25]", dtype="int64"), "array of 2 numbers")
     floats = model_file(tmp_path)
-    refused(Reason.ENGINE, lambda: answers(floats, "[1, 1e39]"), "array of 2 numbers")
+    refused(Reason.BAD_PROMPT, lambda: answers(floats, "[1, 1e39]"), "array of 2 numbers")
 
 
 def test_no_answer_depends_on_the_batch_it_came_in(tmp_path):

@@ -220,8 +220,8 @@ def test_json_that_is_no_list_of_messages_of_text_is_one_user_message(endpoint, 
     assert endpoint.requests[0][2]["messages"] == [{"role": "user", "content": text}]
 
 
-def test_a_prompt_that_is_not_utf8_is_an_engine_error(start, endpoint):
-    refused(lambda: start().generate([Prompt(b"\xff", 0, 10)]), "UTF-8")
+def test_a_prompt_that_is_not_utf8_is_a_bad_prompt(start, endpoint):
+    refused(lambda: start().generate([Prompt(b"\xff", 0, 10)]), "UTF-8", Reason.BAD_PROMPT)
     assert endpoint.requests == []
 
 
