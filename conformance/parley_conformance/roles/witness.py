@@ -50,7 +50,7 @@ class Attempt:
     def message(self, sequence: int, author: Role, text: str = "") -> Envelope:
         """A message of the attempt, signed by its author; other text, another head."""
         header = m.Header(self.session, sequence, self.session)
-        return signed(self.party(author).session, header, m.Abort("TEST", text))
+        return signed(self.party(author).session, header, m.Abort(Reason.ABORTED.value, text))
 
     def request(
         self, event: Event, requester: Role, sequence: int, record: Envelope, deadline: int = 0

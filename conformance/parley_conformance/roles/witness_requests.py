@@ -73,8 +73,8 @@ def records(target: Witness) -> None:
     (one,) = record.signatures
     broken = Envelope(record.payload_type, record.payload, (Signature(one.key, flip(one.value)),))
     own = target.arena.verifier.session
-    elsewhere = signed(own, m.Header(at.session, 6, at.session), m.Abort("TEST", ""))
-    other_session = signed(own, m.Header(ZERO, 5, at.session), m.Abort("TEST", ""))
+    elsewhere = signed(own, m.Header(at.session, 6, at.session), m.Abort(Reason.ABORTED.value, ""))
+    other_session = signed(own, m.Header(ZERO, 5, at.session), m.Abort(Reason.ABORTED.value, ""))
     no_message = sealed(own, "text/plain", b"hello")
     for shown, reason in (
         (at.message(5, V, "another"), R.HEAD_MISMATCH),
@@ -187,7 +187,7 @@ def large(target: Witness) -> None:
     own = target.arena.verifier.session
     kind = m.payload_type("abort")
     header = m.Header(at.session, 5, at.session)
-    body = m.write(header, m.Abort("TEST", ""))
+    body = m.write(header, m.Abort(Reason.ABORTED.value, ""))
     large = Envelope(kind, body, (Signature(own.public, own.sign(b"")),))
     message = pb.PostRequest(
         request=pb.SignedRequest(
