@@ -142,7 +142,7 @@ def second(p: Any) -> Turn:
     at = max(n for n, author in enumerate(machine.authors, 1) if author is role)
     session = machine.facts.session_id if at > 2 else b""
     place = m.Header(session, at, machine.heads[at - 2] if at > 1 else b"")
-    changed: Any = m.Abort("TEST", "another message")
+    changed: Any = m.Abort(Reason.ABORTED.value, "another message")
     if at <= 2:  # a greeting is known by its nonce
         turns = dict(p.journal.turns(p.endpoint.row))
         changed = m.read(machine.kinds[at - 1], turns[at].envelope.payload)[1]
@@ -155,7 +155,7 @@ SAMPLES: dict[str, m.Body] = {
     "hello-reply": m.HelloReply(1, 1, "open", (b"{}",), Nonce(bytes(32)), ZERO, ZERO),
     "propose": m.Propose(b"{}", 1, (), ZERO, b"{}"),
     "accept": m.Accept(ZERO, (0,), ZERO, b"{}", ()),
-    "decline": m.Decline("TEST", "out of place"),
+    "decline": m.Decline(Reason.ABORTED.value, "out of place"),
     "coin": m.Coin(Nonce(bytes(32)), Salt(bytes(32))),
     "challenge": m.Challenge((m.Unit(0, 0, ZERO, ZERO, (), 1),), ZERO),
     "answers": m.Answers((m.Answer(ZERO, 1),), ZERO),
@@ -164,7 +164,7 @@ SAMPLES: dict[str, m.Body] = {
     "binding": m.Binding(b"{}"),
     "acknowledge": m.Acknowledge(ZERO, ZERO, ZERO),
     "dissent": m.Dissent(ZERO, "out of place"),
-    "abort": m.Abort("TEST", "out of place"),
+    "abort": m.Abort(Reason.ABORTED.value, "out of place"),
 }
 
 
@@ -179,7 +179,7 @@ def out_of_turn(p: Any) -> list[pb.Frame]:
     at = p.machine.sequence + 1
     session = p.machine.facts.session_id
     place = m.Header(session, at + 1, turn.envelope.head())
-    more = Turn(signed(p.target.party.session, place, m.Abort("TEST", "out of turn")))
+    more = Turn(signed(p.target.party.session, place, m.Abort(Reason.ABORTED.value, "out of turn")))
     return [*to_frames(turn), *to_frames(more)]
 
 

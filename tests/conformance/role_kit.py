@@ -1,16 +1,23 @@
 """The reference implementations behind their real endpoints, for the suites of every role."""
 
 import contextlib
+import functools
 import threading
+from concurrent import futures
 from dataclasses import replace
 
+import pytest
 from parley_attestation import judge
+from parley_attestation.ed25519 import SigningKey
+from parley_attestation.edge import witness_service
+from parley_attestation.edge.witness_client import Address
+from parley_attestation.edge.witness_store import WitnessStore
 from parley_attestation.encoding import Digest
 from parley_attestation.errors import PeerError
 from parley_cli import record
 from parley_conformance import harness_server
 from parley_conformance.report import Status, failing
-from parley_conformance.roles import verifier_cases
+from parley_conformance.roles import verifier_cases, witness_cases
 from parley_conformance.roles.judge import Said
 from parley_conformance.run import execute
 from parley_verifier import client
@@ -69,3 +76,19 @@ def _judged(path, pins):
         except PeerError as error:
             return Said(1, {"valid": False, "reason": error.reason.value, "blamed": ""})
         return Said(0 if judged.valid and judged.pinned else 1, record.summary(judged))
+
+
+@contextlib.contextmanager
+def witness(folder):
+    """The suite for the reference witness, in threads of its own name, for as long as the block lasts."""
+    key = SigningKey(bytes(range(32)))
+    store = WitnessStore(folder / "witness.sqlite", "w", key)
+    with pytest.MonkeyPatch.context() as patch:
+        pools = functools.partial(futures.ThreadPoolExecutor, thread_name_prefix="witness")
+        patch.setattr(witness_service.futures, "ThreadPoolExecutor", pools)
+        server, port = witness_service.serve(store, "127.0.0.1:0")
+    try:
+        yield witness_cases.suite(Address(f"127.0.0.1:{port}", key.public))
+    finally:
+        server.stop(0).wait()
+        store.close()

@@ -31,9 +31,9 @@ from pathlib import Path
 from typing import Any
 
 from parley_attestation.encoding import Digest
-from parley_attestation.errors import Reason
+from parley_attestation.errors import Reason, Role
 
-from parley_conformance.arena import Arena
+from parley_conformance.arena import Arena, Session
 from parley_conformance.harness import Failure
 
 MEMBERS: dict[str, type] = {
@@ -104,13 +104,29 @@ class Judge:
         self.name = name
         self.capabilities: tuple[str, ...] = ()
         self.arena = Arena(folder, seed)
-        self.made: dict[Any, Any] = {}
+        self.controls: set[object] = set()  # places whose honest record was judged
+        self._sessions: dict[tuple[str, int], tuple[Session, bytes]] = {}
         self._ask = ask
 
     @property
     def pins(self) -> list[str]:
         """The fingerprints of both of the suite's parties."""
         return [pin.hex() for pin in self.arena.pins.values()]
+
+    def session(self, shape: str = "plain", wrong: int = 0) -> Session:
+        """A finished session; the same one for the same shape and model."""
+        return self._finished(shape, wrong)[0]
+
+    def record(self, shape: str = "plain", wrong: int = 0) -> bytes:
+        """The verifier's record of that session."""
+        return self._finished(shape, wrong)[1]
+
+    def _finished(self, shape: str, wrong: int) -> tuple[Session, bytes]:
+        if (shape, wrong) not in self._sessions:
+            self.arena.engine.wrong = wrong
+            made = self.arena.session(self.arena.exercise(shape))
+            self._sessions[shape, wrong] = (made, made.record(Role.VERIFIER))
+        return self._sessions[shape, wrong]
 
     def release(self) -> None:
         """Put the suite's model back, and close what the last case left open."""

@@ -18,11 +18,12 @@ from parley_attestation.transcript import Kind, RecordReader, RecordWriter, enco
 
 from parley_conformance.arena import PEER, Session, Stop
 from parley_conformance.cases.base import Case, Profile
-from parley_conformance.deviations import ZERO, Deviation, Said, deviations, flip, second
+from parley_conformance.deviations import ZERO, Deviation, Said, deviations, second
 from parley_conformance.harness import signed
+from parley_conformance.roles import judge_files as files
 from parley_conformance.roles.judge import Ask, Judge, command
 from parley_conformance.roles.lies import LIES
-from parley_conformance.roles.records import Message, Part, boundaries, join, messages, of_messages, parts
+from parley_conformance.roles.records import Message, Part, join, messages, of_messages, parts
 from parley_conformance.roles.requirements import requirements
 from parley_conformance.run import Suite
 
@@ -70,23 +71,6 @@ def _vector(test: dict[str, Any]) -> Case:
 # -- honest records
 
 
-def _session(target: Judge, shape: str = "plain", wrong: int = 0) -> Session:
-    """A finished session; the same one for the same shape."""
-    key = (shape, wrong)
-    if key not in target.made:
-        target.arena.engine.wrong = wrong
-        session = target.arena.session(target.arena.exercise(shape))
-        target.made[key] = (session, session.record(Role.VERIFIER))
-    session, _ = target.made[key]
-    return session  # type: ignore[no-any-return]
-
-
-def _record(target: Judge, shape: str = "plain", wrong: int = 0) -> bytes:
-    _session(target, shape, wrong)
-    record: bytes = target.made[shape, wrong][1]
-    return record
-
-
 def _valid(session: Session) -> dict[str, Any]:
     verdict = session.ends[Role.VERIFIER].machine.facts.verdict
     assert verdict is not None
@@ -106,10 +90,10 @@ def _valid(session: Session) -> dict[str, Any]:
 
 def _honest(shape: str, wrong: int, overall: str) -> Callable[[Judge], None]:
     def run(target: Judge) -> None:
-        session = _session(target, shape, wrong)
+        session = target.session(shape, wrong)
         wanted = _valid(session)
         assert wanted["overall"] == overall
-        target.expect(_record(target, shape, wrong), **wanted)
+        target.expect(target.record(shape, wrong), **wanted)
 
     return run
 
@@ -122,12 +106,12 @@ def _both_sides(target: Judge) -> None:
 
 
 def _unpinned(target: Judge) -> None:
-    session = _session(target)
-    target.expect(_record(target), (), **(_valid(session) | {"pinned": False}))
+    session = target.session()
+    target.expect(target.record(), (), **(_valid(session) | {"pinned": False}))
 
 
 def _wrong_pins(target: Judge) -> None:
-    record = _record(target)
+    record = target.record()
     own = target.arena.pins
     for pins in ([own[Role.VERIFIER]], [own[Role.PROVER]], [Digest(target.arena.fresh())]):
         target.expect(record, pins, valid=False, reason="UNKNOWN_PARTY", blamed="", sequence=1, verdict="")
@@ -135,8 +119,8 @@ def _wrong_pins(target: Judge) -> None:
 
 def _redacted(target: Judge) -> None:
     """All content withheld, and the content of one item: no verdict, and the indices listed."""
-    record = _record(target)
-    audit = _session(target).ends[Role.VERIFIER].machine.facts.audit
+    record = target.record()
+    audit = target.session().ends[Role.VERIFIER].machine.facts.audit
     assert audit is not None
     items = sorted({unit.name[0] for unit in audit.units})
     for hidden in (items, items[:1]):
@@ -147,9 +131,9 @@ def _redacted(target: Judge) -> None:
 
 def _unfinished(target: Judge) -> None:
     """A record of the first n messages is valid, and says whose message is missing."""
-    session = _session(target)
+    session = target.session()
     machine = session.ends[Role.VERIFIER].machine
-    found = messages(_record(target))
+    found = messages(target.record())
     for count in (1, 2, 3, 4, 6, 7, len(found) - 2, len(found) - 1):
         author = machine.authors[count].value
         target.expect(of_messages(found[:count]), valid=True, turn=author, sequence=0)
@@ -178,9 +162,9 @@ def _faulty(deviation: Deviation) -> Case:
             overall="",
         )
         place = ("control", deviation.role, deviation.state, deviation.nth, deviation.shape)
-        if place not in target.made:  # the same place without the fault, once
+        if place not in target.controls:  # the same place without the fault, once
             target.expect(join([*before, *_entries(speaker.turn())]), valid=True, reason="", sequence=0)
-            target.made[place] = True
+            target.controls.add(place)
 
     core = deviation in LIES or (deviation.state in _CORE_STATES and "misplaced" not in deviation.id)
     return _case(
@@ -235,7 +219,7 @@ def _moved(
     change: Callable[[list[Message]], list[Message]], reason: Reason, due: int
 ) -> Callable[[Judge], None]:
     def run(target: Judge) -> None:
-        found = messages(_record(target))
+        found = messages(target.record())
         record = of_messages(change(found))
         target.expect(record, valid=False, reason=reason.value, blamed="", sequence=due, verdict="")
 
@@ -253,21 +237,21 @@ def _without(at: int) -> Callable[[list[Message]], list[Message]]:
 def _spliced(target: Judge) -> None:
     """From the fifth message on, another session of the same parties."""
     other = target.arena.session(target.arena.exercise()).record(Role.VERIFIER)
-    record = of_messages([*messages(_record(target))[:4], *messages(other)[4:]])
+    record = of_messages([*messages(target.record())[:4], *messages(other)[4:]])
     target.expect(record, valid=False, reason="WRONG_SESSION", blamed="", sequence=5, verdict="")
 
 
 def _inserted(target: Judge) -> None:
     """One message of another session between two of this one."""
     other = messages(target.arena.session(target.arena.exercise()).record(Role.VERIFIER))
-    found = messages(_record(target))
+    found = messages(target.record())
     record = of_messages([*found[:6], other[6], *found[6:]])
     target.expect(record, valid=False, reason="WRONG_SESSION", blamed="", sequence=7, verdict="")
 
 
 def _swapped_blobs(target: Judge) -> None:
     """Two blobs of one message in the other order: sizes are the same, the stream digest is not."""
-    found = messages(_record(target))
+    found = messages(target.record())
     at = next(n for n, one in enumerate(found) if len(one.parts) > 2)
     envelope, *blobs = found[at].parts
     same = len({len(body) for _, body in blobs[:2]}) == 1
@@ -279,14 +263,14 @@ def _swapped_blobs(target: Judge) -> None:
 
 def _twice(target: Judge) -> None:
     """A message twice in a row."""
-    found = messages(_record(target))
+    found = messages(target.record())
     record = of_messages([*found[:5], found[4], *found[5:]])
     target.expect(record, valid=False, reason="MALFORMED", blamed="", sequence=6)
 
 
 def _loose_blob(target: Judge) -> None:
     """Content that no message announces."""
-    found = messages(_record(target))
+    found = messages(target.record())
     loose = Message(((int(Kind.BLOB), bytes(40)),))
     target.expect(of_messages([*found[:4], loose]), valid=False, reason="MALFORMED", blamed="", sequence=5)
 
@@ -327,59 +311,6 @@ def _first_fault(target: Judge) -> None:
     target.expect(record, valid=False, reason="OUT_OF_ORDER", blamed="prover")
 
 
-# -- files that are no record
-
-
-def _broken(change: Callable[[bytes], bytes]) -> Callable[[Judge], None]:
-    def run(target: Judge) -> None:
-        record = _record(target)
-        target.broken(change(record))
-        target.expect(record, valid=True)
-
-    return run
-
-
-def _cut(target: Judge) -> None:
-    """Cut off at the beginning of entries, and inside them."""
-    record = _record(target)
-    ends = boundaries(record)
-    for at in sorted({0, 5, ends[0], ends[3], ends[3] + 1, ends[-2], ends[-2] + 9, len(record) - 1}):
-        target.broken(record[:at])
-
-
-def _flipped(count: int) -> Callable[[Judge], None]:
-    """One bit changed anywhere in the file."""
-
-    def run(target: Judge) -> None:
-        record = _record(target)
-        for _ in range(count):
-            at = int.from_bytes(target.arena.fresh()[:8], "big") % len(record)
-            target.broken(flip(record, at))
-
-    return run
-
-
-def _with_part(kind: int, body: bytes) -> Callable[[bytes], bytes]:
-    return lambda record: join([*parts(record), (kind, body)])
-
-
-_BROKEN: tuple[tuple[str, str, Callable[[bytes], bytes]], ...] = (
-    ("no-end", "a record without its end", lambda r: join(parts(r), end=False)),
-    ("wrong-count", "an end that counts an entry more", lambda r: join(parts(r), len(parts(r)) + 1)),
-    ("after-the-end", "a byte after the end", lambda r: r + b"\0"),
-    ("unknown-kind", "an entry of kind 9", _with_part(9, b"?")),
-    ("kind-zero", "an entry of kind 0", _with_part(0, b"")),
-    (
-        "long-end",
-        "an end of nine bytes",
-        lambda r: join([*parts(r), (int(Kind.END), u64(0) + b"\0")], end=False),
-    ),
-    ("attempt-with-body", "an attempt marker with a body", _with_part(int(Kind.ATTEMPT), b"x")),
-    ("large-withheld", "a withheld entry of 41 bytes", _with_part(int(Kind.WITHHELD), bytes(41))),
-    ("other-version", "a first line of version 2", lambda r: r.replace(b"RECORD 1", b"RECORD 2", 1)),
-    ("empty-file", "an empty file", lambda _: b""),
-    ("size-beyond", "an entry that says 2^63 bytes", lambda r: r[:17] + b"\x80" + r[18:]),
-)
 _RUNS = (
     ("honest-compliant", ("plain", 0, "COMPLIANT")),
     ("honest-violation", ("plain", 1, "VIOLATION")),
@@ -394,10 +325,10 @@ JUDGE: tuple[Case, ...] = (
     _case("unpinned", "nobody is pinned", "JUDGE-2", _unpinned),
     _case("wrong-pins", "a party is not the pinned one", "JUDGE-1", _wrong_pins),
     _case("redacted", "content that is withheld", "JUDGE-3 JUDGE-4", _redacted),
-    *(_case(f"broken-{name}", what, "REC-1", _broken(change)) for name, what, change in _BROKEN),
-    _case("cut-off", "a file cut off", "REC-1", _cut),
-    _case("flipped", "one bit changed, eight times", "REC-1", _flipped(8)),
-    _case("flipped-often", "one bit changed, a hundred times", "REC-1", _flipped(100), Profile.EXTENDED),
+    *(_case(f"broken-{name}", what, "REC-1", files.broken(change)) for name, what, change in files.BROKEN),
+    _case("cut-off", "a file cut off", "REC-1", files.cut),
+    _case("flipped", "one bit changed, eight times", "REC-1", files.flipped(8)),
+    _case("flipped-often", "one bit changed, a hundred times", "REC-1", files.flipped(100), Profile.EXTENDED),
     _case(
         "swapped-messages",
         "two messages in the other order",

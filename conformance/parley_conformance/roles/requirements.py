@@ -1,7 +1,7 @@
 """Room: the suite. What roles other than the prover are held to, under the ids of the draft.
 
-The words say what the sentence of the draft means for whoever is under test. Ids that begin with `H-` or
-`CH-` stand for what this suite itself defines (its harness) or what the draft does not number.
+The words say what the sentence of the draft means for whoever is under test. Ids that begin with `H-`, `W-`
+or `CH-` stand for what this suite itself defines (its harness) or what the draft does not number.
 """
 
 from collections.abc import Iterable
@@ -65,8 +65,10 @@ _TEXTS = {
     # the witness
     "WIT-1": "What is asked again gets the same answer, byte for byte.",
     "WIT-2": "No two heads for a slot, no two sessions for an attempt; times and numbers run on together.",
-    "WIT-6": "A claim before its deadline, or after the awaited record was shown, is refused.",
-    "WIT-7": "A request of a stranger, or without the record behind its head, is refused.",
+    "WIT-6": "A record that is no message of the slot and head that the request names is refused.",
+    "W-CLAIM": "A claim without a witnessed head, before its deadline, or that is void is refused.",
+    "W-ORDER": "Nothing is signed of an exercise whose acceptance was not shown, nor of too many events.",
+    "W-FORM": "A request out of form, or for another call, is refused.",
     "STMT-2": "A statement counts only under the key that it was to be signed by.",
     "JSON-1": "JSON in another form than RFC 8785 gives is refused.",
     "JSON-3": "A field that is not defined is refused.",

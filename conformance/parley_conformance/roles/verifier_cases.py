@@ -247,7 +247,7 @@ def _fuzz(target: Verifier) -> None:
     finished(target, target.run(target.arena.exercise()))
 
 
-_ABORT = m.Abort("TEST", "the prover ends here")
+_ABORT = m.Abort(Reason.ABORTED.value, "the prover ends here")
 _GONE = frozenset({Reason.UNREACHABLE})
 
 
@@ -277,7 +277,7 @@ def _resumes(name: str, change: Callable[[pb.Resume], None], needs: str, reason:
 
 
 def _declines(p: Speaker) -> Said:
-    return p.turn(m.Decline("TEST", "no"), ())
+    return p.turn(m.Decline(Reason.ABORTED.value, "no"), ())
 
 
 _RUNS = (

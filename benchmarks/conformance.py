@@ -1,0 +1,135 @@
+"""Seconds of the conformance suite's core profile, on the loopback and across a simulated round trip.
+
+`python -m benchmarks.conformance [ROUND-TRIP-MS]`, 100 by default. The same run goes twice against the
+reference prover and witness: directly, and through a TCP relay that holds every byte back for half the
+round trip each way. The reference verifier runs directly. Goals: prover under 60 s on the loopback and
+under 600 s at 100 ms.
+"""
+
+import asyncio
+import contextlib
+import logging
+import sys
+import tempfile
+import threading
+from pathlib import Path
+
+from parley_attestation.ed25519 import SigningKey
+from parley_attestation.edge import witness_service
+from parley_attestation.edge.witness_client import Address
+from parley_attestation.edge.witness_store import WitnessStore
+from parley_conformance import harness_server
+from parley_conformance.arena import Adder, Arena
+from parley_conformance.roles import verifier_cases, witness_cases
+from parley_conformance.run import Job, execute, run
+from parley_prover.answering import Offer
+from parley_prover.service import ProverService, ServerLimits, serve
+
+
+def main() -> None:
+    logging.disable(logging.CRITICAL)
+    round_trip = float(sys.argv[1]) / 1000 if len(sys.argv) > 1 else 0.1
+    print(f"{'core profile of':16}{'cases':>8}{'loopback':>12}{f'{round_trip * 1000:.0f} ms':>12}")
+    row("prover", *(run_prover(delay) for delay in (0.0, round_trip)))
+    row("witness", *(run_witness(delay) for delay in (0.0, round_trip)))
+    row("verifier", run_verifier())
+
+
+def row(role, near, far=None):
+    shown = "".join(f"{one.seconds:>10.1f} s" for one in (near, far) if one is not None)
+    verdicts = {one.verdict for one in (near, far) if one is not None}
+    print(f"{role:16}{len(near.results):>8}{shown}   {' '.join(sorted(verdicts))}", flush=True)
+
+
+@contextlib.contextmanager
+def prover():
+    with tempfile.TemporaryDirectory() as folder:
+        arena = Arena(Path(folder), "benchmark")
+        offer, limits = Offer(arena.prover.history, (arena.claim,)), ServerLimits(sessions=32)
+        journal = Path(folder) / "prover.journal"
+        service = ProverService(arena.prover, [arena.verifier.card], Adder(), offer, journal, limits)
+        server, port = serve(service, arena.prover, [arena.verifier.card], "127.0.0.1:0", 32)
+        yield arena, port
+        server.stop(0).wait()
+
+
+def run_prover(delay):
+    with prover() as (arena, port), relay(port, delay) as near:
+        peer = arena.prover.card.model_copy(update={"endpoint": f"127.0.0.1:{near}"})
+        return run(Job(arena.verifier, peer))
+
+
+def run_witness(delay):
+    with tempfile.TemporaryDirectory() as folder:
+        key = SigningKey(bytes(range(32)))
+        store = WitnessStore(Path(folder) / "witness.sqlite", "w", key)
+        server, port = witness_service.serve(store, "127.0.0.1:0")
+        with relay(port, delay) as near:
+            found = execute(witness_cases.suite(Address(f"127.0.0.1:{near}", key.public)))
+        server.stop(0).wait()
+        store.close()
+        return found
+
+
+def run_verifier():
+    with tempfile.TemporaryDirectory() as folder:
+        harness = harness_server.VerifierHarness(Path(folder))
+        server, port = harness_server.serve(harness, "127.0.0.1:0")
+        found = execute(verifier_cases.suite(f"127.0.0.1:{port}"))
+        server.stop(0).wait()
+        return found
+
+
+# -- a round trip
+
+
+@contextlib.contextmanager
+def relay(port, round_trip):
+    """A port on the loopback that leads to `port` and takes `round_trip` seconds there and back."""
+    if not round_trip:
+        yield port
+        return
+    loop = asyncio.new_event_loop()
+    threading.Thread(target=loop.run_forever, daemon=True).start()
+    server = asyncio.run_coroutine_threadsafe(_listen(port, round_trip / 2), loop).result()
+    yield server.sockets[0].getsockname()[1]
+    loop.call_soon_threadsafe(server.close)
+    loop.call_soon_threadsafe(loop.stop)
+
+
+async def _listen(port, delay):
+    async def accept(reader, writer):
+        with contextlib.suppress(OSError):
+            far_reader, far_writer = await asyncio.open_connection("127.0.0.1", port)
+            await asyncio.sleep(delay)  # the handshake's own half
+            await asyncio.gather(_held(reader, far_writer, delay), _held(far_reader, writer, delay))
+
+    return await asyncio.start_server(accept, "127.0.0.1", 0)
+
+
+async def _held(reader, writer, delay):
+    """Every piece leaves `delay` seconds after it came, in order; pieces do not wait for one another."""
+    loop = asyncio.get_running_loop()
+    pieces = asyncio.Queue()
+
+    async def send():
+        while True:
+            due, data = await pieces.get()
+            await asyncio.sleep(max(due - loop.time(), 0))
+            if not data:
+                break
+            writer.write(data)
+            await writer.drain()
+        writer.close()
+
+    sending = asyncio.ensure_future(send())
+    with contextlib.suppress(OSError):
+        while data := await reader.read(1 << 16):
+            pieces.put_nowait((loop.time() + delay, data))
+    pieces.put_nowait((loop.time() + delay, b""))
+    with contextlib.suppress(OSError):
+        await sending
+
+
+if __name__ == "__main__":
+    main()
