@@ -31,7 +31,7 @@ from parley_attestation.log import witness
 from parley_attestation.model import claim
 from parley_attestation.session import backing, messages
 from parley_attestation.session.checks import Check
-from parley_attestation.session.schedule import sampling_seed
+from parley_attestation.session.schedule import MAX_POPULATION, sampling_seed
 from parley_attestation.session.tables import FINAL, MODES
 from parley_attestation.statement import MAX_SUBJECTS
 from parley_attestation.transcript import Entry, Kind, RecordReader, decode_envelope
@@ -95,6 +95,7 @@ def limits() -> str:
         "excluded runs": terms.MAX_EXCLUDED,
         "strata of a set": registration.MAX_STRATA,
         "graders of a set": registration.MAX_GRADERS,
+        "units of all populations together": MAX_POPULATION,
         "budget of a population": frametest.MAX_BUDGET,
         "pieces in a collection of evidence": backing.MAX_ITEMS,
         "attempts at an exercise": witness.MAX_ATTEMPTS,
@@ -134,13 +135,8 @@ def sentences() -> str:
 
 def vendors() -> str:
     """The names of roots, and the SHA-256 of each certificate that is pinned under them."""
-    rows = []
-    for vendor in Vendor:
-        pins = [(name, value) for name, value in PINS.items() if name.startswith(f"{vendor.value}_")]
-        rows += [(f"`{vendor.value}`", name, value) for name, value in pins] or [
-            (f"`{vendor.value}`", "", "")
-        ]
-    return _table(("root", "certificate", "SHA-256 of its DER form"), rows)
+    names = ", ".join(f"`{vendor.value}`" for vendor in Vendor)
+    return f"{names}.\n\n" + _named({name: bytes.fromhex(value) for name, value in PINS.items()})
 
 
 def _named(values: dict[str, bytes]) -> str:

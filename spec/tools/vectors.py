@@ -153,6 +153,8 @@ def commitments() -> Iterator[Test]:
             "reference_commitment": made[Field.REFERENCE].hex(),
             "leaf": item_leaf(made[Field.PROMPT], made[Field.REFERENCE]).hex(),
             "exercise": exercise.hex(),
+            "output": shown[Field.PROMPT].hex(),
+            "sample": 1,
             "output_key": key.hex(),
             "output_commitment": commit_output(key, exercise, index, 1, shown[Field.PROMPT]).hex(),
             "result": "valid",

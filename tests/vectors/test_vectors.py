@@ -33,7 +33,15 @@ FIELDS = {
     "ed25519": {"key", "message", "signature"},
     "commitments": {
         *("owner", "set_id", "master", "size", "index", "prompt", "reference", "prompt_key", "leaf"),
-        *("prompt_commitment", "reference_commitment", "exercise", "output_key", "output_commitment"),
+        *(
+            "prompt_commitment",
+            "reference_commitment",
+            "exercise",
+            "output",
+            "sample",
+            "output_key",
+            "output_commitment",
+        ),
     },
     "tree": {"leaf", "index", "size", "proof", "root"},
     "tickets": {"root", "seed", "runs", "samples", "budget", "order", "sampling_seeds"},
@@ -121,8 +129,8 @@ def test_commitments(test):
         Salt.of_hex(test["output_key"]),
         Digest.of_hex(test["exercise"]),
         test["index"],
-        1,
-        bytes.fromhex(test["prompt"]),
+        test["sample"],
+        bytes.fromhex(test["output"]),
     )
     assert output.hex() == test["output_commitment"]
 

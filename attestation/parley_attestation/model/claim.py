@@ -17,7 +17,7 @@ from parley_attestation.ed25519 import PublicKey, SigningKey
 from parley_attestation.encoding import Bytes32, Digest, Label, Salt, mac
 from parley_attestation.errors import PeerError, Reason
 from parley_attestation.keys import fingerprint
-from parley_attestation.model.layout import MAX_FILES
+from parley_attestation.model.layout import MAX_FILES, check_printable
 from parley_attestation.model.manifest import MAX_MANIFEST, Blinded, Manifest, blind, read_manifest
 from parley_attestation.statement import Statement, Subject
 
@@ -145,8 +145,7 @@ def read_claim(sealed: bytes, root: PublicKey | None = None) -> ModelClaim:
         raise PeerError(
             Reason.BAD_MODEL_CLAIM, "formats: expected distinct, sorted names among " + ", ".join(FORMATS)
         )
-    if not name.isprintable():
-        raise PeerError(Reason.BAD_MODEL_CLAIM, "name: expected printable characters")
+    check_printable(name)
     return ModelClaim(owner, claim_id, commitment, name, formats, said, sealed)
 
 

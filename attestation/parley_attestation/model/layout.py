@@ -5,6 +5,7 @@ padding, graphs), or a whole opaque file. Chunks restart at every segment, so th
 discloses no neighbour.
 """
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -49,6 +50,21 @@ class Segment:
         )
 
 
+# What hides or reorders text where it is shown; a fixed list, so that every implementation has the same one.
+_UNPRINTABLE = re.compile("[\\x00-\\x1f\\x7f-\\x9f\\u2028-\\u202e\\u2066-\\u2069\\ufeff]")
+
+
+def check_printable(text: str) -> str:
+    """Return `text` if it has no control, line-separating or direction-changing character.
+
+    Raises:
+        PeerError: BAD_MODEL_CLAIM.
+    """
+    if _UNPRINTABLE.search(text):
+        raise PeerError(Reason.BAD_MODEL_CLAIM, f"expected printable characters, got {printable(text)!r}")
+    return text
+
+
 def check_path(path: str) -> str:
     """Return `path` if it names a file below a folder in its one plain spelling.
 
@@ -60,7 +76,7 @@ def check_path(path: str) -> str:
         not 1 <= len(path) <= MAX_PATH
         or any(part in {"", ".", ".."} for part in parts)
         or "\\" in path
-        or not path.isprintable()
+        or _UNPRINTABLE.search(path)
     ):
         raise PeerError(
             Reason.BAD_MODEL_CLAIM,

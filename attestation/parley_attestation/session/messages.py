@@ -161,8 +161,8 @@ def _reason(text: str) -> str:
 
 
 def _mode(text: str) -> str:
-    if not 1 <= len(text) <= MAX_MODE or printable(text) != text:
-        raise PeerError(Reason.MALFORMED, f"expected the name of a mode, 1..{MAX_MODE} characters")
+    if not 1 <= len(text) <= MAX_MODE or not text.isascii() or printable(text) != text:
+        raise PeerError(Reason.MALFORMED, f"expected the name of a mode in 1..{MAX_MODE} ASCII characters")
     return text
 
 

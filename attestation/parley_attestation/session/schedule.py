@@ -16,6 +16,7 @@ from parley_attestation.pairs import MEMBERS, Members, PairEvents
 from parley_attestation.registration import TestSet
 from parley_attestation.terms import Terms
 
+MAX_POPULATION = 1 << 24  # units of all populations together: everyone hashes a ticket for each
 UnitName = tuple[int, int]  # item index, sample number
 
 
@@ -74,6 +75,8 @@ def frames(terms: Terms, test_set: TestSet) -> tuple[Frame, ...]:
                 Reason.BAD_TERMS, f"stratum {stratum!r}: expected a budget of 1..{one.size} units"
             )
         found.append(one)
+    if sum(one.size for one in found) > MAX_POPULATION:
+        raise PeerError(Reason.BAD_TERMS, f"expected populations of at most {MAX_POPULATION} units together")
     return tuple(found)
 
 
