@@ -5,7 +5,6 @@ it before one message and sends something else there. Every stream has a deadlin
 """
 
 import queue
-import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -86,19 +85,23 @@ class Stream:
     def receive(self) -> pb.Frame | Refused | Lost:
         """The next frame, or how the stream ended."""
         while True:
-            try:
-                response = next(self._call, None)
-            except grpc.RpcError as error:
-                self.finish()
-                return ending(error)
-            if response is None:
-                self.finish()
-                return Lost(grpc.StatusCode.OK, "")
-            frame: pb.Frame = response.frame
-            if frame.WhichOneof("kind") != "ping":
-                return frame
-            if not frame.ping.reply:
+            got = self._next()
+            if not isinstance(got, pb.Frame) or got.WhichOneof("kind") != "ping":
+                return got
+            if not got.ping.reply:
                 self.send([pb.Frame(ping=pb.Ping(reply=True))])
+
+    def _next(self) -> pb.Frame | Refused | Lost:
+        try:
+            response = next(self._call, None)
+        except grpc.RpcError as error:
+            self.finish()
+            return ending(error)
+        if response is None:
+            self.finish()
+            return Lost(grpc.StatusCode.OK, "")
+        frame: pb.Frame = response.frame
+        return frame
 
     def answer(self) -> pb.Frame | Refused | Lost:
         """The next envelope, or how the stream ended; whatever carries no message is passed over."""
@@ -106,6 +109,18 @@ class Stream:
             got = self.receive()
             if not isinstance(got, pb.Frame) or got.WhichOneof("kind") == "envelope":
                 return got
+
+    def settle(self) -> None:
+        """Wait until the prover has taken all that was sent; drop what it says till then. Raises `Failure`."""
+        self.send([pb.Frame(ping=pb.Ping())])
+        while True:
+            got = self._next()
+            if isinstance(got, Lost) and got.code is grpc.StatusCode.OK:
+                return  # the session has ended
+            if not isinstance(got, pb.Frame):
+                raise Failure(f"expected an answer to a ping, got {shown(got)}")
+            if got.ping.reply:
+                return
 
     def finish(self) -> None:
         """Say that nothing more comes."""
@@ -189,7 +204,7 @@ class _Stoppable:
 class Player:
     """An honest verifier in one session; `play` runs it to the pause or to the end."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one argument for each way in which a session can differ
         self,
         target: "Target",
         exercise: Exercise,
@@ -197,10 +212,13 @@ class Player:
         nth: int = 1,
         mutate: Mutate | None = None,
         earlier: "Player | None" = None,
+        *,
+        journal: Journal | None = None,
+        endpoint: type[Endpoint] = Endpoint,
     ) -> None:
-        """Begin a session, or take up the one that `earlier` left; pause before the `nth` word in `state`."""
+        """Begin a session, or go on with `earlier`'s; a `journal` that holds an attempt makes this the next one."""
         self.target, self.exercise = target, exercise
-        self.journal: Journal = target.journal() if earlier is None else earlier.journal
+        self.journal: Journal = earlier.journal if earlier is not None else journal or target.journal()
         party, peer = target.party, target.peer
         seen = Channel(party.card.tls_digest, peer.tls_digest)
         inner = VerifierPolicy(party.history, seen, exercise.sealed, exercise.tests, journal=self.journal)
@@ -212,7 +230,7 @@ class Player:
             channel=seen,
             earlier=earlier_attempts(self.journal, Role.VERIFIER, row),
         )
-        self.endpoint: Endpoint = Endpoint(self._policy, party.session, self.journal, machine, target.fresh())
+        self.endpoint: Endpoint = endpoint(self._policy, party.session, self.journal, machine, target.fresh())
         if row is not None:
             self.endpoint.load(row)
         self.stream = target.stream()
@@ -246,6 +264,10 @@ class Player:
             Failure: The prover said something that an honest verifier refuses, or refused.
         """
         self._run(self._opening)
+
+    def say(self) -> None:
+        """Say the honest message where a pause was, and what else comes before the prover's turn; read nothing."""
+        self.stream.send(self.endpoint.pump())
 
     def go_on(self) -> None:
         """Run on to the end after a pause, on the same stream. Raises `Failure`."""
@@ -376,8 +398,3 @@ def expect_refusal(stream: Stream, allowed: frozenset[Reason]) -> Refused:
     if isinstance(got, Refused) and got.reason in allowed:
         return got
     raise Failure(f"expected a refusal with {wanted}, got {shown(got)}")
-
-
-def workspace() -> "tempfile.TemporaryDirectory[str]":
-    """A folder for the suite's journals that goes away with the run."""
-    return tempfile.TemporaryDirectory(prefix="parley-conformance-")

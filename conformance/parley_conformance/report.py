@@ -1,6 +1,6 @@
 """Room: the suite. What a run found, as JSON, JUnit XML and one page of HTML.
 
-Any failing, skipped or missing MUST makes the verdict "partial", never "conformant".
+Any failing, known-failing, skipped or missing MUST makes the verdict "partial", never "conformant".
 """
 
 import json
@@ -16,7 +16,8 @@ from xml.etree import ElementTree as ET
 from parley_attestation.errors import LocalError, Reason, printable
 
 from parley_conformance.cases.base import Case, Profile
-from parley_conformance.requirements import Level, Requirement
+from parley_conformance.known import Known
+from parley_conformance.requirements import UNTESTABLE, Level, Requirement, spec_digests
 
 FORMAT = "parley-conformance-report/1"
 MAX_TEXT = 2000  # characters of any one value
@@ -27,6 +28,7 @@ class Status(StrEnum):
 
     PASSED = "passed"
     FAILED = "failed"
+    KNOWN = "known"  # a failure, listed as known with an issue and a last day
     SKIPPED = "skipped"
     UNCLAIMED = "unclaimed"
 
@@ -53,20 +55,38 @@ class Report:
     seconds: float
     capabilities: tuple[str, ...]
     results: tuple[Result, ...]
+    known: tuple[Known, ...] = ()
 
     def of(self, requirement: Requirement) -> Status:
         """How a requirement came out over all cases that name it."""
         found = {r.status for r in self.results if requirement.id in r.case.requirements}
-        for status in (Status.FAILED, Status.SKIPPED, Status.PASSED, Status.UNCLAIMED):
+        for status in (Status.FAILED, Status.KNOWN, Status.SKIPPED, Status.PASSED, Status.UNCLAIMED):
             if status in found:
                 return status
         return Status.SKIPPED
 
     @property
     def verdict(self) -> str:
-        """What the run shows: "partial" where any MUST failed or was not tested, else "conformant"."""
-        musts = (self.of(r) for r in self.requirements.values() if r.level is Level.MUST)
-        return "conformant" if all(s in {Status.PASSED, Status.UNCLAIMED} for s in musts) else "partial"
+        """What the run shows: "partial" where any MUST failed or was not tested, else "conformant".
+
+        A strict run holds an implementation to every SHOULD as well.
+        """
+        binding = {Level.MUST, Level.SHOULD} if self.profile is Profile.STRICT else {Level.MUST}
+        found = (self.of(r) for r in self.requirements.values() if r.level in binding)
+        held = all(s in {Status.PASSED, Status.UNCLAIMED} for s in found)
+        return "conformant" if held else "partial"
+
+    @property
+    def code(self) -> int:
+        """Exit code of the run: 0 conformant, 3 partial by known failures and skips alone, 1 otherwise."""
+        if self.verdict == "conformant":
+            return 0
+        return 1 if self.count(Status.FAILED) or not self.count(Status.KNOWN) else 3
+
+    @property
+    def untested(self) -> Mapping[str, str]:
+        """Requirements that bind the role and that no run can test, with the reason."""
+        return UNTESTABLE.get(self.role, {})
 
     def count(self, status: Status) -> int:
         """Cases that came out so."""
@@ -77,10 +97,12 @@ class Report:
         return {
             "format": FORMAT,
             "suite_version": version(),
+            "spec": dict(spec_digests()),
             "role": self.role,
             "subject": self.subject,
             "profile": self.profile.value,
             "seed": self.seed,
+            "reproduce": f"the same command with --profile {self.profile} --seed {self.seed}, after a fresh start",
             "seconds": round(self.seconds, 3),
             "capabilities": list(self.capabilities),
             "verdict": self.verdict,
@@ -88,6 +110,11 @@ class Report:
             "requirements": [
                 {"id": r.id, "level": r.level.value, "status": self.of(r).value, "text": r.text}
                 for r in self.requirements.values()
+            ],
+            "not_testable": dict(self.untested),
+            "known_failures": [
+                {"case": k.case, "issue": printable(k.issue, 300), "until": k.until.isoformat()}
+                for k in self.known
             ],
             "cases": [_case(result) for result in self.results],
         }
@@ -135,7 +162,7 @@ def junit(report: Report) -> bytes:
         tests=str(len(report.results)),
         failures=str(report.count(Status.FAILED)),
         errors="0",
-        skipped=str(report.count(Status.SKIPPED) + report.count(Status.UNCLAIMED)),
+        skipped=str(len(report.results) - report.count(Status.PASSED) - report.count(Status.FAILED)),
         time=f"{report.seconds:.3f}",
     )
     properties = ET.SubElement(suite, "properties")
@@ -144,6 +171,7 @@ def junit(report: Report) -> bytes:
         ("seed", report.seed),
         ("verdict", report.verdict),
         ("profile", report.profile),
+        *spec_digests().items(),
     ):
         ET.SubElement(properties, "property", name=name, value=value)
     for result in report.results:

@@ -1,10 +1,22 @@
-"""Room: the suite. What the suite holds a prover to: provisional ids until the specification numbers its own.
+"""Room: the suite. What an implementation is held to: the draft's own sentences, by the draft's own ids.
 
-An id is never reused for another sentence. Cases, mutants and the report name requirements by these ids.
+The registry is extracted from the draft. Which sentences bind a role, and which of these no run of the
+suite can test, stands here: each of the latter with the reason.
 """
 
+import hashlib
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from types import MappingProxyType
+
+DRAFT = "draft-parley-mutual-verification.md"
+_REGISTRY = "requirements.json"
+_CHECKOUT = Path(__file__).parent.parent.parent / "spec"
 
 
 class Level(StrEnum):
@@ -12,64 +24,106 @@ class Level(StrEnum):
 
     MUST = "MUST"
     SHOULD = "SHOULD"
+    MAY = "MAY"
+
+
+_LEVELS = {
+    "MUST": Level.MUST,
+    "MUST NOT": Level.MUST,
+    "SHALL": Level.MUST,
+    "SHALL NOT": Level.MUST,
+    "REQUIRED": Level.MUST,
+    "SHOULD": Level.SHOULD,
+    "SHOULD NOT": Level.SHOULD,
+    "RECOMMENDED": Level.SHOULD,
+    "NOT RECOMMENDED": Level.SHOULD,
+    "MAY": Level.MAY,
+    "OPTIONAL": Level.MAY,
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Requirement:
-    """One sentence that an implementation keeps or breaks."""
+    """One sentence that an implementation keeps or breaks; `subject` is whom the sentence names."""
 
     id: str
     level: Level
     text: str
+    subject: str = ""
+    section: str = ""
 
 
-def _must(name: str, text: str) -> Requirement:
-    return Requirement(name, Level.MUST, text)
+def spec_bytes(name: str) -> bytes:
+    """A file of the specification that this suite tests: from the installed package, else from the checkout."""
+    packaged = resources.files("parley_conformance") / "spec" / name
+    return packaged.read_bytes() if packaged.is_file() else (_CHECKOUT / name).read_bytes()
 
 
-_ALL = (
-    _must("P-DESCRIBE-1", "Describe names version 1, suite 1, the open mode and the pinned root."),
-    _must("P-DESCRIBE-2", "A claimed capability works; an unclaimed one is answered UNIMPLEMENTED."),
-    _must("P-RUN-1", "An honest exercise runs to acknowledgement and leaves a record that judges valid."),
-    _must("P-GREET-1", "A Hello without a common version, suite and mode is refused."),
-    _must("P-GREET-2", "A Hello that names other TLS certificates than the channel's is refused."),
-    _must("P-GREET-3", "A Hello under a key that the pinned root does not certify as a verifier is refused."),
-    _must("P-SIGN-1", "A message whose signature does not hold, or is not the party's, is refused."),
-    _must("P-SIGN-2", "A message carries exactly one signature."),
-    _must("P-FORM-1", "An unknown field anywhere in a signed payload is refused."),
-    _must("P-FORM-2", "An unknown payload type is refused before anything in it is read."),
-    _must("P-FORM-3", "A payload that does not parse, or whose fields have a wrong size, is refused."),
-    _must("P-CHAIN-1", "A message of another session is refused."),
-    _must("P-CHAIN-2", "A message with another sequence number than the next is refused."),
-    _must("P-CHAIN-3", "A message that names another predecessor than the chain has is refused."),
-    _must("P-ORDER-1", "A message that the state table does not allow is refused."),
-    _must("P-SLOT-1", "A second, different message for a filled slot is refused as equivocation."),
-    _must("P-SLOT-2", "The prover never says two different messages for one slot of one session."),
-    _must("P-SLOT-3", "A replayed session gets the same bytes again, or a refusal, and nothing new."),
-    _must("P-FAULT-1", "A provable fault of the verifier ends the session: it cannot be resumed."),
-    _must(
-        "P-TERMS-1", "Terms that are not the verifier's, the parties' or the registered set's are refused."
-    ),
-    _must("P-ATTEMPT-1", "An exercise that has ended cannot be run again, nor begun at a later attempt."),
-    _must("P-COIN-1", "A coin that does not open its commitment is refused."),
-    _must("P-TICKET-1", "A challenge whose units are not the next in ticket order is refused."),
-    _must("P-TICKET-2", "A challenge beyond the budget of the terms is refused."),
-    _must("P-CAP-1", "A prompt or a challenge beyond the caps of the terms is refused."),
-    _must("P-PROOF-1", "An item whose inclusion proof does not hold is refused."),
-    _must("P-OPEN-1", "A prompt that does not open its commitment is refused."),
-    _must("P-OPEN-2", "A reference that does not open its commitment is refused."),
-    _must("P-STREAM-1", "Content that is not the one its message signs is refused."),
-    _must("P-STREAM-2", "Content out of place, too long, or that no message announced is refused."),
-    _must("P-STOP-1", "A stop before every claim is decided is refused."),
-    _must("P-STOP-2", "A stop after every claim was decided is refused."),
-    _must("P-VERDICT-1", "An acknowledgement of another verdict than the record gives is refused."),
-    _must("P-VERDICT-2", "The prover acknowledges the verdict that the record gives."),
-    _must("P-RESUME-1", "A session that broke off at any step resumes and ends as if it had not."),
-    _must("P-RESUME-2", "A resumption that names an unknown session or another head is refused."),
-    _must("P-STREAMS-1", "One session runs on one stream: a returning verifier takes over."),
-    _must("P-STREAMS-2", "Sessions of different exercises run side by side."),
-    _must("P-ERROR-1", "A frame that is not one, or comes first where it cannot, is refused with a reason."),
-    _must("P-ERROR-2", "No text of an internal failure reaches the peer."),
-)
+@cache
+def spec_digests() -> Mapping[str, str]:
+    """SHA-256 of the draft and of its requirement registry, hexadecimal: what a report was made against."""
+    return MappingProxyType(
+        {
+            "draft_sha256": hashlib.sha256(spec_bytes(DRAFT)).hexdigest(),
+            "requirements_sha256": hashlib.sha256(spec_bytes(_REGISTRY)).hexdigest(),
+        }
+    )
 
-REQUIREMENTS = {one.id: one for one in _ALL}
+
+def _read() -> dict[str, Requirement]:
+    rows = json.loads(spec_bytes(_REGISTRY))
+    return {
+        row["id"]: Requirement(row["id"], _LEVELS[row["level"]], row["text"], row["role"], row["section"])
+        for row in rows
+    }
+
+
+REGISTRY: Mapping[str, Requirement] = MappingProxyType(_read())
+
+_EVERYONE = frozenset({"receiver", "sender", "party", "implementation"})
+_BOUND: Mapping[str, frozenset[str]] = {"prover": _EVERYONE | {"prover"}}
+
+_NOT_RECEIVED = "binds whoever receives that message, and a prover sends it"
+_WITNESSED = "shows only towards witnesses that both sides reach; the terms of the suite name none"
+_EVIDENCE = "shows in a verdict only with evidence of the prover's own hardware, which the suite cannot make"
+
+_SINGLE = "no case yet: the suite registers sets of single items, neither scripts nor pairs"
+
+# What binds a role by its subject and no case of this version tests, with the reason: most cannot be seen from outside.
+UNTESTABLE: Mapping[str, Mapping[str, str]] = {
+    "prover": {
+        "FRAME-3": "a label shows only through the digest that it enters; a wrong one breaks FRAME-1",
+        "TREE-1": "no message carries a size beside its root, so there is no other one to take",
+        "CLAIM-1": "whoever does not hold the model cannot tell its digest from 32 random bytes",
+        "RES-1": "needs the machine to lose power between two instructions",
+        "RES-6": "where a verifier is ahead it has the turn, and the prover has nothing to propose",
+        "ACC-1": _NOT_RECEIVED,
+        "ACC-3": _NOT_RECEIVED,
+        "COMP-1": _NOT_RECEIVED,
+        "HELLO-2": _NOT_RECEIVED,
+        "ANS-1": _NOT_RECEIVED,
+        "EVID-1": _EVIDENCE,
+        "EVID-2": _EVIDENCE,
+        **dict.fromkeys(("SCRIPT-1", "SCRIPT-2", "SCRIPT-3", "PAIR-2", "PAIR-3", "PAIR-4"), _SINGLE),
+        "TEST-5": "no case yet: the claims of the suite have no points; the vectors of the graded test hold it",
+        "TEST-2": "shows only where rounding would change a decision; the frame-test vectors hold such values",
+        "VERD-2": "a prover reports no verdict; what it acknowledges is ACK-5",
+        "VERD-3": "a prover under test prints nothing that the suite sees",
+        "BIND-1": "a prover may decline terms that name a chamber; the judge's suite holds the same rule",
+        "ABORT-1": "blame is what a judge says",
+        "GUARD-1": _WITNESSED,
+        "GUARD-2": _WITNESSED,
+        "GUARD-3": _WITNESSED,
+        "REC-1": "a prover under test is given no record file",
+        "REC-2": "a prover under test is asked for no redacted record",
+    },
+}
+
+
+def of_role(role: str) -> dict[str, Requirement]:
+    """The requirements that bind a role and that a run can test, in the order of the draft."""
+    bound, exempt = _BOUND[role], UNTESTABLE[role]
+    return {name: one for name, one in REGISTRY.items() if one.subject in bound and name not in exempt}
+
+
+REQUIREMENTS: Mapping[str, Requirement] = MappingProxyType(of_role("prover"))

@@ -21,10 +21,15 @@ Say = Callable[[Player], Turn | list[pb.Frame]]
 
 
 class Profile(StrEnum):
-    """Which cases a run takes: core ones, or the extended ones as well."""
+    """What a run takes: core cases; the extended ones as well; and, strictly, what SHOULD be as what MUST be."""
 
     CORE = "core"
     EXTENDED = "extended"
+    STRICT = "strict"
+
+    def takes(self, case: "Case") -> bool:
+        """Whether a run of this profile takes the case."""
+        return self is not Profile.CORE or case.profile is Profile.CORE
 
 
 class After(StrEnum):

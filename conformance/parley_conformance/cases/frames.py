@@ -10,7 +10,7 @@ from parley_attestation.session.tables import State
 from parley_attestation.session.turns import Turn, to_frames
 
 from parley_conformance.cases.base import After, Case, Profile, Say, Where, fault
-from parley_conformance.cases.order import frames
+from parley_conformance.cases.says import frames
 from parley_conformance.harness import Failure, Lost, Player, Target, sealed, shown
 from parley_conformance.world import CANARY
 
@@ -87,7 +87,7 @@ CASES: tuple[Case, ...] = (
     fault(
         "empty-frame",
         "a frame that carries nothing",
-        "P-ERROR-1",
+        "WIRE-5",
         S.SEEDED,
         lambda _: [pb.Frame()],
         {Reason.MALFORMED},
@@ -96,7 +96,7 @@ CASES: tuple[Case, ...] = (
     fault(
         "chunk-first",
         "content as the first frame of a stream",
-        "P-ERROR-1",
+        "WIRE-5",
         S.START,
         lambda _: [pb.Frame(chunk=pb.BlobChunk(data=b"x"))],
         {Reason.OUT_OF_ORDER},
@@ -105,16 +105,16 @@ CASES: tuple[Case, ...] = (
     fault(
         "empty-frame-first",
         "a frame that carries nothing as the first of a stream",
-        "P-ERROR-1",
+        "WIRE-5",
         S.START,
         lambda _: [pb.Frame()],
-        {Reason.OUT_OF_ORDER, Reason.MALFORMED},
+        {Reason.OUT_OF_ORDER},
         After.FRESH,
     ),
     fault(
         "chunk-unannounced",
         "content that no message announced",
-        "P-STREAM-2",
+        "WIRE-2",
         S.SEEDED,
         lambda _: [pb.Frame(chunk=pb.BlobChunk(data=b"x"))],
         {Reason.BLOB_MISMATCH},
@@ -123,7 +123,7 @@ CASES: tuple[Case, ...] = (
     fault(
         "chunk-with-a-gap",
         "content that does not start at its beginning",
-        "P-STREAM-2",
+        "WIRE-2",
         S.SEEDED,
         chunk_at(1),
         {Reason.BLOB_MISMATCH},
@@ -132,7 +132,7 @@ CASES: tuple[Case, ...] = (
     fault(
         "chunk-too-much",
         "one byte of content more than the message says",
-        "P-STREAM-2",
+        "WIRE-2",
         S.SEEDED,
         too_much,
         {Reason.BLOB_MISMATCH},
@@ -141,7 +141,7 @@ CASES: tuple[Case, ...] = (
     fault(
         "chunk-too-large",
         "a chunk above the limit",
-        "P-STREAM-2",
+        "WIRE-2",
         S.SEEDED,
         large_chunk,
         {Reason.BLOB_MISMATCH, Reason.TOO_LARGE},
@@ -150,17 +150,17 @@ CASES: tuple[Case, ...] = (
     fault(
         "message-before-content",
         "a message before the content of the last one has come",
-        "P-STREAM-2",
+        "WIRE-3",
         Where(S.SEEDED, 2),
         interrupted,
         {Reason.OUT_OF_ORDER},
         After.RESUMES,
     ),
-    Case("nothing-leaks", "prompts that are no text, with a marker in them", ("P-ERROR-2",), _canary),
+    Case("nothing-leaks", "prompts that are no text, with a marker in them", ("ERR-1",), _canary),
     Case(
         "one-changed-bit",
         f"{FUZZED} challenges, each with one random bit changed before it was signed",
-        ("P-FORM-3", "P-ERROR-2"),
+        ("CHAIN-1", "ERR-1"),
         _fuzz,
         frozenset(Reason),
         Profile.EXTENDED,

@@ -82,7 +82,8 @@ def _broken_after(state: State) -> Callable[[Target], None]:
 
     def run(target: Target) -> None:
         player = target.begin(state)
-        player.stream.send(to_frames(player.turn()))
+        player.say()
+        player.stream.settle()
         player.stream.cut()
         _ended(player.resumed())
 
@@ -93,6 +94,7 @@ def _hello_lost(target: Target) -> None:
     """The stream breaks when the Hello has gone out."""
     player = Player(target, target.exercise())
     player.stream.send(player.endpoint.pump())
+    player.stream.settle()
     player.stream.cut()
     _ended(player.resumed())
 
@@ -146,20 +148,25 @@ def _side_by_side(target: Target) -> None:
 _STEPS = (S.READY, S.ACCEPTED, S.SEEDED, S.STOPPED, S.OPENED)
 
 CASES: tuple[Case, ...] = (
-    Case("describe", "Describe says what it must", ("P-DESCRIBE-1",), _describe),
-    Case("capabilities", "what Describe claims works", ("P-DESCRIBE-2",), _capabilities),
-    Case("honest-run", "an honest exercise and its record", ("P-RUN-1",), _honest("plain")),
-    Case("honest-run-short", "an honest exercise that its budget ends", ("P-RUN-1",), _honest("short")),
-    Case("honest-run-steady", "an honest exercise decided early", ("P-RUN-1",), _honest("steady")),
-    Case("acknowledged", "the verdict acknowledged is the record's", ("P-VERDICT-2",), _acknowledges),
+    Case("describe", "Describe says what it must", ("DESC-1",), _describe),
+    Case("capabilities", "what Describe claims works", ("DESC-2", "DESC-3"), _capabilities),
+    Case("honest-run", "an honest exercise and its record", ("FRAME-1", "ENV-1", "WIRE-1"), _honest("plain")),
     Case(
-        "hello-lost", "a stream that breaks after the Hello", ("P-RESUME-1",), _hello_lost, capability=RESUME
+        "honest-run-short", "an honest exercise that its budget ends", ("FRAME-1", "TEST-3"), _honest("short")
     ),
+    Case("honest-run-steady", "an honest exercise decided early", ("FRAME-1", "TEST-3"), _honest("steady")),
+    Case(
+        "acknowledged",
+        "the verdict acknowledged is the record's",
+        ("ACK-5", "GRADE-1", "VERD-4"),
+        _acknowledges,
+    ),
+    Case("hello-lost", "a stream that breaks after the Hello", ("RES-7",), _hello_lost, capability=RESUME),
     *(
         Case(
             f"broken-before-{state}",
             f"a stream that breaks before the message in state {state}",
-            ("P-RESUME-1",),
+            ("RES-7",),
             _broken_before(state),
             capability=RESUME,
         )
@@ -169,7 +176,7 @@ CASES: tuple[Case, ...] = (
         Case(
             f"broken-after-{state}",
             f"a stream that breaks after the message in state {state}",
-            ("P-RESUME-1",),
+            ("RES-7",),
             _broken_after(state),
             capability=RESUME,
         )
@@ -178,7 +185,7 @@ CASES: tuple[Case, ...] = (
     Case(
         "resume-unknown",
         "a resumption of a session that never was",
-        ("P-RESUME-2",),
+        ("RES-5",),
         _unknown_session,
         frozenset({Reason.WRONG_SESSION}),
         capability=RESUME,
@@ -186,7 +193,7 @@ CASES: tuple[Case, ...] = (
     Case(
         "resume-other-head",
         "a resumption that names another head",
-        ("P-RESUME-2",),
+        ("RES-4",),
         _other_head,
         frozenset({Reason.HEAD_MISMATCH}),
         capability=RESUME,
@@ -194,9 +201,9 @@ CASES: tuple[Case, ...] = (
     Case(
         "two-streams",
         "a second stream of one session",
-        ("P-STREAMS-1",),
+        ("RES-9",),
         _takeover,
         capability=RESUME,
     ),
-    Case("side-by-side", "two sessions at once", ("P-STREAMS-2",), _side_by_side),
+    Case("side-by-side", "two sessions at once", ("DESC-4",), _side_by_side),
 )

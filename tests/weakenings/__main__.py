@@ -1,0 +1,177 @@
+"""Weakens the reference implementation's checks one by one and says which tests notice: `make mutants`.
+
+A run traces the tests once, then tries every weakening against the tests that execute its line, quickest
+first, and against the suite's cases on their own. Runs in shards; `merge` joins what they found.
+"""
+
+import argparse
+import contextlib
+import io
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+from weakenings import ledger
+from weakenings.runner import Runner
+from weakenings.sites import MODULES, ROOT, Site, all_sites
+
+CASES = "tests/conformance/suite_cases.py"
+TESTS = (
+    "tests/session",
+    *(
+        f"tests/attestation/test_{name}.py"
+        for name in (
+            "commitment",
+            "ed25519",
+            "envelope",
+            "graded",
+            "keys",
+            "merkle",
+            "qualification",
+            "registration",
+            "script",
+            "statement",
+            "terms_witnesses",
+            "verdict_arithmetic",
+        )
+    ),
+    *(f"tests/attestation/evidence/test_evidence_{name}.py" for name in ("compute", "result")),
+    *(f"tests/attestation/log/test_log_{name}.py" for name in ("panel", "witness", "witness_state")),
+    *(f"tests/attestation/edge/test_{name}.py" for name in ("journal", "witness_service")),
+    "tests/test_transcript.py",
+    "tests/vectors",
+    "tests/e2e/test_e2e_wire.py",
+    "tests/prover/test_prover_budget.py",
+    *(f"tests/chamber/test_chamber_{name}.py" for name in ("reexecute", "session")),
+    "tests/verifier/test_verifier_terms.py",
+    "tests/verifier/test_report_build.py",
+    CASES,
+)
+_QUIET = ("-W", "ignore::pytest.PytestAssertRewriteWarning")  # hypothesis is set up before pytest starts
+BUDGET_SECONDS = 12.0  # of tests against one weakening; the quickest come first
+
+
+def collected(run: Callable[[Runner], None], paths: Sequence[str]) -> None:
+    """Collect tests in this process and hand them to `run`."""
+    settings.register_profile(
+        "weakenings",
+        derandomize=True,
+        database=None,
+        deadline=None,
+        phases=(Phase.explicit, Phase.generate),
+        suppress_health_check=list(HealthCheck),
+    )
+    settings.load_profile("weakenings")
+    words = ["-p", "no:cacheprovider", "-p", "no:xdist", "-q", *_QUIET, *(str(ROOT / path) for path in paths)]
+    failures: list[BaseException] = []
+
+    def guarded(runner: Runner) -> None:
+        try:
+            run(runner)
+        except BaseException as error:
+            failures.append(error)
+            raise
+
+    with contextlib.redirect_stdout(io.StringIO()) as said:
+        code = pytest.main(words, plugins=[Runner(guarded)])
+    if failures:
+        raise failures[0]
+    if code not in {0, 5}:
+        sys.exit(f"the tests could not be collected:\n{said.getvalue()[-4000:]}")
+
+
+def trace(out: Path, jobs: int) -> None:
+    """Write which test runs which lines. Fails where a test fails unweakened."""
+
+    def run(runner: Runner) -> None:
+        found: dict[str, Any] = {}
+        for name, result in runner.trace(jobs):
+            found[name] = result
+            _progress(len(found), len(runner.items))
+        failed = sorted(name for name, one in found.items() if one is None or one["failed"])
+        if failed:
+            sys.exit("these tests fail unweakened: " + ", ".join(failed[:10]))
+        out.write_text(json.dumps(found))
+
+    collected(run, TESTS)
+
+
+def plan(
+    site: Site, traced: dict[str, Any], *, cases: bool, budget: float = BUDGET_SECONDS
+) -> tuple[Site, list[str], float]:
+    """The tests that run the line of a weakening, quickest first, up to a budget of seconds."""
+    at = [MODULES.index(site.module), site.reached]
+    names = [n for n, one in traced.items() if n.startswith(CASES) is cases and at in one["lines"]]
+    names.sort(key=lambda n: (traced[n]["seconds"], n))
+    chosen, total = [], 0.0
+    for name in names:
+        total += traced[name]["seconds"]
+        if total > budget:
+            break
+        chosen.append(name)
+    return site, chosen, total
+
+
+def try_out(traced: dict[str, Any], sites: Sequence[Site], out: Path, jobs: int) -> None:
+    """Try weakenings and write how each came out; what `out` holds already is not tried again."""
+    found: dict[str, Any] = json.loads(out.read_text()) if out.exists() else {}
+
+    def run(runner: Runner) -> None:
+        began = time.monotonic()
+        for stage, cases in (("tests", False), ("cases", True)):
+            left = [s for s in sites if stage not in found.get(s.id, {})]
+            plans = {s.id: plan(s, traced, cases=cases) for s in left}
+            for key, (_, names, _) in plans.items():
+                if not names:
+                    found.setdefault(key, {})[stage] = None
+            plans = {key: one for key, one in plans.items() if one[1]}
+            for done, (key, result) in enumerate(runner.against(jobs, plans), 1):
+                killer = "it hung or died" if result is None else result["killer"]
+                assert result is None or result["swapped"], f"{key}: no live function has this code"
+                found.setdefault(key, {})[stage] = killer
+                out.write_text(json.dumps(found, indent=1))
+                _progress(done, len(plans), began)
+        out.write_text(json.dumps(found, indent=1))
+
+    collected(run, TESTS)
+
+
+def _progress(done: int, of: int, began: float | None = None) -> None:
+    if done % 20 and done != of:
+        return
+    spent = "" if began is None else f", {time.monotonic() - began:.0f} s"
+    sys.stderr.write(f"\r{done} of {of}{spent} ")
+    sys.stderr.flush()
+
+
+def main() -> int:
+    """Run what the command line asks for."""
+    parser = argparse.ArgumentParser(prog="weakenings", description=__doc__)
+    parser.add_argument("what", choices=("trace", "try", "merge", "all"))
+    parser.add_argument("--work", type=Path, default=ROOT / "build/weakenings", help="where results are kept")
+    parser.add_argument("--shard", default="1/1", help="K/N: every Nth weakening, from the Kth")
+    parser.add_argument("--only", default="", help="weakenings whose id contains this")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
+    wanted = parser.parse_args()
+    wanted.work.mkdir(parents=True, exist_ok=True)
+    traced = wanted.work / "trace.json"
+    nth, of = map(int, wanted.shard.split("/"))
+    sites = [s for s in all_sites()[nth - 1 :: of] if wanted.only in s.id]
+    if wanted.what in {"trace", "all"}:
+        trace(traced, wanted.jobs)
+    if wanted.what in {"try", "all"}:
+        found = json.loads(traced.read_text())
+        try_out(found, sites, wanted.work / f"found-{nth}-of-{of}.json", wanted.jobs)
+    if wanted.what in {"merge", "all"}:
+        return ledger.merge(wanted.work)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
