@@ -281,6 +281,7 @@ _OUT_OF_TURN = _Fault(
     "out-of-turn", "a message out of turn", "CHAIN-2", out_of_turn, R.OUT_OF_ORDER, provable=True
 )
 _KEEPS_THE_WORD = frozenset({"abort", "decline", "stop", "open", "binding"})  # or ends the session
+HANDS_OVER = frozenset(SAMPLES) - _KEEPS_THE_WORD  # kinds after which the other party has the word
 # The honest messages of these states carry content.
 _CONTENT = {
     Role.PROVER: frozenset({State.CHALLENGED, State.CONFIRMED}),

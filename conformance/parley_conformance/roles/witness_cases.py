@@ -253,7 +253,7 @@ WITNESS: tuple[Case, ...] = (
     _case("records", "records that are not the one behind the head", "WIT-6", requests.records),
     _case("methods", "events that are not for the call", "W-FORM", requests.methods),
     _case("bad-signature", "a request whose signature does not hold", "STMT-2", requests.signatures),
-    _case("forms", "requests out of form", "W-FORM JSON-1 JSON-3", requests.forms),
+    _case("forms", "requests out of form", "W-FORM JSON-1 JSON-3 ERR-1", requests.forms),
     _case("large-record", "a record above the limit", "ENV-4", requests.large),
     _case("full-exercise", "as many events as there may be", "W-ORDER", _full, Profile.EXTENDED),
     _case(
