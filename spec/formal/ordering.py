@@ -229,32 +229,34 @@ def check(name: str, mode: str, broken: frozenset[str] = frozenset(), seconds: f
     named = {kind for moves in MODES.values() for _, m in moves.values() for kind in m}
     if named != set(rules):
         raise ValueError(f"the tables and the model differ in {sorted(named ^ set(rules))}")
-    names = ("state", *lemma.over)
-    v, free = {n: z3.Int(n) for n in ("state", *START)}, z3.Int("free")
-    kept = {*names, "free"}
-    reach = z3.Function("reach", *[z3.IntSort()] * len(names), z3.BoolSort())
+    v, free = {n: z3.Int(n) for n in START}, z3.Int("free")
+    kept = {*lemma.over, "free"}
+    sorts = [z3.IntSort()] * len(lemma.over)
+    reach = {state: z3.Function(f"reach-{state}", *sorts, z3.BoolSort()) for state in State}
     bad = z3.Function("bad", z3.BoolSort())
     solver = z3.Fixedpoint()
     solver.set(engine="spacer", timeout=int(seconds * 1000))
-    solver.register_relation(reach, bad)
-    solver.declare_var(*(v[n] for n in names), free)
+    solver.register_relation(*reach.values(), bad)
+    solver.declare_var(*(v[n] for n in lemma.over), free)
 
-    def at(values: Values) -> z3.BoolRef:
-        return reach(*(values[n] for n in names))
+    def at(state: State, values: Values) -> z3.BoolRef:
+        return reach[state](*(values[n] for n in lemma.over))
 
     start = [v[n] == value for n, value in START.items() if n != "demanded"]
-    solver.rule(at(v), [v["state"] == number(State.START), *_only(start, kept)])
-    guard, changed = _next_attempt(v, broken)
-    solver.rule(at(v | changed), [at(v), *_only(guard, kept)])
+    solver.rule(at(State.START, v), _only(start, kept))
+    for state in MODES[mode].keys() | {State.ABORTED}:
+        if state not in OVER:
+            guard, changed = _next_attempt(v, broken)
+            solver.rule(at(State.START, v | changed), [at(state, v), *_only(guard, kept)])
     for state, kind, after in table(mode, broken):
-        message = rules[kind]
-        here = [at(v), v["state"] == number(state), *_only(message.guard(v, free), kept)]
-        effect = message.effect(v, free)
+        message, here = rules[kind], v | {"state": z3.IntVal(number(state))}
+        taken = [at(state, v), *_only(message.guard(here, free), kept)]
+        effect = message.effect(here, free)
         if any(not _names(value) <= kept for n, value in effect.items() if n in kept):
-            raise ValueError(f"{name}: {kind} needs more variables than {names}")
-        solver.rule(at(v | effect | {"state": z3.IntVal(number(after))}), here)
+            raise ValueError(f"{name}: {kind} needs more variables than {lemma.over}")
+        solver.rule(at(after, v | effect), taken)
         if not lemma.kinds or kind in lemma.kinds:
-            solver.rule(bad(), [*here, lemma.bad(v)])
+            solver.rule(bad(), [*taken, lemma.bad(here)])
     answer = solver.query(bad())
     if answer == z3.unknown:
         raise ValueError(f"{name}: {solver.reason_unknown()}")
@@ -263,7 +265,7 @@ def check(name: str, mode: str, broken: frozenset[str] = frozenset(), seconds: f
 
 def _next_attempt(v: Values, broken: frozenset[str]) -> tuple[list[z3.BoolRef], Values]:
     """Another attempt at the exercise: coins, order and answered units stay; nothing continues an end."""
-    guard = [z3.And([v["state"] != number(s) for s in OVER])]
+    guard: list[z3.BoolRef] = []
     if "attempt-after-open" not in broken:
-        guard += [v["opened"] == 0, v["release_v"] == 0, v["release_p"] == 0]
-    return guard, {**dict.fromkeys(PER_SESSION, z3.IntVal(0)), "state": z3.IntVal(number(State.START))}
+        guard = [v["opened"] == 0, v["release_v"] == 0, v["release_p"] == 0]
+    return guard, dict.fromkeys(PER_SESSION, z3.IntVal(0))
