@@ -151,8 +151,10 @@ active proctype honest() {
 	            furthest <= length ->
 		relayed = 1; if :: MINE(length) -> leave(length) :: else fi;
 		if :: squatted -> relayed = 0 :: else fi }
+#ifndef NEVER_CLAIMS
 	:: d_step { state == RUNNING && length < LAST && HIS(length + 1) && relayed == 2 && furthest <= length ->
 		end(CLAIMED) }
+#endif
 	/* The witness refuses its claim, and nothing there can be taken as the next message. */
 	:: d_step { state == RUNNING && length < LAST && HIS(length + 1) && !THREATENED &&
 	            (furthest > length || squatted) -> end(CONTESTED) }
