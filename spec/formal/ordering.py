@@ -69,14 +69,14 @@ def messages(broken: frozenset[str]) -> dict[str, Message]:
                 z3.Or(f == 0, f == 1),
                 *unless("another-coin", z3.Or(v["again"] == 0, f == v["value_v"])),
             ],
-            effect=lambda v, f: {"commit_v": one, "value_v": f, "again": one},
+            effect=lambda _, f: {"commit_v": one, "value_v": f, "again": one},
         ),
         "accept": Message(
             guard=lambda v, f: [
                 z3.Or(f == 0, f == 1),
                 *unless("another-coin", z3.Or(v["accepted"] == 0, f == v["value_p"])),
             ],
-            effect=lambda v, f: {"commit_p": one, "value_p": f, "accepted": one},
+            effect=lambda _, f: {"commit_p": one, "value_p": f, "accepted": one},
         ),
         "decline": Message(),
         # A coin opens its commitment: its value is the committed one.

@@ -29,6 +29,7 @@ from parley_attestation.session import messages as m  # noqa: E402
 from parley_attestation.session.agreement import coin_commitment  # noqa: E402
 from parley_attestation.session.machine import Duplicate, Machine  # noqa: E402
 from parley_attestation.session.results import result_root  # noqa: E402
+from parley_attestation.session.tables import OPEN_MODE  # noqa: E402
 from parley_attestation.session.turns import Turn, blob_digest, stream_digest  # noqa: E402
 from parley_attestation.terms import Plan, exercise_id  # noqa: E402
 from parley_prover.answering import Offer, ProverPolicy  # noqa: E402
@@ -38,6 +39,7 @@ from parley_verifier.challenge import VerifierPolicy  # noqa: E402
 V, P = Role.VERIFIER, Role.PROVER
 ZERO = Digest(bytes(32))
 BUDGET, DECIDED, BATCH = 6, 3, 2  # as in session.qnt
+OPEN_KINDS = {kind for _, moves in OPEN_MODE.values() for kind in moves} - {"binding"}  # no chamber here
 Move = tuple[str, str, int]  # sender, kind, count
 
 
@@ -239,16 +241,17 @@ class Table:
             raise Mismatch(f"{move}: a second message for its slot was taken")
 
 
-def universe() -> list[Move]:
-    """All moves of the model."""
-    kinds = [kind for kind in m.KINDS.values() if kind in MODEL_KINDS]
-    counts = {"challenge": 3, "answers": 3, "open": 3}
-    return [(r.value, k, n) for r in (V, P) for k in kinds for n in range(1, counts.get(k, 1) + 1)]
+COUNTS = {"challenge": 3, "answers": 3, "open": 3}  # how many units a move may be about, as in session.qnt
 
 
-MODEL_KINDS = frozenset(
-    ("hello hello-reply propose accept decline coin challenge answers stop open acknowledge dissent abort").split()
-)
+def universe(states: list[dict[str, Any]]) -> list[Move]:
+    """All moves of the model: every kind of message of open mode after the greetings, and the greetings."""
+    kinds = [kind for kind in m.KINDS.values() if kind in OPEN_KINDS]
+    found = [(r.value, k, n) for r in (V, P) for k in kinds for n in range(1, COUNTS.get(k, 1) + 1)]
+    unknown = {_move(one) for state in states for one in state["possible"]} - set(found)
+    if unknown:
+        raise Mismatch(f"moves that no message makes: {sorted(unknown)}")
+    return found
 
 
 def new_table(folder: Path) -> Table:
@@ -268,7 +271,7 @@ def replay(states: list[dict[str, Any]]) -> tuple[int, int]:
     """
     taken = refused = 0
     with tempfile.TemporaryDirectory() as folder:
-        table = new_table(Path(folder))
+        table, moves = new_table(Path(folder)), universe(states)
         for number, state in enumerate(states):
             if number and state["taken"]:
                 table.make(_move(state["move"]))
@@ -276,7 +279,7 @@ def replay(states: list[dict[str, Any]]) -> tuple[int, int]:
             if table.machine.state.value != state["state"]:
                 raise Mismatch(f"step {number}: model {state['state']}, machine {table.machine.state}")
             possible = {_move(one) for one in state["possible"]}
-            for move in universe():
+            for move in moves:
                 error = table.refusal(move)
                 if (error is None) is not (move in possible):
                     raise Mismatch(f"step {number}, {state['state']}: {move} is {error or 'taken'}")

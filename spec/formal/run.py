@@ -14,8 +14,10 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import tomllib
+from collections import defaultdict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -78,9 +80,7 @@ def lemmas() -> list[Lemma]:
 
 
 def _run(command: list[str], folder: str | Path) -> str:
-    done = subprocess.run(
-        command, cwd=folder, capture_output=True, text=True, timeout=SECONDS, check=False
-    )
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=SECONDS, check=False)
     return done.stdout + done.stderr
 
 
@@ -101,14 +101,29 @@ def eprover(lemma: Lemma, switches: tuple[str, ...], goal: str = "") -> bool:
     return status[1] == "Satisfiable"
 
 
+_verifiers: dict[tuple[str, ...], Path] = {}
+_locks: defaultdict[tuple[str, ...], threading.Lock] = defaultdict(threading.Lock)
+_built = tempfile.TemporaryDirectory()
+
+
+def _verifier(lemma: Lemma, switches: tuple[str, ...]) -> Path:
+    """The compiled verifier for a setting; the properties of one setting share it."""
+    key = (*lemma.setting, *switches)
+    with _locks[key]:
+        if key not in _verifiers:
+            folder = Path(tempfile.mkdtemp(dir=_built.name))
+            said = _run(["spin", "-a", *(f"-D{one}" for one in key), str(HERE / lemma.file)], folder)
+            said += _run(["gcc", "-O0" if switches else "-O2", "-w", "-DNOREDUCE", "-opan", "pan.c"], folder)
+            if not (folder / "pan").exists():
+                raise Broken(said[-300:])
+            _verifiers[key] = folder
+    return _verifiers[key]
+
+
 def spin(lemma: Lemma, switches: tuple[str, ...]) -> bool:
     """Search all states for a run that breaks the formula."""
-    defines = [f"-D{one}" for one in (*lemma.setting, *switches)]
-    with tempfile.TemporaryDirectory() as folder:
-        said = _run(["spin", "-a", *defines, str(HERE / lemma.file)], folder)
-        said += _run(["gcc", "-O1", "-w", "-DNOREDUCE", "-o", "pan", "pan.c"], folder)
-        fair = ["-f"] if lemma.property == "ends" else []
-        said += _run(["./pan", "-a", *fair, "-m100000", "-N", lemma.property], folder)
+    fair = ["-f"] if lemma.property == "ends" else []
+    said = _run(["./pan", "-a", *fair, "-m100000", "-N", lemma.property], _verifier(lemma, switches))
     errors = re.search(r"errors: (\d+)", said)
     if errors is None or "max search depth too small" in said:
         raise Broken(said[-300:])
@@ -122,7 +137,9 @@ def spacer(lemma: Lemma, switches: tuple[str, ...]) -> bool:
     return ordering.check(lemma.property, lemma.setting[0], frozenset(switches))
 
 
-def simulate(lemma: Lemma, switches: tuple[str, ...], folder: str, samples: int, kept: int) -> tuple[bool, str]:
+def simulate(
+    lemma: Lemma, switches: tuple[str, ...], folder: str, samples: int, kept: int
+) -> tuple[bool, str]:
     """Run the simulator; whether the invariant held, and the traces in compact form."""
     import replay  # noqa: PLC0415 - needs the tests' helpers
 
@@ -153,7 +170,9 @@ def simulate(lemma: Lemma, switches: tuple[str, ...], folder: str, samples: int,
     ok = "[ok]" in said
     if not ok and "[violation]" not in said:
         raise Broken(said[-300:])
-    found = sorted(Path(folder).glob("t*.itf.json"), key=lambda p: int(re.sub(r"\D", "", p.name.split(".")[0])))
+    found = sorted(
+        Path(folder).glob("t*.itf.json"), key=lambda p: int(re.sub(r"\D", "", p.name.split(".")[0]))
+    )
     return ok, replay.compact([json.loads(path.read_text()) for path in found])
 
 
