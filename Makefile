@@ -4,7 +4,7 @@ UV_VERSION = 0.13.8
 RUN = .venv/bin
 export UV_PROJECT_ENVIRONMENT = .venv
 
-.PHONY: install demo test check fmt proto system docs spec vectors conformance bench evidence clean
+.PHONY: install demo test check fmt proto system docs spec vectors formal conformance bench evidence clean
 
 install: .venv/installed
 
@@ -61,6 +61,10 @@ spec: install
 vectors: install
 	$(RUN)/python spec/tools/vectors.py
 	$(RUN)/python spec/tools/tables.py
+
+# The formal models and their broken variants: E and Spin (Debian), z3 (PyPI), Quint (npm).
+formal: install system node_modules
+	$(RUN)/python spec/formal/run.py
 
 conformance: install
 	$(RUN)/pytest -q tests/conformance
