@@ -1,21 +1,29 @@
 """Exercises whose answers come from small ONNX models, and a chamber that runs them again."""
 
+import hashlib
 import json
+import os
 import random
+import shutil
+import sys
 from pathlib import Path
 
 import numpy as np
 import onnxruntime
+import pytest
 from kit import CHANNEL, Exercise, Side, make_terms, metric, seed
 from onnx import TensorProto, helper, numpy_helper
 from parley_attestation import statement
 from parley_attestation.claims import IdentityClaim
 from parley_attestation.ed25519 import SigningKey
 from parley_attestation.edge.onnx import OnnxModel, pinned
-from parley_attestation.encoding import Bytes32
+from parley_attestation.encoding import Bytes32, Digest
 from parley_attestation.errors import Role
-from parley_attestation.runtime import OnnxRuntime
+from parley_attestation.runtime import OnnxRuntime, ProgramRuntime
+from parley_attestation.sealed_terms import SealedTerms
 from parley_attestation.terms import Operator
+from parley_chamber import sandbox
+from parley_chamber.boxes.frames import PROGRAM
 from parley_chamber.evaluation import Weights
 from parley_chamber.reexecute import Chamber, reexecute
 from parley_chamber.sandbox import Limits, Sandbox
@@ -27,10 +35,16 @@ OPERATOR = SigningKey(seed("operator"))
 NEUTRAL = Operator(Bytes32(OPERATOR.public), "neutral", ("tests", "weights"))
 LIMITS = Limits(memory=4 << 30, seconds=60)
 
+# Without boxes these tests have nothing to test: they are skipped, but never where boxes are expected.
+EXPECTED = bool(os.environ.get("CI")) and shutil.which("apt-get") is not None  # tools/system.sh installs them
+boxed = pytest.mark.skipif(
+    bool(sandbox.blocked()) and not EXPECTED, reason=f"no sandbox here: {sandbox.blocked()}"
+)
+
 
 def write_model(folder: Path, last: float) -> Path:
     """logits = x W, where the last class is weighted by `last`: 1 is always right, less is not."""
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(exist_ok=True, parents=True)
     matrix = np.diag([1, 1, last]).astype(np.float32)
     graph = helper.make_graph(
         [helper.make_node("MatMul", ["x", "W"], ["y"])],
@@ -43,6 +57,30 @@ def write_model(folder: Path, last: float) -> Path:
     model.ir_version = 9
     (folder / "model.onnx").write_bytes(model.SerializeToString())
     return folder
+
+
+def program_runtime(folder: Path, code: str, processes: int = 1) -> ProgramRuntime:
+    """A Python program of the prover's, written to `folder`, and the runtime that names it."""
+    folder.mkdir(exist_ok=True, parents=True)
+    (folder / "serve.py").write_text(PREAMBLE + code)
+    content = hashlib.sha256((folder / "serve.py").read_bytes()).digest()
+    command = (os.path.realpath(sys.executable), "-I", "-S", f"{PROGRAM}/serve.py")
+    return ProgramRuntime(command, (("serve.py", Digest(content)),), processes)
+
+
+# What a program of the prover's needs to speak with its chamber; `answers` takes it from there.
+PREAMBLE = """
+import struct, sys
+def read():
+    while head := sys.stdin.buffer.read(8):
+        yield sys.stdin.buffer.read(*struct.unpack(">Q", head))
+def say(output):
+    said = b"\\1" if output is None else b"\\0" + output
+    sys.stdout.buffer.write(struct.pack(">Q", len(said)) + said)
+    sys.stdout.buffer.flush()
+prompts = read()
+limit = int.from_bytes(next(prompts), "big")
+"""
 
 
 def triples(count: int = 60) -> list[tuple[bytes, bytes]]:
@@ -70,6 +108,7 @@ class ChamberExercise(Exercise):
             "binding": "chamber",
             "operators": (NEUTRAL,),
             "runtime": RUNTIME.digest(),
+            "sealed": SealedTerms() if changes.get("mode") == "sealed" else None,
         }
         self.terms = make_terms(self.verifier, self.prover, self.tests, self.claim, **(terms | changes))
         self.sealed_terms = statement.seal(self.terms.statement(), self.verifier.session)

@@ -1,15 +1,17 @@
-"""Room: the core. The verdict statement of a sealed session, from its receipt: exact counts of the whole set.
+"""Room: the core. The verdict statement of a sealed session, from what its chambers signed.
 
-Nothing here is sampled, so no risk is spent and nothing is corrected for; assurance is derived from who
-ran the chamber and from its appraised evidence.
+Receipts hold counts of the whole set: nothing is sampled, so no risk is spent and nothing is corrected
+for. A count that is stated rounded decides only where both ends of what it can mean agree. Assurance is
+derived from who ran the chambers and from their appraised evidence; the weakest of them speaks.
 """
 
 from typing import TYPE_CHECKING, Any
 
-from parley_attestation.claims import Claim, ComputeClaim, IdentityClaim, MetricClaim
-from parley_attestation.evidence import Assurance
+from parley_attestation.claims import ASSURANCE_ORDER, Claim, ComputeClaim, IdentityClaim, MetricClaim
+from parley_attestation.evidence import Assurance, AttestationResult
 from parley_attestation.frametest import Decision, threshold_count
-from parley_attestation.receipt import Count, Receipt, StatedKeys
+from parley_attestation.receipt import ChamberRefusal, Outcome, Receipt, StatedKeys
+from parley_attestation.sealed_terms import SECOND_PLACE, SealedTerms
 from parley_attestation.statement import Statement, Subject
 from parley_attestation.verdict import NOT_CONCLUDED, VERDICT, compute_verdict, labelled, short_of
 
@@ -17,25 +19,27 @@ if TYPE_CHECKING:
     from parley_attestation.session.facts import Facts
 
 # What a sealed run does not cover; printed on its verdict.
-NOT_COVERED = (
-    "Boxes protect the parties from each other's code: the machine's operator and side channels are not covered.",
-)
+OPERATOR = "Boxes protect the parties from each other's code: the machine's operator and side channels are not covered."
+UNPADDED = "The outcome left when it was there: the time it took may tell of the tests."
+SWAPPED = "A chamber's machine has swap space: what was opened in it may have been written to a disk."
+PROGRAM = "the prover's program ran: nothing shows that it used the weights"
+DIFFER = "the chambers state different counts; this alone says nothing about either party"
+LABORATORY = "simulated evidence supports nothing outside a laboratory"
+_RUN_BY = {"neutral": "neutral-operator", "verifier": "re-executed", "prover": "declared"}
 
 
 def derive(mode: str, facts: "Facts") -> Statement:
-    """The verdict statement of a sealed session whose receipt holds."""
-    terms, receipt, stated = facts.terms, facts.receipt, facts.chamber
+    """The verdict statement of a sealed session whose outcomes hold."""
+    terms = facts.terms
     assert terms is not None
-    assert receipt is not None
-    assert stated is not None
+    assert terms.sealed is not None
     assert facts.terms_statement is not None
     assert facts.exercise is not None
     assert facts.seed is not None
     assert facts.test_set is not None
     level = assurance(facts)
-    counts = {count.claim_id: count for count in receipt.counts}
-    claims = [_claim(claim, counts.get(claim.claim_id), level) for claim in terms.claims]
-    result = facts.chamber_result
+    open_ = undecided(facts.outcomes)
+    claims = [_claim(claim, facts, level, open_) for claim in terms.claims]
     predicate = {
         "exercise": facts.exercise.hex(),
         "session": facts.session_id.hex(),
@@ -45,28 +49,43 @@ def derive(mode: str, facts: "Facts") -> Statement:
         "model_claim": terms.model_claim.hex(),
         "seed": facts.seed.hex(),
         "assurance": level,
-        "roots": list(result.roots) if result is not None and level == "attested" else [],
+        "roots": _roots(facts.appraisals) if level == "attested" else [],
         "claims": claims,
-        "identity": _identity(level)[0].value,
+        "identity": _identity(level, open_, terms.sealed)[0].value,
         "overall": overall([claim["verdict"] for claim in claims]),
         "opened": 0,
-        "chamber": _chamber(stated, receipt),
-        "not_concluded": [*NOT_CONCLUDED, *NOT_COVERED, *terms.scope[2]],
+        "chambers": [_chamber(*one) for one in zip(facts.chambers, facts.outcomes, strict=True)],
+        "not_concluded": [*NOT_CONCLUDED, *_not_covered(facts, terms.sealed), *terms.scope[2]],
     }
     subjects = (Subject("test-set", facts.test_set.root), Subject("exercise", facts.exercise))
     return Statement(VERDICT, subjects, predicate)
 
 
 def assurance(facts: "Facts") -> str:
-    """What stands behind a receipt: simulated, attested, a neutral operator, or a party's own chamber."""
-    assert facts.chamber is not None
-    if facts.chamber.keys.simulated:
+    """What stands behind every outcome: simulated, attested, a neutral operator, or a party's own chamber."""
+    if any(stated.keys.simulated for stated in facts.chambers):
         return "simulated"
-    if facts.chamber_result is not None and facts.chamber_result.assurance is Assurance.ATTESTED:
+    levels = [_level(*one) for one in zip(facts.chambers, facts.appraisals, strict=True)]
+    return min(levels, key=ASSURANCE_ORDER.index)
+
+
+def _level(stated: StatedKeys, result: AttestationResult | None) -> str:
+    if result is not None and result.assurance is Assurance.ATTESTED:
         return "attested"
-    return {"neutral": "neutral-operator", "verifier": "re-executed"}.get(
-        facts.chamber.operator.run_by, "declared"
-    )
+    return _RUN_BY[stated.operator.run_by]
+
+
+def _roots(appraisals: tuple[AttestationResult | None, ...]) -> list[str]:
+    return sorted({root for result in appraisals if result is not None for root in result.roots})
+
+
+def undecided(outcomes: tuple[Outcome, ...]) -> list[str]:
+    """Why these outcomes decide nothing: a chamber refused, or they differ; empty where they decide."""
+    refused = [one.reason.value for one in outcomes if isinstance(one, ChamberRefusal)]
+    if refused:
+        return [f"a chamber refused: {', '.join(refused)}"]
+    stated = {one.counts for one in outcomes if isinstance(one, Receipt)}
+    return [DIFFER] if len(stated) > 1 else []
 
 
 def overall(verdicts: list[str]) -> str:
@@ -78,59 +97,99 @@ def overall(verdicts: list[str]) -> str:
     return Decision.INCONCLUSIVE.value
 
 
-def _chamber(stated: StatedKeys, receipt: Receipt) -> dict[str, Any]:
-    """Who ran the chamber, how, how often, and how many bits left it."""
-    return {
+def _not_covered(facts: "Facts", rules: SealedTerms) -> list[str]:
+    return [
+        OPERATOR,
+        *([SECOND_PLACE] if rules.quorum > 1 else []),
+        *([UNPADDED] if not rules.release_seconds else []),
+        *([SWAPPED] if any(stated.keys.swap == "present" for stated in facts.chambers) else []),
+    ]
+
+
+def _chamber(stated: StatedKeys, outcome: Outcome) -> dict[str, Any]:
+    """Who ran a chamber, how, how often, and how many bits left it, or why it refused."""
+    said: dict[str, Any] = {
         "keys": stated.statement.digest().hex(),
         "operator": stated.operator.document(),
         "sandbox": stated.keys.sandbox,
-        "runtime": receipt.runtime.hex(),
-        "execution_class": receipt.execution_class,
-        "run": receipt.run,
-        "bits": receipt.bits,
+        "swap": stated.keys.swap,
+        "run": outcome.run,
+    }
+    if isinstance(outcome, ChamberRefusal):
+        blamed = outcome.blamed.value if outcome.blamed is not None else ""
+        return said | {"refused": outcome.reason.value, "blamed": blamed}
+    return said | {
+        "runtime": outcome.runtime.hex(),
+        "execution_class": outcome.execution_class,
+        "begun": outcome.begun,
+        "round_to": outcome.round_to,
+        "counts": [count.document() for count in outcome.counts],
+        "bits": outcome.bits,
     }
 
 
-def _identity(level: str) -> tuple[Decision, list[str]]:
+def _identity(level: str, open_: list[str], rules: SealedTerms) -> tuple[Decision, list[str]]:
+    because = list(open_)
     if level == "simulated":
-        return Decision.INCONCLUSIVE, ["simulated evidence supports nothing outside a laboratory"]
+        because.append(LABORATORY)
     if level == "declared":
-        return Decision.INCONCLUSIVE, ["a chamber that the prover runs adds nothing to the prover's word"]
-    return Decision.COMPLIANT, []
+        because.append("a chamber that the prover runs adds nothing to the prover's word")
+    if rules.program:
+        because.append(PROGRAM)
+    return (Decision.INCONCLUSIVE if because else Decision.COMPLIANT), because
 
 
-def _claim(claim: Claim, count: Count | None, level: str) -> dict[str, Any]:
+def _claim(claim: Claim, facts: "Facts", level: str, open_: list[str]) -> dict[str, Any]:
+    assert facts.terms is not None
+    assert facts.terms.sealed is not None
     if isinstance(claim, ComputeClaim):
         return compute_verdict(claim, level, None)
     if isinstance(claim, IdentityClaim):
-        said, because = _identity(level)
+        said, because = _identity(level, open_, facts.terms.sealed)
         if said is Decision.COMPLIANT and (short := short_of(claim, level)):
             said, because = Decision.INCONCLUSIVE, short
         return {"id": claim.claim_id, "type": "identity", "verdict": said.value, "because": because}
-    assert count is not None
     assert isinstance(claim, MetricClaim)  # the terms of a sealed session hold no graded one
-    return _metric(claim, count, level)
+    return _metric(claim, facts, level, open_)
 
 
-def _metric(claim: MetricClaim, count: Count, level: str) -> dict[str, Any]:
+def _metric(claim: MetricClaim, facts: "Facts", level: str, open_: list[str]) -> dict[str, Any]:
+    assert facts.audit is not None
+    population = facts.audit.frames[facts.audit.frame_of(claim)].size
     needed = threshold_count(
-        claim.threshold.numerator, claim.threshold.denominator, count.population, at_most=claim.at_most
+        claim.threshold.numerator, claim.threshold.denominator, population, at_most=claim.at_most
     )
-    found = Decision.COMPLIANT if count.successes >= needed else Decision.VIOLATION
+    low, high = (0, population) if open_ else _interval(claim, facts.outcomes)
+    found = _decision(low, high, needed)
     said, because = labelled(claim, found, level)
     if level == "simulated":
-        said, because = Decision.INCONCLUSIVE, ["simulated evidence supports nothing outside a laboratory"]
+        said, because = Decision.INCONCLUSIVE, [LABORATORY]
+    if found is Decision.INCONCLUSIVE:
+        because += open_ or ["the stated count is rounded, and the threshold lies within what it can mean"]
     return {
         "id": claim.claim_id,
         "type": "metric",
         "verdict": said.value,
         "test": found.value,
         "because": because,
-        "population": count.population,
+        "population": population,
         "threshold_count": needed,
-        "counted": count.population,
-        "successes": count.successes,
-        "failures": count.population - count.successes,
-        "count_low": count.successes,
-        "count_high": count.successes,
+        "counted": 0 if open_ else population,
+        "successes": low,
+        "failures": population - high,
+        "count_low": low,
+        "count_high": high,
     }
+
+
+def _interval(claim: MetricClaim, outcomes: tuple[Outcome, ...]) -> tuple[int, int]:
+    """The exact counts that the stated one can mean; every receipt states the same."""
+    receipt = next(one for one in outcomes if isinstance(one, Receipt))
+    count = next(one for one in receipt.counts if one.claim_id == claim.claim_id)
+    return count.successes, count.highest(receipt.round_to)
+
+
+def _decision(low: int, high: int, needed: int) -> Decision:
+    if low >= needed:
+        return Decision.COMPLIANT
+    return Decision.VIOLATION if high < needed else Decision.INCONCLUSIVE

@@ -22,6 +22,7 @@ from parley_attestation.encoding import MAX_BLOB, MAX_UNITS_PER_TURN, Bytes32, D
 from parley_attestation.errors import PeerError, Reason
 from parley_attestation.evidence.compute import verdict as compute
 from parley_attestation.evidence.policy import Policy, read_policy
+from parley_attestation.sealed_terms import SealedTerms, read_sealed_terms
 from parley_attestation.statement import Statement, Subject
 
 TERMS = "tag:parley,2026:terms/v1"
@@ -111,6 +112,7 @@ class Terms:
     inventory: compute.Inventory | None
     scope: tuple[str, str, tuple[str, ...]]
     runtime: Digest | None = None
+    sealed: SealedTerms | None = None
 
     def document(self) -> dict[str, Any]:
         """The predicate as it is signed."""
@@ -151,7 +153,8 @@ class Terms:
                 "verifier_default": self.consequences[1],
             },
             "binding": {"kind": self.binding, "operators": [one.document() for one in self.operators]}
-            | ({} if self.runtime is None else {"runtime": self.runtime.hex()}),
+            | ({} if self.runtime is None else {"runtime": self.runtime.hex()})
+            | ({} if self.sealed is None else {"sealed": self.sealed.document()}),
             "qualifiers": [q.hex() for q in self.qualifiers],
             "evidence_policy": self.evidence_policy.document() if self.evidence_policy is not None else None,
             "inventory": _write_inventory(self.inventory),
@@ -224,6 +227,7 @@ def read_terms(said: Statement) -> Terms:
             scope.texts("not_concluded", 64, 1),
         ),
         runtime=binding.digest("runtime") if binding.has("runtime") else None,
+        sealed=read_sealed_terms(binding.object("sealed")) if binding.has("sealed") else None,
     )
     for nested in (parties, consequences, deadlines, binding, scope, fields):
         nested.end()
@@ -354,4 +358,16 @@ def _check(terms: Terms) -> None:
         )
     if len({one.key for one in terms.operators}) != len(terms.operators):
         raise PeerError(Reason.BAD_TERMS, "two operators carry one key")
+    _check_sealed(terms)
     refuse_contradictions(terms.sampled_claims)
+
+
+def _check_sealed(terms: Terms) -> None:
+    if (terms.mode == "sealed") is (terms.sealed is None):
+        raise PeerError(Reason.BAD_TERMS, "binding.sealed stands in terms of sealed mode, and in no others")
+    if terms.sealed is None:
+        return
+    if terms.binding != "chamber":
+        raise PeerError(Reason.BAD_TERMS, "sealed mode needs a chamber: its operators and the runtime")
+    if len(terms.operators) < terms.sealed.quorum:
+        raise PeerError(Reason.BAD_TERMS, "expected an operator for every chamber of the quorum")

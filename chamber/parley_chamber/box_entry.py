@@ -1,6 +1,7 @@
 """Room: the chamber. The first program in a box: sets its limits for good, then becomes what is to run.
 
-Run as a script, by path; imports nothing of this project.
+Run as a script, by path; imports nothing of this project. It says that it is there and waits for a byte:
+where the chamber has died before the box was tied to its life, none comes, and nothing starts.
 """
 
 import os
@@ -16,10 +17,13 @@ def main(memory: str, seconds: str, file_size: str, processes: str, *program: st
         (resource.RLIMIT_FSIZE, int(file_size)),
         (resource.RLIMIT_NPROC, int(processes)),
         (resource.RLIMIT_NOFILE, 256),
-        (resource.RLIMIT_CORE, 0),
+        (resource.RLIMIT_CORE, 1),  # a kernel that pipes cores to a program ignores 0 and heeds 1
         (resource.RLIMIT_MEMLOCK, 0),
     ):
         resource.setrlimit(what, (value, value))
+    os.write(1, b"\0")
+    if not os.read(0, 1):
+        sys.exit(1)
     os.execv(program[0], program)  # noqa: S606 - there is no shell, and that is meant
 
 

@@ -2,17 +2,17 @@
 
 import io
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from parley_attestation import canonical
 from parley_attestation.encoding import u64
 from parley_attestation.errors import LocalError, PeerError, Reason
 from parley_attestation.model.claim import ClaimSecret, ModelClaim
-from parley_attestation.runtime import OnnxRuntime
+from parley_attestation.runtime import ProgramRuntime, Runtime
 
 from parley_chamber.boxes import frames
-from parley_chamber.boxes.frames import ANSWER, MODEL
+from parley_chamber.boxes.frames import ANSWER, MODEL, PROGRAM
 from parley_chamber.sandbox import BUBBLEWRAP, Box, Limits, Sandbox, python
 
 _LOAD_OUTPUT = 1 << 10  # bytes; a reason code and its length fit many times over
@@ -27,11 +27,13 @@ class Weights:
         location: A folder or a single file.
         secret: The secret of the model claim.
         runtime: The runtime that the terms name.
+        program: The folder of the prover's program, where the runtime is one.
     """
 
     location: Path
     secret: ClaimSecret = field(repr=False)
-    runtime: OnnxRuntime
+    runtime: Runtime
+    program: Path | None = None
 
     def files(self) -> dict[str, Path]:
         """The files as boxes see them."""
@@ -72,21 +74,31 @@ def answer(
     Raises:
         LocalError: BOX_TIME, BOX_OUTPUT or BOX_FAILED.
     """
-    box = Box(python("parley_chamber.boxes.run"), weights.files(), limits)
-    count = 0
+    runtime, count = weights.runtime, 0
+    supplied = isinstance(runtime, ProgramRuntime)
 
     def feed() -> Iterator[bytes]:
         nonlocal count
-        yield frames.pack(canonical.dump(weights.runtime.document()))
+        if not supplied:
+            yield frames.pack(canonical.dump(runtime.document()))
         yield frames.pack(u64(output_limit))
         for prompt in prompts:
             count += 1
             yield frames.pack(prompt)
 
-    found = frames_of(sandbox.run(box, feed()))
+    found = frames_of(sandbox.run(_run_box(weights, limits), feed()))
     if len(found) != count or any(len(one) > output_limit + 1 or not one for one in found):
         raise LocalError(Reason.BOX_FAILED, "the run box did not answer every prompt in its fixed shape")
     return [one[1:] if one[:1] == ANSWER else None for one in found]
+
+
+def _run_box(weights: Weights, limits: Limits) -> Box:
+    runtime = weights.runtime
+    if not isinstance(runtime, ProgramRuntime):
+        return Box(python("parley_chamber.boxes.run"), weights.files(), limits)
+    assert weights.program is not None
+    files = weights.files() | {PROGRAM: weights.program}
+    return Box(runtime.command, files, replace(limits, processes=runtime.processes))
 
 
 def output_bytes(count: int, output_limit: int) -> int:

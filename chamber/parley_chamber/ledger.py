@@ -32,31 +32,24 @@ class RunLedger:
         db.execute("PRAGMA synchronous=FULL")
         return db
 
-    def begin(self, test_set: Digest, model_claim: Digest, session: Digest, most: int) -> int:
+    def begin(self, test_set: Digest, model_claim: Digest, session: Digest) -> int:
         """Count a run before it begins; returns how many there are now of this set and this claim.
 
         Raises:
-            PeerError: QUOTA_EXHAUSTED, where there were `most` already, or this session had its run.
+            PeerError: QUOTA_EXHAUSTED, where this session had its run.
         """
         pair = (bytes(test_set), bytes(model_claim))
         with closing(self._connect()) as db:
             db.execute("BEGIN IMMEDIATE")
-            row = db.execute("SELECT count(*) FROM run WHERE test_set=? AND model_claim=?", pair)
-            (before,) = row.fetchone()
             try:
-                if before >= most:
-                    raise PeerError(
-                        Reason.QUOTA_EXHAUSTED, f"this set and this model met {before} times here"
-                    )
                 db.execute("INSERT INTO run VALUES (NULL,?,?,?,?)", (*pair, bytes(session), BEGUN))
             except sqlite3.IntegrityError:
                 db.execute("ROLLBACK")
                 raise PeerError(Reason.QUOTA_EXHAUSTED, "this session has had its run") from None
-            except PeerError:
-                db.execute("ROLLBACK")
-                raise
+            row = db.execute("SELECT count(*) FROM run WHERE test_set=? AND model_claim=?", pair)
+            (runs,) = row.fetchone()
             db.execute("COMMIT")
-            return int(before) + 1
+            return int(runs)
 
     def end(self, session: Digest, outcome: str) -> None:
         """Note how a run ended: done, or the code of what stopped it."""

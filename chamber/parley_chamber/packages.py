@@ -1,12 +1,14 @@
 """Room: the chamber. What is inside sealed content, as a stream: weights with their secret, tests with theirs.
 
-    weights   secret, then for every file its path and its size (u64) with the bytes after them
+    weights   secret, then for every file its path and its size (u64) with the bytes after them; where the
+              prover supplies the program, an empty frame and its files in the same way
     tests     master secret (32) and result seed (32), then prompt and reference of every item
 
 Each part but a file's bytes is a frame. The parties write it, the chamber reads it onto its tmpfs; what
 is read is hostile until the model claim and the test set's root have been recomputed from it.
 """
 
+import hashlib
 import io
 import struct
 from collections.abc import Iterable, Iterator
@@ -21,6 +23,7 @@ from parley_attestation.errors import PeerError, Reason
 from parley_attestation.model.claim import ClaimSecret, read_secret
 from parley_attestation.model.layout import MAX_FILES, check_path
 from parley_attestation.registration import TestSet
+from parley_attestation.runtime import ProgramRuntime, Runtime
 
 from parley_chamber.boxes.frames import pack
 
@@ -28,9 +31,19 @@ _SIZE = struct.Struct(">Q")
 _BLOCK = 1 << 20
 
 
-def write_weights(secret: ClaimSecret, files: Iterable[tuple[str, Path]]) -> Iterator[bytes]:
-    """The stream of a model: its claim's secret and its files, by their path in the claim."""
+def write_weights(
+    secret: ClaimSecret, files: Iterable[tuple[str, Path]], program: Iterable[tuple[str, Path]] = ()
+) -> Iterator[bytes]:
+    """The stream of a model: its claim's secret, its files by their path in the claim, the program's files."""
     yield pack(secret.encode())
+    yield from _write_files(files)
+    mark = pack(b"")
+    for part in _write_files(program):
+        yield mark + part
+        mark = b""
+
+
+def _write_files(files: Iterable[tuple[str, Path]]) -> Iterator[bytes]:
     for path, place in files:
         yield pack(path.encode())
         with place.open("rb") as file:
@@ -48,18 +61,21 @@ def write_tests(
         yield pack(prompt) + pack(reference)
 
 
-def read_weights(stream: Iterable[bytes], folder: Path) -> ClaimSecret:
-    """Write the files of a model below `folder` and give its claim's secret; whether it fits is open yet.
+def read_weights(stream: Iterable[bytes], model: Path, program: Path) -> ClaimSecret:
+    """Write the files of a model and of its program, and give its claim's secret; whether it fits is open yet.
 
     Raises:
-        PeerError: BAD_SEAL; BAD_MODEL_CLAIM, for a path that leaves the folder.
+        PeerError: BAD_SEAL; BAD_MODEL_CLAIM, for a path that leaves its folder.
     """
     source = _Stream(stream)
-    secret = read_secret(source.frame())
+    secret, folder = read_secret(source.frame()), model
     for _ in range(MAX_FILES + 1):
         name = source.last_frame()
         if name is None:
             return secret
+        if not name and folder is model:
+            folder = program
+            continue
         place = folder / check_path(name.decode("utf-8", "replace"))
         place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         try:
@@ -68,6 +84,23 @@ def read_weights(stream: Iterable[bytes], folder: Path) -> ClaimSecret:
         except FileExistsError:
             raise PeerError(Reason.BAD_SEAL, "one file of the model is there twice") from None
     raise PeerError(Reason.BAD_SEAL, f"expected at most {MAX_FILES} files")
+
+
+def check_program(folder: Path, runtime: Runtime) -> None:
+    """Check that `folder` holds the program that the terms name, and no other file; make it executable.
+
+    Raises:
+        PeerError: BAD_RUNTIME.
+    """
+    wanted = dict(runtime.files) if isinstance(runtime, ProgramRuntime) else {}
+    found = {}
+    for place in folder.rglob("*"):
+        if place.is_file():
+            with place.open("rb") as file:
+                found[place.relative_to(folder).as_posix()] = hashlib.file_digest(file, "sha256").digest()
+            place.chmod(0o500)
+    if found != wanted:
+        raise PeerError(Reason.BAD_RUNTIME, "the program is not the one that the terms name")
 
 
 @dataclass(frozen=True, slots=True)

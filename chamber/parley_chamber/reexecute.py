@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from parley_attestation.binding import NO, UNANSWERED, YES
 from parley_attestation.ed25519 import SigningKey
 from parley_attestation.errors import PeerError, Reason
+from parley_attestation.runtime import ProgramRuntime
 from parley_attestation.session.audit import Audit
 from parley_attestation.session.exercise import expected_binding
 from parley_attestation.session.machine import Machine
@@ -17,6 +18,7 @@ from parley_attestation.session.tables import State
 
 from parley_chamber import evaluation
 from parley_chamber.evaluation import Weights
+from parley_chamber.plaintext import harden
 from parley_chamber.sandbox import Limits, Sandbox
 
 
@@ -52,8 +54,9 @@ def reexecute(chamber: Chamber, machine: Machine, weights: Weights) -> bytes:
         raise PeerError(Reason.BAD_BINDING, "expected a session whose references have all just been shown")
     if chamber.operator.public not in {one.key for one in terms.operators}:
         raise PeerError(Reason.BAD_BINDING, "the terms name other operators than this chamber's")
-    if weights.runtime.digest() != terms.runtime:
-        raise PeerError(Reason.BAD_BINDING, "the terms name another runtime")
+    if weights.runtime.digest() != terms.runtime or isinstance(weights.runtime, ProgramRuntime):
+        raise PeerError(Reason.BAD_BINDING, "the terms name another runtime, or a program of the prover's")
+    harden()
     evaluation.load(chamber.sandbox, weights, claim, chamber.limits)
     answered = sum(unit.output is not None for unit in audit.units)
     room = evaluation.output_bytes(answered, terms.caps.output)

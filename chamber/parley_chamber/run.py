@@ -1,12 +1,10 @@
 """Room: the chamber. One sealed run: keys, two sealed contents, two releases, three boxes, one receipt.
 
-Nothing runs before both parties have released their keys. What a run leaves is the receipt, or the code
-of what stopped it; plaintext lies in memory and on a tmpfs that is wiped.
+Nothing runs before both parties have released their keys. What a run leaves is the receipt, or a refusal
+with the code of what stopped it; plaintext lies in memory and on a tmpfs that is wiped.
 """
 
-import os
-import shutil
-import tempfile
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -20,9 +18,17 @@ from parley_attestation.errors import LocalError, ParleyError, PeerError, Reason
 from parley_attestation.evidence import EvidenceItem
 from parley_attestation.grading import Outcome
 from parley_attestation.model.claim import ModelClaim
-from parley_attestation.receipt import ChamberKeys, Count, Receipt, SimulatedReceipt
+from parley_attestation.receipt import (
+    REFUSALS,
+    ChamberKeys,
+    ChamberRefusal,
+    Count,
+    Receipt,
+    SimulatedReceipt,
+)
 from parley_attestation.registration import TestSet
-from parley_attestation.runtime import OnnxRuntime
+from parley_attestation.runtime import ProgramRuntime, Runtime
+from parley_attestation.sealed_terms import SealedTerms
 from parley_attestation.sealing import Grant, Read, RecipientKey, Sealed, unseal, unwrap
 from parley_attestation.session.backing import seal_evidence
 from parley_attestation.session.results import result_root
@@ -30,15 +36,15 @@ from parley_attestation.session.schedule import Frame, frames
 from parley_attestation.statement import parse
 from parley_attestation.terms import Terms
 
-from parley_chamber import evaluation, packages
+from parley_chamber import evaluation, packages, plaintext
 from parley_chamber.boxes.frames import ANSWER, NO_ANSWER, pack
 from parley_chamber.boxes.grade import CODES, UNANSWERED
 from parley_chamber.evaluation import Weights
 from parley_chamber.ledger import DONE, RunLedger
 from parley_chamber.reexecute import Chamber
-from parley_chamber.sandbox import Box, python
+from parley_chamber.sandbox import Box, Limits, python
 
-_PREFIX = "parley-chamber-"
+_MARGIN = 1  # seconds between the end of the last box and the release
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +66,7 @@ class Job:
     terms: Terms
     model_claim: ModelClaim
     test_set: TestSet
-    runtime: OnnxRuntime
+    runtime: Runtime
     simulated: bool = False
 
 
@@ -80,31 +86,28 @@ class SealedRun:
         job: What was agreed on.
         ledger: Where runs are counted.
         entropy: 32 fresh random bytes; the run's keys follow from them.
-        quota: Runs of one set and one claim at most.
     """
 
-    def __init__(
-        self, chamber: Chamber, job: Job, ledger: RunLedger, entropy: Bytes32, quota: int = 1
-    ) -> None:
-        if job.runtime.digest() != job.terms.runtime:
-            raise PeerError(Reason.BAD_RUNTIME, "the terms name another runtime")
+    def __init__(self, chamber: Chamber, job: Job, ledger: RunLedger, entropy: Bytes32) -> None:
+        self._rules = _rules(job)
         self._chamber = chamber
         self._job = job
         self._ledger = ledger
-        self._quota = quota
         self._hpke = RecipientKey.of_entropy(Bytes32(mac(entropy, Label.SEAL, b"hpke")))
         self._receipt = SigningKey(mac(entropy, Label.SEAL, b"receipt"))
-        self._released: dict[Role, Bytes32] = {}
+        self._released: dict[Role, tuple[bytes, Grant]] = {}
+        self._deadline = float("inf")
         keys = ChamberKeys(
             job.session,
             job.terms.statement().digest(),
             self._hpke.public,
             Bytes32(self._receipt.public),
             evaluation.kept_apart(chamber.sandbox),
+            plaintext.swap(),
             job.simulated,
         )
         self.keys = keys.sealed(chamber.operator, self._receipt)
-        self._keys_digest = _digest(self.keys)
+        self.keys_digest = _digest(self.keys)
 
     @property
     def receipt_key(self) -> bytes:
@@ -129,42 +132,55 @@ class SealedRun:
         return Sealed(role, self._job.session, commitment, size)
 
     def release(self, role: Role, wrapped: bytes, size: int, policy: Digest) -> None:
-        """Take a party's released key. Raises `PeerError` (BAD_SEAL), also for a second one."""
+        """Take a party's wrapped key; the run opens it. Raises `PeerError` (BAD_SEAL) for a second one."""
         if role in self._released:
             raise PeerError(Reason.BAD_SEAL, f"the {role} has released its key already")
-        grant = Grant(self.sealed(role, size), self._keys_digest, policy)
-        self._released[role] = unwrap(wrapped, self._hpke, grant)
+        self._released[role] = wrapped, Grant(self.sealed(role, size), self.keys_digest, policy)
 
-    def run(self, weights: Upload, tests: Upload) -> bytes:
-        """Open both contents, check them, run every unit and sign the receipt.
+    def run(self, weights: Upload, tests: Upload, begun: int) -> bytes:
+        """Open both contents, check them, run every unit; the sealed receipt or refusal.
+
+        Args:
+            weights: The prover's content.
+            tests: The verifier's.
+            begun: Now, in Unix seconds; the caller hands the outcome on when the terms say.
 
         Raises:
-            PeerError: OUT_OF_ORDER before both released; QUOTA_EXHAUSTED; BAD_SEAL, BAD_MODEL_CLAIM or
-                BAD_OPENING, blaming the party whose content is not what it committed to.
-            LocalError: Where a box fails.
+            PeerError: OUT_OF_ORDER before both released, QUOTA_EXHAUSTED for a second run of the session.
         """
         if set(self._released) != {Role.PROVER, Role.VERIFIER}:
             raise PeerError(Reason.OUT_OF_ORDER, "a run begins when both parties have released their keys")
         job = self._job
-        number = self._ledger.begin(job.test_set.root, job.model_claim.digest, job.session, self._quota)
+        number = self._ledger.begin(job.test_set.root, job.model_claim.digest, job.session)
+        if self._rules.release_seconds:
+            self._deadline = time.monotonic() + self._rules.release_seconds - _MARGIN
         try:
-            with plaintext() as folder:
-                receipt = self._run(folder, weights, tests, number)
-        except ParleyError as error:
-            self._ledger.end(job.session, error.reason.value)
-            raise
+            if number > self._rules.runs:
+                raise PeerError(Reason.QUOTA_EXHAUSTED, "the set and the model have met as often as may be")
+            with plaintext.plaintext() as folder:
+                receipt = self._run(folder, weights, tests, number, begun)
+        except Exception as error:  # noqa: BLE001 - whatever it is, a code is all that may leave
+            return self._refuse(error, number)
         finally:
             self._released.clear()
         self._ledger.end(job.session, DONE)
         return (SimulatedReceipt(receipt) if job.simulated else receipt).sealed(self._receipt)
 
-    def _run(self, folder: Path, weights: Upload, tests: Upload, number: int) -> Receipt:
+    def _refuse(self, error: Exception, number: int) -> bytes:
+        reason = error.reason if isinstance(error, ParleyError) else Reason.BOX_FAILED
+        if reason not in REFUSALS:
+            reason = Reason.BAD_SEAL if isinstance(error, PeerError) else Reason.BOX_FAILED
+        blamed = error.blamed if isinstance(error, PeerError) else None
+        job = self._job
+        self._ledger.end(job.session, reason.value)
+        refusal = ChamberRefusal(self.keys_digest, job.session, job.exercise, number, reason, blamed)
+        return refusal.sealed(self._receipt)
+
+    def _run(self, folder: Path, weights: Upload, tests: Upload, number: int, begun: int) -> Receipt:
         job, chamber = self._job, self._chamber
         with _blaming(Role.PROVER):
-            (folder / "model").mkdir(mode=0o700)
-            secret = packages.read_weights(self._open(Role.PROVER, weights), folder / "model")
-            model = Weights(folder / "model", secret, job.runtime)
-            evaluation.load(chamber.sandbox, model, job.model_claim, chamber.limits)
+            model = self._model(folder, weights)
+            evaluation.load(chamber.sandbox, model, job.model_claim, self._limits())
         with _blaming(Role.VERIFIER):
             opened = packages.read_tests(self._open(Role.VERIFIER, tests), folder / "tests", job.test_set)
         populations = frames(job.terms, job.test_set)
@@ -172,7 +188,7 @@ class SealedRun:
         answers = self._answers(model, opened, [item for _, item in units])
         codes = self._grades(opened, units, answers)
         return Receipt(
-            keys=self._keys_digest,
+            keys=self.keys_digest,
             session=job.session,
             exercise=job.exercise,
             model_claim=job.model_claim.digest,
@@ -180,20 +196,36 @@ class SealedRun:
             runtime=job.runtime.digest(),
             execution_class=job.runtime.execution_class,
             run=number,
+            begun=begun,
+            round_to=self._rules.round_to,
             counts=self._counts(populations, units, codes),
             result_root=result_root(opened.result_seed, job.exercise, codes),
         )
 
+    def _model(self, folder: Path, upload: Upload) -> Weights:
+        place, program = folder / "model", folder / "program"
+        for made in (place, program):
+            made.mkdir(mode=0o700)
+        secret = packages.read_weights(self._open(Role.PROVER, upload), place, program)
+        packages.check_program(program, self._job.runtime)
+        return Weights(place, secret, self._job.runtime, program)
+
+    def _limits(self) -> Limits:
+        """What the next box may use: no longer than the release allows."""
+        left, limits = self._deadline - time.monotonic(), self._chamber.limits
+        return replace(limits, seconds=max(0, int(min(limits.seconds, left))))
+
     def _open(self, role: Role, upload: Upload) -> Iterator[bytes]:
-        return unseal(self.sealed(role, upload.size), self._released[role], upload.read)
+        wrapped, grant = self._released[role]
+        return unseal(self.sealed(role, upload.size), unwrap(wrapped, self._hpke, grant), upload.read)
 
     def _answers(
         self, model: Weights, opened: packages.OpenedTests, items: Sequence[int]
     ) -> list[bytes | None]:
-        cap, chamber = self._job.terms.caps.output, self._chamber
-        limits = replace(chamber.limits, output=evaluation.output_bytes(len(items), cap))
+        cap = self._job.terms.caps.output
+        limits = replace(self._limits(), output=evaluation.output_bytes(len(items), cap))
         prompts = (prompt for prompt, _ in opened.items(items))
-        return evaluation.answer(chamber.sandbox, model, prompts, cap, limits)
+        return evaluation.answer(self._chamber.sandbox, model, prompts, cap, limits)
 
     def _grades(
         self, opened: packages.OpenedTests, units: Sequence[tuple[int, int]], answers: Sequence[bytes | None]
@@ -207,7 +239,7 @@ class SealedRun:
                 yield pack(bytes(over[frame]))
                 yield pack(NO_ANSWER if answer is None else ANSWER + answer) + pack(reference)
 
-        limits = replace(self._chamber.limits, output=len(units) * (8 + len(claims)))
+        limits = replace(self._limits(), output=len(units) * (8 + len(claims)))
         box = Box(python("parley_chamber.boxes.grade"), limits=limits)
         codes = evaluation.frames_of(self._chamber.sandbox.run(box, feed()))
         if [len(one) for one in codes] != [len(over[frame]) for frame, _ in units] or any(
@@ -232,8 +264,21 @@ class SealedRun:
             successes = sum(
                 one[place] in good for (at, _), one in zip(units, codes, strict=True) if at == frame
             )
-            found.append(Count(claim.claim_id, populations[frame].size, successes))
+            stated = successes - successes % self._rules.round_to
+            found.append(Count(claim.claim_id, populations[frame].size, stated))
         return tuple(found)
+
+
+def _rules(job: Job) -> SealedTerms:
+    """The rules of a job that can be run here. Raises `PeerError` (BAD_RUNTIME), `LocalError` (CONFIG)."""
+    rules, program = job.terms.sealed, isinstance(job.runtime, ProgramRuntime)
+    if rules is None or job.runtime.digest() != job.terms.runtime or rules.program is not program:
+        raise PeerError(Reason.BAD_RUNTIME, "the terms name another runtime")
+    if program and not plaintext.executes():
+        raise LocalError(
+            Reason.CONFIG, "no program starts from /dev/shm", hint="mount -o remount,exec /dev/shm"
+        )
+    return rules
 
 
 def _digest(sealed: bytes) -> Digest:
@@ -247,30 +292,3 @@ def _blaming(role: Role) -> Iterator[None]:
         yield
     except PeerError as error:
         raise error.blame(role) from None
-
-
-@contextmanager
-def plaintext() -> Iterator[Path]:
-    """A folder of this process alone on a tmpfs, wiped at the end.
-
-    Raises:
-        LocalError: CONFIG, where /dev/shm is no tmpfs.
-    """
-    place = Path("/dev/shm")  # noqa: S108 - checked to be a tmpfs
-    mounts = Path("/proc/self/mounts").read_text().splitlines()
-    if not any(line.split()[1:3] == [str(place), "tmpfs"] for line in mounts):
-        raise LocalError(Reason.CONFIG, f"{place} is no tmpfs: plaintext has no place here")
-    sweep(place)
-    folder = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-", dir=place))
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder)
-
-
-def sweep(place: Path) -> None:
-    """Remove what a killed chamber of this user left on the tmpfs; it was never on a disk."""
-    for folder in place.glob(f"{_PREFIX}*"):
-        owner = folder.name.removeprefix(_PREFIX).partition("-")[0]
-        if folder.stat().st_uid == os.geteuid() and not Path("/proc", owner).exists():
-            shutil.rmtree(folder, ignore_errors=True)

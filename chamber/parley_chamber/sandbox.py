@@ -7,6 +7,7 @@ protects the parties from each other's code, not from the machine's operator.
 """
 
 import contextlib
+import itertools
 import json
 import os
 import select
@@ -31,6 +32,7 @@ _ENTRY = Path(__file__).with_name("box_entry.py")
 _PACKAGES = ("parley_attestation", "parley_chamber", "parley")
 _THREADS = 512  # threads of one process
 _BLOCK = 1 << 20
+_READY = _GO = b"\0"  # what a box says once it stands, and what it then waits for
 BUBBLEWRAP, NONE = "bubblewrap", "none"  # how boxes are kept apart, as receipts state it
 
 
@@ -116,7 +118,7 @@ class Sandbox:
             held.callback(_end, child)
             if command.info is not None:
                 held.callback(_kill_box, _first_process(command.info, command.descriptors[-1]))
-            output = _exchange(child, iter(stdin), box.limits)
+            output = _exchange(child, itertools.chain((_GO,), stdin), box.limits)
         if child.returncode != 0:
             raise LocalError(Reason.BOX_FAILED, "the program in the box failed or was stopped at a limit")
         return output
@@ -287,7 +289,7 @@ def _end(child: "subprocess.Popen[bytes]") -> None:
 
 
 def _exchange(child: "subprocess.Popen[bytes]", source: Iterator[bytes], limits: Limits) -> bytes:
-    """Feed and read a box until it closes its output, within its time and size."""
+    """Feed a box once it stands, and read it until it closes its output, within its time and size."""
     assert child.stdin is not None
     assert child.stdout is not None
     deadline = time.monotonic() + limits.seconds
@@ -295,7 +297,6 @@ def _exchange(child: "subprocess.Popen[bytes]", source: Iterator[bytes], limits:
     os.set_blocking(child.stdin.fileno(), False)
     with selectors.DefaultSelector() as ready:
         ready.register(child.stdout, selectors.EVENT_READ)
-        ready.register(child.stdin, selectors.EVENT_WRITE)
         while True:
             left = deadline - time.monotonic()
             events = ready.select(max(left, 0))
@@ -308,11 +309,13 @@ def _exchange(child: "subprocess.Popen[bytes]", source: Iterator[bytes], limits:
                         child.stdin.close()
                     continue
                 part = os.read(child.stdout.fileno(), _BLOCK)
+                if not output and part:
+                    ready.register(child.stdin, selectors.EVENT_WRITE)
                 output += part
-                if len(output) > limits.output:
+                if len(output) > limits.output + len(_READY):
                     raise LocalError(Reason.BOX_OUTPUT, f"the box wrote more than {limits.output} bytes")
                 if not part:
-                    return _finish(child, bytes(output), deadline, limits)
+                    return _finish(child, bytes(output).removeprefix(_READY), deadline, limits)
 
 
 def _finish(child: "subprocess.Popen[bytes]", output: bytes, deadline: float, limits: Limits) -> bytes:

@@ -21,7 +21,7 @@ from parley_attestation.edge.party import Party, PeerCard
 from parley_attestation.encoding import MAX_CHUNK, Bytes32, Digest
 from parley_attestation.errors import LocalError, PeerError, Reason, Role
 from parley_attestation.evidence.collect import Collector
-from parley_attestation.runtime import OnnxRuntime
+from parley_attestation.runtime import Runtime
 from parley_attestation.session.machine import Machine
 from parley_attestation.session.turns import Turn, envelope_from_wire
 
@@ -47,20 +47,20 @@ class Setup:
         runtimes: The runtimes that terms may name.
         sandbox: How boxes are made here.
         limits: What a box may use.
-        quota: Runs of one set and one claim at most.
         sessions: Sessions held at once.
         collectors: Where evidence comes from.
+        wait: Waits so many seconds.
     """
 
     party: Party = field(repr=False)
     peers: tuple[PeerCard, ...]
     folder: Path
-    runtimes: tuple[OnnxRuntime, ...]
+    runtimes: tuple[Runtime, ...]
     sandbox: Sandbox
     limits: Limits = field(default_factory=Limits)
-    quota: int = 1
     sessions: int = 16
     collectors: tuple[Collector, ...] = ()
+    wait: Callable[[float], None] = time.sleep
 
 
 @dataclass
@@ -110,7 +110,7 @@ class ChamberService(rpc.ChamberServicer):
         return _shielded(context, lambda card: self._upload(requests, card), self._card)
 
     def Run(self, request: Any, context: Any) -> Any:  # noqa: N802 - named by the proto
-        """Run once, and give the receipt."""
+        """Run once, and give the receipt or the refusal when the terms say."""
         return _shielded(context, lambda card: self._run(request, card), self._card)
 
     def _card(self, context: grpc.ServicerContext) -> PeerCard:
@@ -140,6 +140,9 @@ class ChamberService(rpc.ChamberServicer):
         )
 
     def _begin(self, machine: Machine) -> _Held:
+        done = [name for name, held in self._held.items() if held.receipt]
+        if len(self._held) >= self._setup.sessions and done:
+            del self._held[done[0]]
         if len(self._held) >= self._setup.sessions:
             raise PeerError(Reason.SESSION_LIMIT, f"this chamber holds {self._setup.sessions} sessions")
         terms = machine.facts.terms
@@ -155,7 +158,6 @@ class ChamberService(rpc.ChamberServicer):
             ledger=self._ledger,
             folder=folder,
             entropy=Bytes32(secrets.token_bytes(32)),
-            quota=self._setup.quota,
             collectors=self._setup.collectors,
             now=int(time.time()),
         )
@@ -184,8 +186,19 @@ class ChamberService(rpc.ChamberServicer):
         machine = self._replay(request.envelopes, card)
         held = self._find(machine.facts.session_id, card)
         with held.lock:
-            held.receipt = held.receipt or held.session.receipt(machine)
+            held.receipt = held.receipt or self._outcome(held.session, machine)
         return pb.RunResponse(receipt=held.receipt)
+
+    def _outcome(self, session: ChamberSession, machine: Machine) -> bytes:
+        """Run, and hold the outcome back until the time that the terms fix, whatever it is."""
+        terms = machine.facts.terms
+        assert terms is not None
+        assert terms.sealed is not None
+        begun = int(time.time())
+        outcome = session.receipt(machine, begun)
+        if terms.sealed.release_seconds:
+            self._setup.wait(max(0.0, begun + terms.sealed.release_seconds - time.time()))
+        return outcome
 
 
 def _role(card: PeerCard) -> Role:
@@ -194,23 +207,16 @@ def _role(card: PeerCard) -> Role:
     return card.role
 
 
-_BOXES = (Reason.BOX_TIME, Reason.BOX_OUTPUT, Reason.BOX_FAILED)
-
-
 def _shielded(
     context: grpc.ServicerContext,
     answer: Callable[[PeerCard], T],
     who: Callable[[grpc.ServicerContext], PeerCard],
 ) -> T:
-    """Answer a call; of a failure only a code leaves, of a run's only which limit stopped it."""
+    """Answer a call; of a failure only a code leaves."""
     try:
         return answer(who(context))
     except PeerError as error:
         refused = PeerError(error.reason, "the chamber refuses")
-    except LocalError as error:
-        if error.reason not in _BOXES:
-            transport.fail(context, error)
-        refused = PeerError(error.reason, "a box was stopped")
     except Exception as error:  # noqa: BLE001 - the last line before the wire
         transport.fail(context, error)
     return transport.refuse(context, refused)

@@ -12,7 +12,7 @@ from parley_attestation.encoding import Bytes32, Digest
 from parley_attestation.errors import PeerError, Reason, Role
 from parley_attestation.evidence.collect import Collector, collect
 from parley_attestation.evidence.model import Kind
-from parley_attestation.runtime import OnnxRuntime
+from parley_attestation.runtime import Runtime
 from parley_attestation.sealing import HEADER, read_header
 from parley_attestation.session.backing import binding
 from parley_attestation.session.machine import Machine
@@ -24,7 +24,7 @@ from parley_chamber.reexecute import Chamber
 from parley_chamber.run import Job, SealedRun, Upload
 
 
-def job_of(machine: Machine, runtime: OnnxRuntime, *, simulated: bool) -> Job:
+def job_of(machine: Machine, runtime: Runtime, *, simulated: bool) -> Job:
     """What a session agreed on, once its seed is fixed. Raises `PeerError` (OUT_OF_ORDER)."""
     facts = machine.facts
     if machine.mode != "sealed" or facts.seed is None:
@@ -47,7 +47,6 @@ class ChamberSession:
         ledger: Where runs are counted.
         folder: Where sealed uploads lie; of this session alone.
         entropy: 32 fresh random bytes.
-        quota: Runs of one set and one claim at most.
         collectors: Where evidence comes from, if the terms have a policy for it.
     """
 
@@ -55,18 +54,17 @@ class ChamberSession:
         self,
         chamber: Chamber,
         machine: Machine,
-        runtime: OnnxRuntime,
+        runtime: Runtime,
         *,
         ledger: RunLedger,
         folder: Path,
         entropy: Bytes32,
-        quota: int = 1,
         collectors: Sequence[Collector] = (),
         now: int = 0,
     ) -> None:
         simulated = any(one.kind is Kind.SIMULATED for one in collectors)
         self._job = job_of(machine, runtime, simulated=simulated)
-        self._run = SealedRun(chamber, self._job, ledger, entropy, quota)
+        self._run = SealedRun(chamber, self._job, ledger, entropy)
         self._folder = folder
         self.keys = self._run.keys
         self.evidence = b""
@@ -95,31 +93,37 @@ class ChamberSession:
         with self._path(role).open("ab") as file:
             file.write(data)
 
-    def receipt(self, machine: Machine) -> bytes:
-        """Run, once both parties have released their keys on the record; the sealed receipt.
+    def receipt(self, machine: Machine, begun: int) -> bytes:
+        """Run, once both parties have released their keys on the record; the sealed receipt or refusal.
 
         Args:
             machine: The same session, replayed by the chamber to both releases.
+            begun: Now, in Unix seconds.
 
         Raises:
-            PeerError: OUT_OF_ORDER, WRONG_SESSION, or what `SealedRun.run` raises.
-            LocalError: Where a box fails.
+            PeerError: OUT_OF_ORDER; WRONG_SESSION; BAD_SEAL, for keys released to another run's; what
+                `SealedRun.run` raises.
         """
         facts = machine.facts
         if facts.session_id != self._job.session or machine.state is not State.RUNNING:
             raise PeerError(Reason.OUT_OF_ORDER, "expected this session with both releases on its record")
-        uploads = {}
-        for role in (Role.PROVER, Role.VERIFIER):
-            size = facts.released[role].sealed.size
-            self._run.release(role, facts.wrapped[role], size, policy_digest(facts))
-            uploads[role] = size
+        mine = [stated.statement.digest() for stated in facts.chambers]
+        if self._run.keys_digest not in mine:
+            raise PeerError(Reason.WRONG_SESSION, "the keys on the record went with an earlier run")
         weights, tests = self._path(Role.PROVER), self._path(Role.VERIFIER)
         if not (weights.exists() and tests.exists()):
             raise PeerError(Reason.OUT_OF_ORDER, "a sealed content has not been uploaded")
+        at, sizes = mine.index(self._run.keys_digest), {}
+        for role in (Role.PROVER, Role.VERIFIER):
+            sizes[role] = facts.released[role][at].sealed.size
+            self._run.release(role, facts.wrapped[role][at], sizes[role], policy_digest(facts))
         with weights.open("rb") as one, tests.open("rb") as other:
-            return self._run.run(
-                Upload(uploads[Role.PROVER], one.read), Upload(uploads[Role.VERIFIER], other.read)
+            outcome = self._run.run(
+                Upload(sizes[Role.PROVER], one.read), Upload(sizes[Role.VERIFIER], other.read), begun
             )
+        weights.unlink()
+        tests.unlink()
+        return outcome
 
     def _path(self, role: Role) -> Path:
         return self._folder / f"{role}.sealed"

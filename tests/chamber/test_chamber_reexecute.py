@@ -4,7 +4,7 @@ import io
 from dataclasses import replace
 
 import pytest
-from chamber_kit import LIMITS, NEUTRAL, OPERATOR, RUNTIME, ChamberExercise, write_model
+from chamber_kit import LIMITS, NEUTRAL, OPERATOR, RUNTIME, ChamberExercise, boxed, write_model
 from kit import pipe, seed
 from parley_attestation.binding import read_binding
 from parley_attestation.ed25519 import SigningKey
@@ -16,11 +16,10 @@ from parley_attestation.judge import judge
 from parley_attestation.session import messages as m
 from parley_attestation.session.tables import State
 from parley_attestation.terms import Operator, read_terms
-from parley_chamber import sandbox
 from parley_chamber.reexecute import Chamber
 from parley_chamber.sandbox import Limits, Sandbox
 
-pytestmark = pytest.mark.skipif(bool(sandbox.blocked()), reason=f"no sandbox here: {sandbox.blocked()}")
+pytestmark = boxed
 
 
 def verdict_of(exercise):

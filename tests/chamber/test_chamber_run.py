@@ -11,12 +11,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
-from chamber_kit import LIMITS, OPERATOR, RUNTIME, ChamberExercise, write_model
+from chamber_kit import LIMITS, OPERATOR, RUNTIME, ChamberExercise, boxed, program_runtime, write_model
 from kit import Plan, seed
 from parley_attestation.commitment import SeedTree
 from parley_attestation.ed25519 import SigningKey
 from parley_attestation.encoding import Bytes32, Digest
-from parley_attestation.errors import LocalError, PeerError, Reason, Role
+from parley_attestation.errors import PeerError, Reason, Role
 from parley_attestation.grading import Outcome
 from parley_attestation.model.claim import read_claim
 from parley_attestation.receipt import (
@@ -24,18 +24,21 @@ from parley_attestation.receipt import (
     StatedKeys,
     read_keys,
     read_receipt,
+    read_refusal,
     read_simulated,
 )
+from parley_attestation.sealed_terms import SealedTerms
 from parley_attestation.sealing import Grant, Sealed, seal, wrap
 from parley_attestation.session.results import result_root
 from parley_attestation.terms import exercise_id
-from parley_chamber import packages, run, sandbox
+from parley_chamber import packages, plaintext
 from parley_chamber.ledger import RunLedger
 from parley_chamber.reexecute import Chamber
 from parley_chamber.run import Job, SealedRun, Upload
 from parley_chamber.sandbox import Limits, Sandbox
 
-pytestmark = pytest.mark.skipif(bool(sandbox.blocked()), reason=f"no sandbox here: {sandbox.blocked()}")
+pytestmark = boxed
+NOW = 1_700_000_000
 POLICY = Digest(seed("policy"))
 RESULTS = Bytes32(seed("result seed"))
 
@@ -49,18 +52,23 @@ class Sealing:
     session: Digest = field(default_factory=lambda: Digest(seed("session")))
     limits: Limits = LIMITS
     simulated: bool = False
-    quota: int = 1
     entropy: bytes = b"entropy"
+    code: str = ""  # of a program that the prover supplies
 
     def __post_init__(self):
-        self.exercise = ChamberExercise(self.folder, mode="sealed", **self.changes)
+        runtime, changes = RUNTIME, dict(self.changes)
+        if self.code:
+            runtime = program_runtime(self.folder / "program", self.code)
+            rules = changes.get("sealed", SealedTerms())
+            changes |= {"runtime": runtime.digest(), "sealed": replace(rules, program=True)}
+        self.exercise = ChamberExercise(self.folder, mode="sealed", **changes)
         self.job = Job(
             self.session,
             exercise_id(self.exercise.terms.statement()),
             self.exercise.terms,
             read_claim(self.exercise.claim),
             self.exercise.tests.public,
-            RUNTIME,
+            runtime,
             self.simulated,
         )
         self.ledger = RunLedger(self.folder / "runs")
@@ -69,13 +77,20 @@ class Sealing:
     def again(self):
         """The next run, with keys of its own."""
         chamber = Chamber(OPERATOR, Sandbox.find(), self.limits)
-        self.run = SealedRun(chamber, self.job, self.ledger, Bytes32(seed(self.entropy)), self.quota)
+        self.run = SealedRun(chamber, self.job, self.ledger, Bytes32(seed(self.entropy)))
         terms = self.exercise.terms
         self.stated = read_keys(self.run.keys, terms, self.session, terms.statement().digest())
 
+    def next_session(self, number):
+        """The same job in another session."""
+        self.session = Digest(seed("session", number))
+        self.job = replace(self.job, session=self.session)
+        self.again()
+
     def weights(self, folder=None) -> bytes:
         files = [("model.onnx", (folder or self.exercise.weights_folder) / "model.onnx")]
-        return b"".join(packages.write_weights(self.exercise.secret, files))
+        program = [("serve.py", self.folder / "program" / "serve.py")] if self.code else []
+        return b"".join(packages.write_weights(self.exercise.secret, files, program))
 
     def tests(self, items=None) -> bytes:
         master = Bytes32(seed(b"set", "master"))
@@ -97,7 +112,15 @@ class Sealing:
 
     def go(self, *, weights=None, tests=None) -> bytes:
         sent = self.send(Role.PROVER, weights or self.weights())
-        return self.run.run(sent, self.send(Role.VERIFIER, tests or self.tests()))
+        return self.run.run(sent, self.send(Role.VERIFIER, tests or self.tests()), NOW)
+
+
+def ends(sealing, reason, blamed, **more):
+    """A run that leaves a signed refusal, and a line in the ledger."""
+    refusal = read_refusal(sealing.go(**more), sealing.stated)
+    assert (refusal.reason, refusal.blamed) == (reason, blamed)
+    assert sealing.ledger.outcomes()[-1] == reason
+    return refusal
 
 
 def refused(call, reason, blamed):
@@ -144,28 +167,26 @@ def test_the_committed_result_bits_open_under_the_verifier_s_seed_alone(tmp_path
 def test_other_weights_than_the_claimed_ones_are_refused_and_blame_the_prover(tmp_path):
     sealing = Sealing(tmp_path)
     better = sealing.weights(write_model(tmp_path / "better", 1.0))
-    refused(lambda: sealing.go(weights=better), Reason.BAD_MODEL_CLAIM, Role.PROVER)
-    assert sealing.ledger.outcomes() == ["BAD_MODEL_CLAIM"]
+    ends(sealing, Reason.BAD_MODEL_CLAIM, Role.PROVER, weights=better)
 
 
 def test_other_tests_than_the_registered_ones_are_refused_and_blame_the_verifier(tmp_path):
     sealing = Sealing(tmp_path)
     items = [(p, b"0") for p, _ in sealing.exercise.items]
-    refused(lambda: sealing.go(tests=sealing.tests(items)), Reason.BAD_OPENING, Role.VERIFIER)
-    assert sealing.ledger.outcomes() == ["BAD_OPENING"]
+    ends(sealing, Reason.BAD_OPENING, Role.VERIFIER, tests=sealing.tests(items))
 
 
 @pytest.mark.parametrize("change", [lambda c: c[:-1], lambda c: c + b"\0", lambda c: c[:40]])
 def test_content_of_another_shape_is_refused_and_blames_its_sender(tmp_path, change):
     sealing = Sealing(tmp_path)
-    refused(lambda: sealing.go(tests=change(sealing.tests())), Reason.BAD_SEAL, Role.VERIFIER)
+    ends(sealing, Reason.BAD_SEAL, Role.VERIFIER, tests=change(sealing.tests()))
 
 
 def test_a_path_that_leaves_the_folder_is_refused(tmp_path):
     sealing = Sealing(tmp_path)
     files = [("../../escaped", sealing.exercise.weights_folder / "model.onnx")]
     hostile = b"".join(packages.write_weights(sealing.exercise.secret, files))
-    refused(lambda: sealing.go(weights=hostile), Reason.BAD_MODEL_CLAIM, Role.PROVER)
+    ends(sealing, Reason.BAD_MODEL_CLAIM, Role.PROVER, weights=hostile)
     assert not Path("/dev/shm/escaped").exists()
 
 
@@ -173,7 +194,8 @@ def test_content_sealed_for_another_session_is_refused(tmp_path):
     sealing = Sealing(tmp_path)
     tests = sealing.send(Role.VERIFIER, sealing.tests())
     weights = sealing.send(Role.PROVER, sealing.weights(), session=Digest(seed("another")))
-    refused(lambda: sealing.run.run(weights, tests), Reason.BAD_SEAL, Role.PROVER)
+    refusal = read_refusal(sealing.run.run(weights, tests, NOW), sealing.stated)
+    assert (refusal.reason, refusal.blamed) == (Reason.BAD_SEAL, Role.PROVER)
 
 
 @pytest.mark.parametrize("missing", [Role.PROVER, Role.VERIFIER])
@@ -181,36 +203,48 @@ def test_nothing_runs_before_both_have_released_their_keys(tmp_path, missing):
     sealing = Sealing(tmp_path)
     weights = sealing.send(Role.PROVER, sealing.weights(), release=missing is not Role.PROVER)
     tests = sealing.send(Role.VERIFIER, sealing.tests(), release=missing is not Role.VERIFIER)
-    refused(lambda: sealing.run.run(weights, tests), Reason.OUT_OF_ORDER, None)
+    refused(lambda: sealing.run.run(weights, tests, NOW), Reason.OUT_OF_ORDER, None)
     assert sealing.ledger.outcomes() == []
 
 
-def test_a_key_released_to_other_chamber_keys_or_another_policy_opens_nothing(tmp_path):
+@pytest.mark.parametrize("role", [Role.PROVER, Role.VERIFIER])
+def test_a_key_released_to_other_chamber_keys_or_another_policy_opens_nothing_and_blames_its_sender(
+    tmp_path, role
+):
+    sealing = Sealing(tmp_path, {"sealed": SealedTerms(runs=2)})
+    content = {Role.PROVER: sealing.weights(), Role.VERIFIER: sealing.tests()}
+    for n, (keys, policy) in enumerate(((Digest(seed("x")), POLICY), (None, Digest(seed("y"))))):
+        sealing.next_session(n)
+        sent = {one: sealing.send(one, content[one], release=one is not role) for one in content}
+        what = sealing.run.sealed(role, len(content[role]))
+        grant = Grant(what, keys or sealing.stated.statement.digest(), policy)
+        wrapped = wrap(Bytes32(seed("data key", role)), sealing.stated.keys.hpke, grant)
+        sealing.run.release(role, wrapped, what.size, POLICY)
+        outcome = sealing.run.run(sent[Role.PROVER], sent[Role.VERIFIER], NOW)
+        refusal = read_refusal(outcome, sealing.stated)
+        assert (refusal.reason, refusal.blamed) == (Reason.BAD_SEAL, role)
+
+
+def test_a_second_key_of_one_party_is_refused(tmp_path):
     sealing = Sealing(tmp_path)
-    grant = Grant(sealing.run.sealed(Role.PROVER, 9), sealing.stated.statement.digest(), POLICY)
-    wrapped = wrap(RESULTS, sealing.stated.keys.hpke, grant)
-    refused(lambda: sealing.run.release(Role.PROVER, wrapped, 9, Digest(seed("x"))), Reason.BAD_SEAL, None)
-    sealing.entropy = b"another run"
-    sealing.again()
-    refused(lambda: sealing.run.release(Role.PROVER, wrapped, 9, POLICY), Reason.BAD_SEAL, None)
+    sealing.send(Role.PROVER, sealing.weights())
+    refused(lambda: sealing.send(Role.PROVER, sealing.weights()), Reason.BAD_SEAL, None)
 
 
-def test_runs_are_counted_and_a_failed_one_counts_too(tmp_path):
-    sealing = Sealing(tmp_path, quota=2)
-    refused(lambda: sealing.go(tests=b"no tests at all"), Reason.BAD_SEAL, Role.VERIFIER)
-    for n in range(2):
-        sealing.session = Digest(seed("session", n))
-        sealing.job = replace(sealing.job, session=sealing.session)
-        sealing.again()
-        if n == 0:
-            assert read_receipt(sealing.go(), sealing.stated).run == 2
-        else:
-            refused(sealing.go, Reason.QUOTA_EXHAUSTED, None)
-    assert sealing.ledger.outcomes() == ["BAD_SEAL", "done"]
+def test_runs_are_counted_and_failed_and_refused_ones_count_too(tmp_path):
+    sealing = Sealing(tmp_path, {"sealed": SealedTerms(runs=2)})
+    assert ends(sealing, Reason.BAD_SEAL, Role.VERIFIER, tests=b"no tests at all").run == 1
+    sealing.next_session(1)
+    assert read_receipt(sealing.go(), sealing.stated).run == 2
+    sealing.next_session(2)
+    assert ends(sealing, Reason.QUOTA_EXHAUSTED, None).run == 3
+    sealing.next_session(3)
+    assert ends(sealing, Reason.QUOTA_EXHAUSTED, None).run == 4
+    assert sealing.ledger.outcomes() == ["BAD_SEAL", "done", "QUOTA_EXHAUSTED", "QUOTA_EXHAUSTED"]
 
 
 def test_one_session_has_one_run(tmp_path):
-    sealing = Sealing(tmp_path, quota=9)
+    sealing = Sealing(tmp_path, {"sealed": SealedTerms(runs=9)})
     sealing.go()
     sealing.again()
     refused(sealing.go, Reason.QUOTA_EXHAUSTED, None)
@@ -228,7 +262,7 @@ def test_a_simulated_outcome_is_another_type_that_no_check_takes_for_a_receipt(t
 
 
 def _rest(stated):
-    return stated.operator, stated.statement
+    return stated.operator, stated.statement, stated.sealed
 
 
 def test_a_receipt_of_another_run_or_key_is_refused(tmp_path):
@@ -264,10 +298,7 @@ def test_keys_of_another_session_or_operator_are_refused(tmp_path):
 
 def test_a_failing_box_leaves_a_code_and_nothing_else(tmp_path):
     sealing = Sealing(tmp_path, limits=Limits(memory=1 << 26, seconds=20))
-    with pytest.raises(LocalError) as caught:
-        sealing.go()
-    assert caught.value.reason is Reason.BOX_FAILED
-    assert sealing.ledger.outcomes() == ["BOX_FAILED"]
+    ends(sealing, Reason.BOX_FAILED, None)
     assert list(Path("/dev/shm").glob(f"parley-chamber-{os.getpid()}-*")) == []
 
 
@@ -293,7 +324,7 @@ def test_no_window_of_any_prompt_reference_or_weight_is_in_what_left_the_chamber
 
 KILLED = """
 import sys, time
-from parley_chamber.run import plaintext
+from parley_chamber.plaintext import plaintext
 with plaintext() as folder:
     (folder / "tests").write_bytes(b"hidden")
     print(folder, flush=True)
@@ -305,9 +336,9 @@ def test_what_a_killed_chamber_left_was_on_a_tmpfs_and_the_next_one_sweeps_it():
     with subprocess.Popen([sys.executable, "-c", KILLED], stdout=subprocess.PIPE, text=True) as child:
         folder = Path(child.stdout.readline().strip())
         assert (folder / "tests").exists()
-        with run.plaintext():
+        with plaintext.plaintext():
             assert folder.exists(), "a chamber that still runs is left alone"
         child.send_signal(signal.SIGKILL)
     assert folder.stat().st_dev == Path("/dev/shm").stat().st_dev
-    with run.plaintext():
+    with plaintext.plaintext():
         assert not folder.exists()

@@ -3,16 +3,18 @@
 import contextlib
 import json
 import os
+import subprocess
 import sys
 import time
 from pathlib import Path
 
 import pytest
+from chamber_kit import boxed
 from parley_attestation.errors import LocalError, Reason
 from parley_chamber import sandbox
 from parley_chamber.sandbox import NONE, Box, Limits, Sandbox
 
-pytestmark = pytest.mark.skipif(bool(sandbox.blocked()), reason=f"no sandbox here: {sandbox.blocked()}")
+pytestmark = boxed
 SMALL = Limits(memory=1 << 30, seconds=20, output=1 << 16, scratch=4 << 20)
 MARK = "dd0a7c41: the hidden reference"
 
@@ -28,6 +30,12 @@ def stopped(reason, code, **more):
         hostile(code, **more)
     assert caught.value.reason is reason
     return caught.value
+
+
+def test_boxes_can_be_made_here():
+    assert sandbox.blocked() == "", (
+        "where they cannot, these tests are skipped, but not in continuous integration"
+    )
 
 
 def test_a_box_reads_its_files_and_its_input_and_writes_its_output(tmp_path):
@@ -243,6 +251,17 @@ def test_without_user_namespaces_the_reason_is_said(monkeypatch):
         assert "user namespaces" in sandbox.blocked()
     finally:
         sandbox.blocked.cache_clear()
+
+
+def test_a_box_whose_chamber_is_gone_before_it_stands_starts_nothing(tmp_path):
+    """bubblewrap ties a box to the life of its chamber a moment after it was started."""
+    limits = (str(1 << 30), "20", str(1 << 20), "512")
+    command = (sys.executable, sandbox._ENTRY, *limits, "/usr/bin/touch", tmp_path / "started")
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False)
+    assert (done.returncode, done.stdout) == (1, b"\0")
+    assert not (tmp_path / "started").exists()
+    subprocess.run(command, input=b"\0", check=True, capture_output=True)
+    assert (tmp_path / "started").exists()
 
 
 def test_an_unsafe_box_still_has_its_limits():

@@ -1,46 +1,81 @@
 """The chamber's service over mutually pinned TLS: a whole sealed session, and what it refuses."""
 
 import contextlib
+import os
 import secrets
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
 
 import grpc
 import pytest
-from chamber_kit import LIMITS, RUNTIME
+from chamber_kit import LIMITS, RUNTIME, boxed
 from kit import pipe, seed
 from parley.v1 import chamber_pb2 as pb
 from parley.v1 import chamber_pb2_grpc as rpc
+from parley_attestation import canonical
 from parley_attestation.edge import party, transport
 from parley_attestation.edge.chamber_client import ChamberClient
 from parley_attestation.encoding import Bytes32
 from parley_attestation.errors import PeerError, Reason, Role
+from parley_attestation.sealed_terms import SealedTerms
 from parley_attestation.session.tables import State
 from parley_attestation.terms import Operator
-from parley_chamber import sandbox
 from parley_chamber.ledger import RunLedger
 from parley_chamber.sandbox import Sandbox
 from parley_chamber.service import Setup, serve
 from test_chamber_session import SealedExercise
 
-pytestmark = pytest.mark.skipif(bool(sandbox.blocked()), reason=f"no sandbox here: {sandbox.blocked()}")
+pytestmark = boxed
+
+
+def started(folder, runtime):
+    """A chamber in a process of its own, its output in a file, and its port."""
+    (folder / "runtime.json").write_bytes(canonical.dump(runtime.document()))
+    home = folder / "home"
+    home.mkdir(exist_ok=True)
+    with (folder / "said").open("ab") as said:
+        process = subprocess.Popen(
+            [sys.executable, Path(__file__).with_name("chamber_child.py"), folder, folder / "runtime.json"],
+            stdout=subprocess.PIPE,
+            stderr=said,
+            cwd=home,
+            env={"PYTHONPATH": str(Path(__file__).parents[1]), "HOME": str(home), "TMPDIR": str(home)}
+            | {"PATH": os.environ["PATH"], "GRPC_VERBOSITY": "debug"},
+        )
+    return process, int(process.stdout.readline())
 
 
 class Place:
     """A chamber that serves on the loopback, and the two parties it admits."""
 
-    def __init__(self, folder, runtimes=(RUNTIME,)):
-        self.folder = folder
+    def __init__(self, folder, runtimes=(RUNTIME,), *, child=False):
+        self.folder, self.clients, self.waits = folder, [], []
         entropy = {role: seed(role, "", "root") + seed(role, "", "session") for role in Role}
         self.parties = {
             role: party.create(
-                folder / f"party-{role}", name=role, role=role, entropy=entropy[role], now=0, years=90
+                folder / f"party-{role}",
+                name=role,
+                role=role,
+                entropy=entropy[role],
+                now=1_700_000_000,
+                years=90,
             )
             for role in (Role.PROVER, Role.VERIFIER, Role.CHAMBER)
         }
-        peers = (self.parties[Role.PROVER].card, self.parties[Role.VERIFIER].card)
-        setup = Setup(self.parties[Role.CHAMBER], peers, folder / "chamber", runtimes, Sandbox.find(), LIMITS)
-        self.server, port = serve(setup, "127.0.0.1:0")
-        self.card = self.parties[Role.CHAMBER].card.model_copy(update={"endpoint": f"127.0.0.1:{port}"})
-        self.clients = []
+        if child:
+            self.process, port = started(folder, *runtimes)
+        else:
+            peers = (self.parties[Role.PROVER].card, self.parties[Role.VERIFIER].card)
+            place = folder / "chamber"
+            operator = self.parties[Role.CHAMBER]
+            setup = Setup(operator, peers, place, runtimes, Sandbox.find(), LIMITS, wait=self.waits.append)
+            self.server, port = serve(setup, "127.0.0.1:0")
+        self.card = self.at(port)
+
+    def at(self, port):
+        return self.parties[Role.CHAMBER].card.model_copy(update={"endpoint": f"127.0.0.1:{port}"})
 
     def exercise(self, **more):
         key = Bytes32(self.parties[Role.CHAMBER].session.public)
@@ -48,8 +83,8 @@ class Place:
             self.folder, operators=(Operator(key, "neutral", ("tests", "weights")),), **more
         )
         custody = exercise.custody
-        exercise.custody = lambda role: type(custody(role))(
-            role, self.client(role, exercise.journal(role)), custody(role).content, custody(role).size
+        exercise.custody = lambda role: replace(
+            custody(role), links=(self.client(role, exercise.journal(role)),)
         )
         return exercise
 
@@ -77,17 +112,36 @@ def test_a_sealed_session_over_the_wire_ends_with_one_verdict(place):
 
 def test_of_swapped_content_only_the_reason_code_leaves_the_chamber(place):
     v, _ = place.exercise(tests=[(b"[1,2,3]", b"2")] * 60).run()
-    assert v.machine.state is State.ABORTED
-    assert v.machine.facts.ending.reason == "BAD_OPENING"
+    assert v.machine.state is State.FINISHED
+    (chamber,) = v.machine.facts.verdict.predicate["chambers"]
+    assert (chamber["refused"], chamber["blamed"]) == ("BAD_OPENING", "verifier")
 
 
 def test_the_same_session_gets_the_same_keys_and_the_same_receipt(place):
     exercise = place.exercise()
     v, p = exercise.ends()
     pipe(v, p)
-    link = v.policy._custody.link
+    link = v.policy._custody.links[0]
     keys, _ = link.open(v.machine)
     assert keys == link.open(v.machine)[0]
+
+
+def test_an_outcome_is_held_back_until_the_time_that_the_terms_fix_whatever_it_is(place):
+    rules = SealedTerms(release_seconds=600)
+    place.exercise(sealed=rules).run()
+    (first,) = place.waits
+    assert 0 < first <= 600
+
+
+def test_a_refusal_is_held_back_like_a_receipt(place):
+    v, _ = place.exercise(sealed=SealedTerms(release_seconds=600), tests=[(b"[1,2,3]", b"2")] * 60).run()
+    assert v.machine.facts.verdict.predicate["chambers"][0]["refused"] == "BAD_OPENING"
+    assert len(place.waits) == 1
+
+
+def test_an_outcome_without_a_time_in_the_terms_leaves_at_once(place):
+    place.exercise().run()
+    assert place.waits == []
 
 
 def test_a_chamber_without_the_runtime_of_the_terms_refuses(tmp_path):
@@ -104,7 +158,12 @@ def test_a_chamber_without_the_runtime_of_the_terms_refuses(tmp_path):
 
 def test_a_stranger_does_not_get_in(place, tmp_path):
     stranger = party.create(
-        tmp_path / "stranger", name="s", role=Role.VERIFIER, entropy=secrets.token_bytes(64), now=0, years=90
+        tmp_path / "stranger",
+        name="s",
+        role=Role.VERIFIER,
+        entropy=secrets.token_bytes(64),
+        now=1_700_000_000,
+        years=90,
     )
     with (
         transport.open_channel(stranger.card, stranger.tls_key, place.card) as channel,

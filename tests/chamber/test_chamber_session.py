@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import evidence_cases as cases
 import pytest
-from chamber_kit import LIMITS, NEUTRAL, OPERATOR, RUNTIME, ChamberExercise, write_model
+from chamber_kit import LIMITS, NEUTRAL, OPERATOR, RUNTIME, ChamberExercise, boxed, write_model
 from kit import CHANNEL, metric, pipe, seed
 from parley_attestation.claims import IdentityClaim
 from parley_attestation.ed25519 import SigningKey
@@ -22,8 +22,9 @@ from parley_attestation.session import messages as m
 from parley_attestation.session.machine import Machine
 from parley_attestation.session.tables import State
 from parley_attestation.terms import Operator
-from parley_chamber import packages, sandbox
+from parley_chamber import packages
 from parley_chamber.ledger import RunLedger
+from parley_chamber.plaintext import swap
 from parley_chamber.reexecute import Chamber
 from parley_chamber.sandbox import Sandbox
 from parley_chamber.sessions import ChamberSession
@@ -31,26 +32,31 @@ from parley_prover.answering import Offer, ProverPolicy
 from parley_prover.budget import DisclosureBudget
 from parley_verifier.sealed import SealedVerifierPolicy
 
-pytestmark = pytest.mark.skipif(bool(sandbox.blocked()), reason=f"no sandbox here: {sandbox.blocked()}")
+pytestmark = boxed
+NOW = 1_700_000_000
 CLAIMS = (metric(min_assurance="neutral-operator"), IdentityClaim("identity", "neutral-operator"))
 
 
 class Link:
     """A chamber in this process, which replays the session it is shown."""
 
-    def __init__(self, folder, key=OPERATOR, collectors=()):
+    def __init__(self, folder, key=OPERATOR, collectors=(), runtime=RUNTIME):
         self.folder, self.key, self.session, self.collectors = folder, key, None, collectors
+        self.runtime = runtime
+        folder.mkdir(exist_ok=True, parents=True)
 
     def open(self, machine):
+        if self.session is not None:
+            return self.session.keys, self.session.evidence
         self.session = ChamberSession(
             Chamber(self.key, Sandbox.find(), LIMITS),
             machine,
-            RUNTIME,
+            self.runtime,
             ledger=RunLedger(self.folder / "runs"),
             folder=self.folder,
-            entropy=Bytes32(seed("chamber entropy")),
+            entropy=Bytes32(seed("chamber entropy", bytes(self.key.public))),
             collectors=self.collectors,
-            now=1_700_000_000,
+            now=NOW,
         )
         return self.session.keys, self.session.evidence
 
@@ -59,17 +65,18 @@ class Link:
             self.session.append(role, self.session.received(role), part)
 
     def receipt(self, machine):
-        return self.session.receipt(machine)
+        return self.session.receipt(machine, NOW)
 
 
 class SealedExercise(ChamberExercise):
-    def __init__(self, folder, *, weights=None, tests=None, link=None, accept=False, **changes):
+    def __init__(self, folder, *, weights=None, tests=None, links=(), accept=False, program=(), **changes):
         super().__init__(folder, **({"mode": "sealed", "claims": CLAIMS} | changes))
-        self.link = link or Link(folder)
+        self.links = links or (Link(folder),)
+        self.link = self.links[0]
         self.accept = accept
         files = [("model.onnx", (weights or self.weights_folder) / "model.onnx")]
         self.plain = {
-            Role.PROVER: b"".join(packages.write_weights(self.secret, files)),
+            Role.PROVER: b"".join(packages.write_weights(self.secret, files, program)),
             Role.VERIFIER: b"".join(
                 packages.write_tests(
                     Bytes32(seed(b"set", "master")), Bytes32(seed("results")), tests or self.items
@@ -79,7 +86,7 @@ class SealedExercise(ChamberExercise):
 
     def custody(self, role):
         plain = self.plain[role]
-        return Custody(role, self.link, lambda _: iter([plain]), len(plain), self.accept)
+        return Custody(role, self.links, lambda _: iter([plain]), len(plain), self.accept)
 
     def ends(self, verifier=SealedVerifierPolicy):
         vj, pj = self.journal(Role.VERIFIER), self.journal(Role.PROVER)
@@ -114,8 +121,9 @@ def test_an_honest_sealed_session_ends_with_one_verdict_over_the_whole_set(tmp_p
     assert said["assurance"] == "neutral-operator"
     assert (said["identity"], said["overall"]) == ("COMPLIANT", "COMPLIANT")
     assert said["claims"][0]["counted"] == 60
-    assert said["chamber"]["operator"] == NEUTRAL.document()
-    assert said["chamber"]["bits"] == 6
+    (chamber,) = said["chambers"]
+    assert chamber["operator"] == NEUTRAL.document()
+    assert (chamber["bits"], chamber["swap"], chamber["begun"]) == (6, swap(), NOW)
     assert any("operator" in one for one in said["not_concluded"])
     assert exercise.engine.calls == 0, "the prover answered nothing"
 
@@ -160,23 +168,30 @@ def test_a_chamber_that_the_prover_runs_gives_no_assurance_even_where_it_is_acce
 
 
 @pytest.mark.parametrize("who", ["weights", "tests"])
-def test_swapped_content_ends_the_session_with_the_reason_on_its_record(tmp_path, who):
+def test_swapped_content_ends_in_a_signed_refusal_on_the_record_that_names_the_party(tmp_path, who):
     swapped = {
         "weights": lambda: write_model(tmp_path / "better", 1.0),
         "tests": lambda: [(b"[1,2,3]", b"2")] * 60,
     }
     exercise = SealedExercise(tmp_path, **{who: swapped[who]()})
     v, p = exercise.run()
-    assert v.machine.state is p.machine.state is State.ABORTED
-    assert v.machine.facts.ending.reason == {"weights": "BAD_MODEL_CLAIM", "tests": "BAD_OPENING"}[who]
-    assert RunLedger(tmp_path / "runs").outcomes() == [v.machine.facts.ending.reason]
+    assert v.machine.state is p.machine.state is State.FINISHED
+    said = v.machine.facts.verdict.predicate
+    reason = {"weights": "BAD_MODEL_CLAIM", "tests": "BAD_OPENING"}[who]
+    (chamber,) = said["chambers"]
+    assert (chamber["refused"], chamber["run"]) == (reason, 1)
+    assert chamber["blamed"] == {"weights": "prover", "tests": "verifier"}[who]
+    assert (said["overall"], said["identity"]) == ("INCONCLUSIVE", "INCONCLUSIVE")
+    assert said["claims"][0]["because"] == [f"a chamber refused: {reason}"]
+    assert (said["claims"][0]["count_low"], said["claims"][0]["count_high"]) == (0, 60)
+    assert RunLedger(tmp_path / "runs").outcomes() == [reason]
     assert v.machine.as_earlier().over, "nobody retries until it passes"
 
 
 def test_an_operator_that_the_terms_do_not_name_is_refused(tmp_path):
     link = Link(tmp_path, SigningKey(seed("stranger")))
     with pytest.raises(LocalError) as caught:
-        SealedExercise(tmp_path, link=link).run()
+        SealedExercise(tmp_path, links=(link,)).run()
     assert caught.value.__cause__.reason is Reason.BAD_EVIDENCE
 
 
@@ -187,7 +202,7 @@ def test_a_receipt_about_something_else_is_refused(tmp_path, name):
 
     def forged(machine):
         facts = machine.facts
-        good = read_receipt(honest(machine), facts.chamber)
+        good = read_receipt(honest(machine), facts.chambers[0])
         return replace(good, **{name: Digest(seed("other"))}).sealed(exercise.link.session._run._receipt)
 
     exercise.link.receipt = forged
@@ -201,7 +216,7 @@ def test_a_receipt_over_a_part_of_the_set_is_refused(tmp_path):
     honest = exercise.link.receipt
 
     def forged(machine):
-        good = read_receipt(honest(machine), machine.facts.chamber)
+        good = read_receipt(honest(machine), machine.facts.chambers[0])
         counts = (replace(good.counts[0], population=59, successes=50),)
         return replace(good, counts=counts).sealed(exercise.link.session._run._receipt)
 
@@ -216,7 +231,8 @@ def test_a_release_to_other_keys_than_the_record_shows_is_refused(tmp_path):
         def propose(self, machine, secret):
             draft = super().propose(machine, secret)
             if isinstance(draft.body, m.Release):
-                return Draft(replace(draft.body, keys_digest=Digest(seed("elsewhere"))))
+                other = replace(draft.body.keys[0], keys_digest=Digest(seed("elsewhere")))
+                return Draft(replace(draft.body, keys=(other,)))
             return draft
 
     with pytest.raises(LocalError) as caught:
@@ -239,7 +255,7 @@ class Fixed(SimulatedCollector):
 
 def laboratory(tmp_path, root=LAB_ROOT, collector=SimulatedCollector):
     link = Link(tmp_path, collectors=(collector(SimulatedEnclave(root, "lab-1", b"\x07" * 48)),))
-    return SealedExercise(tmp_path, link=link, evidence_policy=LAB_POLICY)
+    return SealedExercise(tmp_path, links=(link,), evidence_policy=LAB_POLICY)
 
 
 def test_a_simulated_enclave_gives_a_simulated_verdict_that_supports_no_claim(tmp_path):

@@ -40,18 +40,18 @@ class SealedVerifierPolicy(VerifierPolicy):
         """The verifier's next message."""
         match machine.state:
             case State.SEEDED:
-                return Draft(m.Evidence(*self._custody.link.open(machine)))
+                return self._custody.show(machine)
             case State.EVIDENCED:
                 return self._custody.decide(machine, secret)
             case State.RUNNING:
-                return self._receipt(machine)
+                return self._outcomes(machine)
             case State.RECEIVED:
                 return agree(machine)
         return super().propose(machine, secret)
 
-    def _receipt(self, machine: Machine) -> Draft:
-        """The chamber's receipt; a run that ended without one is on the record and not repeated."""
+    def _outcomes(self, machine: Machine) -> Draft:
+        """What the chambers left; a run that is lost with its chamber is on the record and not repeated."""
         try:
-            return Draft(m.Receipt(self._custody.link.receipt(machine)))
+            return self._custody.outcomes(machine)
         except PeerError as error:
-            return Draft(m.Abort(error.reason.value, "the chamber's run ended without a receipt"))
+            return Draft(m.Abort(error.reason.value, "a chamber's run ended without an outcome"))

@@ -21,6 +21,7 @@ from parley_attestation.session.facts import (
     exercise_of,
     plain,
 )
+from parley_attestation.session.sealed import check_bits
 from parley_attestation.terms import exercise_id, read_terms
 
 VERSION = 1
@@ -85,15 +86,14 @@ def propose(at: Context, sender: Role, body: m.Propose) -> Expect:
         raise PeerError(Reason.BAD_TERMS, "the terms name other parties than this session has")
     if terms.mode != at.mode:
         raise PeerError(Reason.BAD_TERMS, f"expected terms of mode {at.mode}, got {terms.mode}")
-    if at.mode == "sealed" and terms.runtime is None:
-        raise PeerError(Reason.BAD_TERMS, "sealed mode needs a chamber: its operators and the runtime")
     earlier = at.earlier(exercise_id(said))
     _check_attempt(body, earlier)
     test_set = registration.read_registration(body.test_set, owner.root)
     if test_set.owner != owner.owner:
         raise PeerError(Reason.BAD_REGISTRATION, "the test set belongs to another party")
     schedule.check_graders(terms, test_set)
-    Audit.begin(terms, schedule.frames(terms, test_set), (0,) * len(terms.sampled_claims))
+    audit = Audit.begin(terms, schedule.frames(terms, test_set), (0,) * len(terms.sampled_claims))
+    check_bits(terms, audit)
 
     def record() -> None:
         facts.terms, facts.terms_statement, facts.test_set = terms, said, test_set

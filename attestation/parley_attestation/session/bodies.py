@@ -149,21 +149,35 @@ class Binding:
 
 
 @dataclass(frozen=True, slots=True)
-class Evidence:
-    """Sealed mode: the chamber's keys for this session and its evidence, embedded by the verifier."""
+class ChamberEvidence:
+    """One chamber's keys for this session, and its evidence where the terms have a policy for it."""
 
-    kind: ClassVar[str] = "evidence"
     keys: bytes
     evidence: bytes
 
 
 @dataclass(frozen=True, slots=True)
-class Release:
-    """Sealed mode: one party's data key, wrapped to the chamber."""
+class Evidence:
+    """Sealed mode: what every chamber of the quorum shows, embedded by the verifier."""
 
-    kind: ClassVar[str] = "release"
+    kind: ClassVar[str] = "evidence"
+    chambers: tuple[ChamberEvidence, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class WrappedKey:
+    """A data key, wrapped to the chamber whose keys the digest names."""
+
     keys_digest: Digest
     wrapped: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """Sealed mode: one party's data key, wrapped to every chamber in the order of Evidence."""
+
+    kind: ClassVar[str] = "release"
+    keys: tuple[WrappedKey, ...]
     size: int
 
 
@@ -178,10 +192,10 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """Sealed mode: the chamber's outcome, embedded by the verifier."""
+    """Sealed mode: every chamber's receipt or refusal, in the order of Evidence, embedded by the verifier."""
 
     kind: ClassVar[str] = "receipt"
-    statement: bytes
+    statements: tuple[bytes, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from parley_attestation.errors import Role
 from parley_attestation.evidence import AttestationResult
 from parley_attestation.keys import KeyHistory
 from parley_attestation.model.claim import ModelClaim
-from parley_attestation.receipt import Receipt, StatedKeys
+from parley_attestation.receipt import Outcome, StatedKeys
 from parley_attestation.registration import TestSet
 from parley_attestation.sealing import Grant
 from parley_attestation.session.audit import Audit
@@ -73,11 +73,11 @@ class Facts:
     pending: int = 0  # units of the last challenge, while it is unanswered
     stop_counts: tuple[int, ...] = ()
     binding: Bound | None = None
-    chamber: StatedKeys | None = None
-    chamber_result: AttestationResult | None = None  # the chamber's evidence, appraised under the terms
-    released: dict[Role, Grant] = field(default_factory=dict)
-    wrapped: dict[Role, bytes] = field(default_factory=dict)
-    receipt: Receipt | None = None
+    chambers: tuple[StatedKeys, ...] = ()
+    appraisals: tuple[AttestationResult | None, ...] = ()  # of each chamber's evidence, under the terms
+    released: dict[Role, tuple[Grant, ...]] = field(default_factory=dict)  # one per chamber
+    wrapped: dict[Role, tuple[bytes, ...]] = field(default_factory=dict)
+    outcomes: tuple[Outcome, ...] = ()  # what each chamber signed: a receipt, or its refusal
     verdict: Statement | None = None
     acknowledged: dict[Role, Digest] = field(default_factory=dict)
     result_bits: dict[Role, bytes] = field(default_factory=dict)  # one byte per claim and unit

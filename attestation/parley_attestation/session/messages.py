@@ -16,6 +16,7 @@ from parley_attestation.encoding import MAX_BLOB, MAX_STATEMENT, MAX_UNITS_PER_T
 from parley_attestation.errors import PeerError, Reason, printable
 from parley_attestation.keys import MAX_HISTORY
 from parley_attestation.merkle import MAX_PROOF
+from parley_attestation.sealed_terms import MAX_QUORUM
 from parley_attestation.sealing import WRAPPED
 from parley_attestation.session.bodies import (
     Abort,
@@ -26,6 +27,7 @@ from parley_attestation.session.bodies import (
     Binding,
     Body,
     Challenge,
+    ChamberEvidence,
     Coin,
     Decline,
     Dissent,
@@ -40,6 +42,7 @@ from parley_attestation.session.bodies import (
     Release,
     Stop,
     Unit,
+    WrappedKey,
 )
 
 __all__ = [
@@ -52,6 +55,7 @@ __all__ = [
     "Binding",
     "Body",
     "Challenge",
+    "ChamberEvidence",
     "Coin",
     "Decline",
     "Dissent",
@@ -66,6 +70,7 @@ __all__ = [
     "Release",
     "Stop",
     "Unit",
+    "WrappedKey",
     "parse",
     "payload_type",
     "read",
@@ -254,8 +259,25 @@ def _read_open(m: Any) -> Open:
 
 
 def _read_evidence(m: Any) -> Evidence:
-    evidence = _statement(m.evidence, "evidence") if m.evidence else b""
-    return Evidence(_statement(m.keys, "the chamber's keys"), evidence)
+    return Evidence(
+        tuple(
+            ChamberEvidence(
+                _statement(one.keys, "the chamber's keys"),
+                _statement(one.evidence, "evidence") if one.evidence else b"",
+            )
+            for one in _many(m.chambers, 1, MAX_QUORUM, "chambers")
+        )
+    )
+
+
+def _read_release(m: Any) -> Release:
+    keys = _many(m.keys, 1, MAX_QUORUM, "wrapped keys")
+    return Release(tuple(WrappedKey(Digest(k.keys_digest), _wrapped(k.wrapped)) for k in keys), m.size)
+
+
+def _read_receipt(m: Any) -> Receipt:
+    statements = _many(m.statements, 1, MAX_QUORUM, "outcomes")
+    return Receipt(tuple(_statement(one, "a receipt or a refusal") for one in statements))
 
 
 def _wrapped(value: bytes) -> bytes:
@@ -297,6 +319,16 @@ def _write_answers(a: Answers) -> Message:
     )
 
 
+def _write_evidence(e: Evidence) -> Message:
+    return pb.Evidence(chambers=[pb.ChamberEvidence(keys=c.keys, evidence=c.evidence) for c in e.chambers])
+
+
+def _write_release(r: Release) -> Message:
+    return pb.Release(
+        keys=[pb.WrappedKey(keys_digest=k.keys_digest, wrapped=k.wrapped) for k in r.keys], size=r.size
+    )
+
+
 _CODECS: dict[str, tuple[Callable[[], Any], Callable[[Any], Body], Callable[[Any], Any]]] = {
     "hello": (pb.Hello, _read_hello, _plain(pb.Hello)),
     "hello-reply": (pb.HelloReply, _read_reply, _plain(pb.HelloReply)),
@@ -313,18 +345,14 @@ _CODECS: dict[str, tuple[Callable[[], Any], Callable[[Any], Body], Callable[[Any
     "stop": (pb.Stop, lambda m: Stop(_many(m.counts, 1, MAX_CLAIMS, "counts")), _plain(pb.Stop)),
     "open": (pb.Open, _read_open, _plain(pb.Open)),
     "binding": (pb.Binding, lambda m: Binding(_statement(m.statement, "a binding")), _plain(pb.Binding)),
-    "evidence": (pb.Evidence, _read_evidence, _plain(pb.Evidence)),
-    "release": (
-        pb.Release,
-        lambda m: Release(Digest(m.keys_digest), _wrapped(m.wrapped), m.size),
-        _plain(pb.Release),
-    ),
+    "evidence": (pb.Evidence, _read_evidence, _write_evidence),
+    "release": (pb.Release, _read_release, _write_release),
     "refusal": (
         pb.Refusal,
         lambda m: Refusal(_reason(m.reason), _detail(m.detail)),
         _plain(pb.Refusal),
     ),
-    "receipt": (pb.Receipt, lambda m: Receipt(_statement(m.statement, "a receipt")), _plain(pb.Receipt)),
+    "receipt": (pb.Receipt, _read_receipt, _plain(pb.Receipt)),
     "acknowledge": (
         pb.Acknowledge,
         lambda m: Acknowledge(Digest(m.verdict_digest), Digest(m.result_root), Digest(m.stream_digest)),

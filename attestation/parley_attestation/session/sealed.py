@@ -5,13 +5,16 @@ from collections.abc import Sequence
 from parley_attestation import sealed_verdict
 from parley_attestation.encoding import Digest
 from parley_attestation.errors import PeerError, Reason, Role
-from parley_attestation.evidence import Assurance
-from parley_attestation.receipt import Receipt, StatedKeys, read_keys, read_receipt, read_simulated
+from parley_attestation.evidence import Assurance, AttestationResult
+from parley_attestation.receipt import Outcome, Receipt, StatedKeys, outcome_bits, read_keys, read_outcome
+from parley_attestation.runtime import NO_CLASS
 from parley_attestation.sealing import Grant, Sealed
 from parley_attestation.session import messages as m
+from parley_attestation.session.audit import Audit
 from parley_attestation.session.backing import read_chamber
 from parley_attestation.session.checks import Check
 from parley_attestation.session.facts import Context, Ending, Expect, Facts, plain
+from parley_attestation.terms import Terms
 
 
 def policy_digest(facts: Facts) -> Digest:
@@ -28,46 +31,78 @@ def sealed_content(facts: Facts, role: Role, size: int) -> Sealed:
     return Sealed(role, Digest(facts.session_id), commitment, size)
 
 
-def grant(facts: Facts, role: Role, size: int) -> Grant:
-    """What a party's data key is released to."""
-    return Grant(sealed_content(facts, role, size), _stated(facts).statement.digest(), policy_digest(facts))
+def grants(facts: Facts, role: Role, size: int) -> tuple[Grant, ...]:
+    """What a party's data key is released to: one grant per chamber."""
+    content, policy = sealed_content(facts, role, size), policy_digest(facts)
+    return tuple(Grant(content, stated.statement.digest(), policy) for stated in facts.chambers)
 
 
-def _stated(facts: Facts) -> StatedKeys:
-    assert facts.chamber is not None
-    return facts.chamber
+def check_bits(terms: Terms, audit: Audit) -> None:
+    """Refuse terms of sealed mode whose receipts could tell more than they allow.
+
+    Raises:
+        PeerError: BAD_TERMS.
+    """
+    if terms.sealed is None:
+        return
+    sizes = (audit.frames[audit.frame_of(claim)].size for claim in audit.claims)
+    bits = terms.sealed.quorum * outcome_bits(sizes, terms.sealed.round_to)
+    if bits > terms.sealed.bits:
+        raise PeerError(
+            Reason.BAD_TERMS,
+            f"receipts could tell {bits} bits of the tests, the terms allow {terms.sealed.bits}",
+        )
 
 
 def evidence(at: Context, body: m.Evidence, heads: Sequence[Digest]) -> Expect:
-    """The chamber's keys, and its evidence where the terms have a policy for it."""
+    """The keys of every chamber, and its evidence where the terms have a policy for it."""
     facts = at.facts
     assert facts.terms is not None
-    assert facts.terms_statement is not None
-    stated = read_keys(body.keys, facts.terms, Digest(facts.session_id), facts.terms_statement.digest())
-    wanted = facts.terms.evidence_policy is not None
-    if wanted is not bool(body.evidence):
-        raise PeerError(Reason.BAD_EVIDENCE, "expected evidence exactly where the terms have a policy for it")
-    result = read_chamber(facts, heads, body.evidence, stated.keys) if wanted else None
-    simulated = result is not None and result.assurance is Assurance.SIMULATED
-    if stated.keys.simulated is not simulated:
-        raise PeerError(Reason.BAD_EVIDENCE, "the chamber's keys and its evidence differ about a simulation")
+    assert facts.terms.sealed is not None
+    _one_each(body.chambers, facts.terms.sealed.quorum, Reason.BAD_EVIDENCE)
+    shown = [_chamber(facts, one, heads) for one in body.chambers]
+    if len({stated.operator.key for stated, _ in shown}) != len(shown):
+        raise PeerError(Reason.BAD_EVIDENCE, "expected every chamber under an operator of its own")
 
     def record() -> None:
-        facts.chamber, facts.chamber_result = stated, result
+        facts.chambers = tuple(stated for stated, _ in shown)
+        facts.appraisals = tuple(result for _, result in shown)
         at.checks[Check.CHAMBER] += 1
 
     return plain(record)
 
 
+def _chamber(
+    facts: Facts, shown: m.ChamberEvidence, heads: Sequence[Digest]
+) -> tuple[StatedKeys, AttestationResult | None]:
+    assert facts.terms is not None
+    assert facts.terms_statement is not None
+    stated = read_keys(shown.keys, facts.terms, Digest(facts.session_id), facts.terms_statement.digest())
+    wanted = facts.terms.evidence_policy is not None
+    if wanted is not bool(shown.evidence):
+        raise PeerError(Reason.BAD_EVIDENCE, "expected evidence exactly where the terms have a policy for it")
+    result = read_chamber(facts, heads, shown.evidence, stated.keys) if wanted else None
+    simulated = result is not None and result.assurance is Assurance.SIMULATED
+    if stated.keys.simulated is not simulated:
+        raise PeerError(Reason.BAD_EVIDENCE, "the chamber's keys and its evidence differ about a simulation")
+    return stated, result
+
+
+def _one_each(found: Sequence[object], chambers: int, reason: Reason) -> None:
+    if len(found) != chambers:
+        raise PeerError(reason, f"expected one entry for each of {chambers} chambers, got {len(found)}")
+
+
 def release(at: Context, sender: Role, body: m.Release) -> Expect:
-    """A party's data key for the chamber whose keys are on the record."""
+    """A party's data key for the chambers whose keys are on the record."""
     facts = at.facts
-    if body.keys_digest != _stated(facts).statement.digest():
+    if [one.keys_digest for one in body.keys] != [one.statement.digest() for one in facts.chambers]:
         raise PeerError(Reason.BAD_SEAL, "the key is released to other chamber keys than the record shows")
-    given = grant(facts, sender, body.size)
+    given = grants(facts, sender, body.size)
 
     def record() -> None:
-        facts.released[sender], facts.wrapped[sender] = given, body.wrapped
+        facts.released[sender] = given
+        facts.wrapped[sender] = tuple(one.wrapped for one in body.keys)
         at.checks[Check.RELEASES] += 1
 
     return plain(record)
@@ -83,17 +118,15 @@ def refusal(at: Context, sender: Role, body: m.Refusal) -> Expect:
 
 
 def receipt(at: Context, body: m.Receipt) -> Expect:
-    """The outcome of the run: of these keys, over the whole of every population."""
-    facts, stated = at.facts, _stated(at.facts)
-    found = (
-        read_simulated(body.statement, stated).outcome
-        if stated.keys.simulated
-        else read_receipt(body.statement, stated)
-    )
-    check_receipt(facts, found)
+    """What every run left: of these keys, and a receipt is over the whole of every population."""
+    facts = at.facts
+    _one_each(body.statements, len(facts.chambers), Reason.BAD_RECEIPT)
+    found = tuple(read_outcome(one, keys) for one, keys in zip(body.statements, facts.chambers, strict=True))
+    for one in found:
+        check_outcome(facts, one)
 
     def record() -> None:
-        facts.receipt = found
+        facts.outcomes = found
         facts.verdict = sealed_verdict.derive(at.mode, facts)
         at.checks[Check.RECEIPT] += 1
         at.checks[Check.VERDICT] += 1
@@ -101,36 +134,57 @@ def receipt(at: Context, body: m.Receipt) -> Expect:
     return plain(record)
 
 
-def check_receipt(facts: Facts, found: Receipt) -> None:
-    """Compare a receipt with what the session agreed on. Raises `PeerError` (BAD_RECEIPT)."""
+def check_outcome(facts: Facts, found: Outcome) -> None:
+    """Compare what a run left with what the session agreed on. Raises `PeerError` (BAD_RECEIPT)."""
     assert facts.terms is not None
     assert facts.test_set is not None
-    assert facts.audit is not None
-    audit = facts.audit
-    agreed = {
-        "exercise": facts.exercise,
-        "model_claim": facts.terms.model_claim,
-        "test_set": facts.test_set.root,
-        "runtime": facts.terms.runtime,
-    }
+    agreed: dict[str, Digest | None] = {"exercise": facts.exercise}
+    if isinstance(found, Receipt):
+        agreed |= {
+            "model_claim": facts.terms.model_claim,
+            "test_set": facts.test_set.root,
+            "runtime": facts.terms.runtime,
+        }
     for name, value in agreed.items():
         if getattr(found, name) != value:
             raise PeerError(Reason.BAD_RECEIPT, f"the receipt is about another {name.replace('_', ' ')}")
+    if isinstance(found, Receipt):
+        _check_counts(facts, facts.terms, found)
+
+
+def _check_counts(facts: Facts, terms: Terms, found: Receipt) -> None:
+    assert facts.audit is not None
+    assert terms.sealed is not None
+    audit, rules = facts.audit, terms.sealed
     whole = [(c.claim_id, audit.frames[audit.frame_of(c)].size) for c in audit.claims]
     if [(c.claim_id, c.population) for c in found.counts] != whole:
         raise PeerError(Reason.BAD_RECEIPT, "expected one count for every claim, over its whole population")
+    if found.round_to != rules.round_to or any(c.successes % rules.round_to for c in found.counts):
+        raise PeerError(Reason.BAD_RECEIPT, f"expected counts rounded down to multiples of {rules.round_to}")
+    if found.run > rules.runs:
+        raise PeerError(
+            Reason.BAD_RECEIPT,
+            f"this is run {found.run} of the set and the claim, the terms allow {rules.runs}",
+        )
+    if (found.execution_class == NO_CLASS) is not rules.program:
+        raise PeerError(Reason.BAD_RECEIPT, "the receipt and the terms differ about whose program ran")
+
+
+def result_root_of(facts: Facts) -> Digest:
+    """The root that both parties acknowledge: the first receipt's, or zeros where every chamber refused."""
+    roots = (one.result_root for one in facts.outcomes if isinstance(one, Receipt))
+    return next(roots, Digest(bytes(32)))
 
 
 def acknowledge(at: Context, sender: Role, body: m.Acknowledge) -> Expect:
     """The verdict that follows, and the chamber's root: result bits stay closed in this mode."""
     facts = at.facts
     assert facts.verdict is not None
-    assert facts.receipt is not None
     if body.verdict_digest != facts.verdict.digest():
         raise PeerError(
             Reason.WRONG_VERDICT, f"the {sender} acknowledges another verdict than the record gives"
         )
-    if body.result_root != facts.receipt.result_root:
+    if body.result_root != result_root_of(facts):
         raise PeerError(Reason.WRONG_RESULT_BITS, f"the {sender} names another root than the receipt")
 
     def record() -> None:

@@ -9,6 +9,7 @@ from parley_attestation.errors import PeerError, Reason
 _LENGTH = struct.Struct(">Q")
 MAX_FRAME = 1 << 30  # bytes of one frame
 MODEL = "/in/model"  # where boxes find the files of the model
+PROGRAM = "/in/program"  # where the run box finds the prover's program
 ANSWER, NO_ANSWER = b"\0", b"\1"  # first byte of an answer
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from parley_attestation import canonical
 from parley_attestation.edge.onnx import OnnxModel, pinned
 from parley_attestation.errors import LocalError, Reason
-from parley_attestation.runtime import read_runtime
+from parley_attestation.runtime import OnnxRuntime, read_runtime
 
 from parley_chamber.boxes.frames import ANSWER, MODEL, NO_ANSWER, pack, read
 
@@ -18,7 +18,9 @@ from parley_chamber.boxes.frames import ANSWER, MODEL, NO_ANSWER, pack, read
 def main() -> None:
     """Answer every prompt."""
     frames, out = read(sys.stdin.buffer), sys.stdout.buffer
-    model = OnnxModel(pinned(read_runtime(canonical.load(next(frames))), Path(MODEL)))
+    runtime = read_runtime(canonical.load(next(frames)))
+    assert isinstance(runtime, OnnxRuntime)
+    model = OnnxModel(pinned(runtime, Path(MODEL)))
     limit = int.from_bytes(next(frames), "big")
     for prompt in frames:
         out.write(pack(_answer(model, prompt, limit)))
@@ -28,7 +30,7 @@ def _answer(model: OnnxModel, prompt: bytes, limit: int) -> bytes:
     try:
         (output,) = model.answer([(prompt, limit)])
     except LocalError as error:
-        if error.reason is not Reason.ENGINE:
+        if error.reason not in (Reason.ENGINE, Reason.BAD_PROMPT):
             raise
         return NO_ANSWER
     return ANSWER + output

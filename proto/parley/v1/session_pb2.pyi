@@ -308,26 +308,38 @@ class Abort(_message.Message):
     def __init__(self, header: _Optional[_Union[Header, _Mapping]] = ..., reason: _Optional[str] = ..., detail: _Optional[str] = ...) -> None: ...
 
 class Evidence(_message.Message):
-    __slots__ = ("header", "keys", "evidence")
+    __slots__ = ("header", "chambers")
     HEADER_FIELD_NUMBER: _ClassVar[int]
+    CHAMBERS_FIELD_NUMBER: _ClassVar[int]
+    header: Header
+    chambers: _containers.RepeatedCompositeFieldContainer[ChamberEvidence]
+    def __init__(self, header: _Optional[_Union[Header, _Mapping]] = ..., chambers: _Optional[_Iterable[_Union[ChamberEvidence, _Mapping]]] = ...) -> None: ...
+
+class ChamberEvidence(_message.Message):
+    __slots__ = ("keys", "evidence")
     KEYS_FIELD_NUMBER: _ClassVar[int]
     EVIDENCE_FIELD_NUMBER: _ClassVar[int]
-    header: Header
     keys: bytes
     evidence: bytes
-    def __init__(self, header: _Optional[_Union[Header, _Mapping]] = ..., keys: _Optional[bytes] = ..., evidence: _Optional[bytes] = ...) -> None: ...
+    def __init__(self, keys: _Optional[bytes] = ..., evidence: _Optional[bytes] = ...) -> None: ...
 
 class Release(_message.Message):
-    __slots__ = ("header", "keys_digest", "wrapped", "size")
+    __slots__ = ("header", "keys", "size")
     HEADER_FIELD_NUMBER: _ClassVar[int]
-    KEYS_DIGEST_FIELD_NUMBER: _ClassVar[int]
-    WRAPPED_FIELD_NUMBER: _ClassVar[int]
+    KEYS_FIELD_NUMBER: _ClassVar[int]
     SIZE_FIELD_NUMBER: _ClassVar[int]
     header: Header
+    keys: _containers.RepeatedCompositeFieldContainer[WrappedKey]
+    size: int
+    def __init__(self, header: _Optional[_Union[Header, _Mapping]] = ..., keys: _Optional[_Iterable[_Union[WrappedKey, _Mapping]]] = ..., size: _Optional[int] = ...) -> None: ...
+
+class WrappedKey(_message.Message):
+    __slots__ = ("keys_digest", "wrapped")
+    KEYS_DIGEST_FIELD_NUMBER: _ClassVar[int]
+    WRAPPED_FIELD_NUMBER: _ClassVar[int]
     keys_digest: bytes
     wrapped: bytes
-    size: int
-    def __init__(self, header: _Optional[_Union[Header, _Mapping]] = ..., keys_digest: _Optional[bytes] = ..., wrapped: _Optional[bytes] = ..., size: _Optional[int] = ...) -> None: ...
+    def __init__(self, keys_digest: _Optional[bytes] = ..., wrapped: _Optional[bytes] = ...) -> None: ...
 
 class Refusal(_message.Message):
     __slots__ = ("header", "reason", "detail")
@@ -340,9 +352,9 @@ class Refusal(_message.Message):
     def __init__(self, header: _Optional[_Union[Header, _Mapping]] = ..., reason: _Optional[str] = ..., detail: _Optional[str] = ...) -> None: ...
 
 class Receipt(_message.Message):
-    __slots__ = ("header", "statement")
+    __slots__ = ("header", "statements")
     HEADER_FIELD_NUMBER: _ClassVar[int]
-    STATEMENT_FIELD_NUMBER: _ClassVar[int]
+    STATEMENTS_FIELD_NUMBER: _ClassVar[int]
     header: Header
-    statement: bytes
-    def __init__(self, header: _Optional[_Union[Header, _Mapping]] = ..., statement: _Optional[bytes] = ...) -> None: ...
+    statements: _containers.RepeatedScalarFieldContainer[bytes]
+    def __init__(self, header: _Optional[_Union[Header, _Mapping]] = ..., statements: _Optional[_Iterable[bytes]] = ...) -> None: ...

@@ -1,0 +1,67 @@
+"""Room: the chamber. Where plaintext may be: this process's memory and a tmpfs, and no way from there to a disk.
+
+A process that holds plaintext leaves no core dump and no other process of its user can read its memory.
+Whether the machine could swap memory out is stated with the run's keys.
+"""
+
+import ctypes
+import os
+import resource
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from parley_attestation.errors import LocalError, Reason
+
+_PREFIX = "parley-chamber-"
+_SHARED = Path("/dev/shm")  # noqa: S108 - checked to be a tmpfs
+_PR_SET_DUMPABLE = 4
+# Not 0: a kernel that pipes cores to a program ignores 0 and heeds 1, and no core fits into one byte (core(5)).
+NO_CORE = (1, 1)
+
+
+def harden() -> None:
+    """Make this process leave no core and be closed to its user's other processes. Raises `LocalError`."""
+    resource.setrlimit(resource.RLIMIT_CORE, NO_CORE)
+    if ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0) != 0:
+        raise LocalError(Reason.CONFIG, "the kernel does not let this process refuse to be dumped")
+
+
+def swap(table: str | None = None) -> str:
+    """Whether the machine has swap space, as statements say it; `table` as in /proc/swaps."""
+    lines = (Path("/proc/swaps").read_text() if table is None else table).splitlines()
+    return "present" if len(lines) > 1 else "absent"
+
+
+def executes() -> bool:
+    """Whether programs can start from where plaintext is put."""
+    return not os.statvfs(_SHARED).f_flag & os.ST_NOEXEC
+
+
+@contextmanager
+def plaintext() -> Iterator[Path]:
+    """A folder of this process alone on a tmpfs, wiped at the end.
+
+    Raises:
+        LocalError: CONFIG, where /dev/shm is no tmpfs.
+    """
+    harden()
+    mounts = Path("/proc/self/mounts").read_text().splitlines()
+    if not any(line.split()[1:3] == [str(_SHARED), "tmpfs"] for line in mounts):
+        raise LocalError(Reason.CONFIG, f"{_SHARED} is no tmpfs: plaintext has no place here")
+    sweep(_SHARED)
+    folder = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-", dir=_SHARED))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder)
+
+
+def sweep(place: Path) -> None:
+    """Remove what a killed chamber of this user left on the tmpfs; it was never on a disk."""
+    for folder in place.glob(f"{_PREFIX}*"):
+        owner = folder.name.removeprefix(_PREFIX).partition("-")[0]
+        if folder.stat().st_uid == os.geteuid() and not Path("/proc", owner).exists():
+            shutil.rmtree(folder, ignore_errors=True)
