@@ -106,7 +106,7 @@ UNTESTABLE: Mapping[str, Mapping[str, str]] = {
         "EVID-2": _EVIDENCE,
         "EVID-3": _EVIDENCE,
         "CUT-1": "whoever does not hold the model cannot tell how it was cut; the vectors of model files hold it",
-        "SEAL-1": "the exercises of the suite are of open mode",
+        "HPKE-1": "the exercises of the suite are of open mode",
         **dict.fromkeys(("SCRIPT-1", "SCRIPT-2", "SCRIPT-3", "PAIR-2", "PAIR-3", "PAIR-4"), _SINGLE),
         "TEST-5": "no case yet: the claims of the suite have no points; the vectors of the graded test hold it",
         "TEST-2": "shows only where rounding would change a decision; the frame-test vectors hold such values",
