@@ -25,10 +25,12 @@ from parley_attestation import (
 from parley_attestation.because import Because
 from parley_attestation.encoding import Label
 from parley_attestation.errors import Reason
+from parley_attestation.evidence.findings import MEANINGS
+from parley_attestation.evidence.policy import MANDATORY
 from parley_attestation.evidence.roots import PINS, Vendor
 from parley_attestation.judge import judge
 from parley_attestation.log import witness
-from parley_attestation.model import claim
+from parley_attestation.model import claim, gguf, onnx, safetensors
 from parley_attestation.session import backing, messages
 from parley_attestation.session.checks import Check
 from parley_attestation.session.schedule import MAX_POPULATION, sampling_seed
@@ -133,6 +135,42 @@ def sentences() -> str:
     return _table(("name", "sentence"), [(one.name, f"`{one.value}`") for one in Because])
 
 
+def findings() -> str:
+    """The codes of an appraisal, and what each means where it fails."""
+    return _table(
+        ("finding", "class", "claim", "value"),
+        [
+            (one.value, means.reason_class.value, means.claim.value, str(means.value))
+            for one, means in MEANINGS.items()
+        ],
+    )
+
+
+def measurements() -> str:
+    """What a set of reference values names at least."""
+    return _table(
+        ("kind", "measurements"), [(f"`{kind.value}`", ", ".join(names)) for kind, names in MANDATORY.items()]
+    )
+
+
+def safetensors_types() -> str:
+    """Bits of an element, by dtype."""
+    return _table(("dtype", "bits"), [(name, str(bits)) for name, bits in safetensors.BITS.items()])
+
+
+def ggml_types() -> str:
+    """Blocks of GGUF's tensor types."""
+    rows = [(str(n), name, str(block), str(width)) for n, (name, block, width) in gguf.TYPES.items()]
+    return _table(("type", "dtype", "elements", "bytes"), rows)
+
+
+def onnx_types() -> str:
+    """Bits of an element, by ONNX data type."""
+    return _table(
+        ("data type", "dtype", "bits"), [(str(n), name, str(bits)) for n, (name, bits) in onnx.TYPES.items()]
+    )
+
+
 def vendors() -> str:
     """The names of roots, and the SHA-256 of each certificate that is pinned under them."""
     names = ", ".join(f"`{vendor.value}`" for vendor in Vendor)
@@ -232,6 +270,11 @@ TABLES = {
     "not-concluded": not_concluded,
     "sentences": sentences,
     "vendors": vendors,
+    "findings": findings,
+    "measurements": measurements,
+    "safetensors": safetensors_types,
+    "ggml": ggml_types,
+    "onnx": onnx_types,
 }
 
 

@@ -9,6 +9,15 @@ from parley_attestation.because import Because
 from parley_attestation.encoding import Label, frame
 from parley_attestation.errors import Role
 from parley_attestation.evidence.compute.checks import Problem
+from parley_attestation.evidence.model import Kind
+from parley_attestation.evidence.policy import (
+    Composite,
+    DcapRules,
+    LaboratoryPolicy,
+    ProductionPolicy,
+    Rules,
+    SnpRules,
+)
 from parley_attestation.frametest import Decision, FramePlan, FrameTest
 from parley_attestation.session.tables import FINAL, OPEN_MODE, State
 
@@ -65,7 +74,7 @@ def test_the_frame_test_example_of_the_text_holds():
 
 def test_every_cross_reference_has_its_anchor():
     anchors = set(re.findall(r"\{#([\w-]+)\}", DRAFT))
-    used = {name for name in re.findall(r"\{\{([\w-]+)\}\}", DRAFT) if name.islower() or "-" in name}
+    used = {name for name in re.findall(r"\{\{([\w-]+)\}\}", DRAFT) if name.islower()}
     assert used <= anchors
 
 
@@ -78,3 +87,30 @@ def test_every_sentence_of_a_verdict_is_used_in_the_text():
     part = DRAFT.partition("# The verdict {#verdict}")[2].partition("# Records {#records}")[0]
     part = re.sub("<!-- begin sentences -->.*<!-- end sentences -->", "", part, flags=re.DOTALL)
     assert [one.name for one in Because if not re.search(rf"\b{one.name}\b", part)] == []
+
+
+def test_the_policy_of_the_text_has_the_fields_of_the_code():
+    part = DRAFT.partition("A policy is this object;")[2].partition("### Appraisal")[0]
+    named = {name for name, _ in rows(part)[2:]}
+    empty = Rules(
+        "n",
+        0,
+        (),
+        (),
+        None,
+        (),
+        0,
+        SnpRules({}, 0, 0, (), False),
+        DcapRules((), (), 0, 0),
+        (),
+        (),
+        Composite(0, 0, 1),
+    )
+    assert named == set(LaboratoryPolicy(empty, None, binder_required=True).document())
+    assert named - {"simulated_root", "binder_required"} == set(ProductionPolicy(empty).document())
+
+
+def test_the_text_has_a_rule_of_appraisal_for_every_kind_of_evidence():
+    part = DRAFT.partition("### Appraisal")[2].partition("### Findings")[0]
+    named = {kind for row in rows(part)[2:] for kind in re.findall(r"`([a-z0-9-]+)`", row[0])}
+    assert named == {kind.value for kind in Kind}

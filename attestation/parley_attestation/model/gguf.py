@@ -17,7 +17,7 @@ _DEFAULT_ALIGNMENT = 32
 _STRING, _ARRAY, _UINT32 = 8, 9, 4
 _WIDTH = {0: 1, 1: 1, 2: 2, 3: 2, 4: 4, 5: 4, 6: 4, 7: 1, 10: 8, 11: 8, 12: 8}
 # ggml type: (name, elements in a block, bytes of a block)
-_TYPES = {
+TYPES = {
     0: ("F32", 1, 4),
     1: ("F16", 1, 2),
     2: ("Q4_0", 32, 18),
@@ -130,9 +130,9 @@ def _tensor(cursor: Cursor, alignment: int) -> _Told:
         cursor.refuse("expected tensors of at most 8 dimensions")
     shape = tuple(cursor.u64() for _ in range(dimensions))
     kind, offset = cursor.u32(), cursor.u64()
-    if kind not in _TYPES:
+    if kind not in TYPES:
         cursor.refuse(f"a tensor has the unknown ggml type {kind}")
-    dtype, block, width = _TYPES[kind]
+    dtype, block, width = TYPES[kind]
     elements = math.prod(shape)
     if elements >= SAFE_INTEGER or any(n >= SAFE_INTEGER for n in shape) or (shape[:1] or (1,))[0] % block:
         cursor.refuse(f"expected the first dimension of a {dtype} tensor to be a multiple of {block}")

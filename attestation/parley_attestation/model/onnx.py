@@ -28,7 +28,7 @@ _DATA = {
     11: "/uint64_data",
 }
 # TensorProto.DataType: (name, bits)
-_TYPES = {
+TYPES = {
     1: ("FLOAT", 32),
     2: ("UINT8", 8),
     3: ("INT8", 8),
@@ -157,11 +157,11 @@ class _Walk:
 
 
 def _tensor(cursor: Cursor, seen: _Initializer) -> Iterator[Segment]:
-    if len(seen.names) != 1 or not seen.names[0] or len(seen.types) != 1 or seen.types[0] not in _TYPES:
+    if len(seen.names) != 1 or not seen.names[0] or len(seen.types) != 1 or seen.types[0] not in TYPES:
         if seen.elsewhere:
             cursor.refuse("expected a name and a type for a tensor with external data")
         return
-    dtype, bits = _TYPES[seen.types[0]]
+    dtype, bits = TYPES[seen.types[0]]
     if len(seen.dims) > MAX_DIMENSIONS or any(n >= SAFE_INTEGER for n in seen.dims):
         cursor.refuse(f"expected at most {MAX_DIMENSIONS} dimensions below 2^53")
     expected = -(-math.prod(seen.dims) * bits // 8)

@@ -13,7 +13,7 @@ from parley_attestation.encoding import SAFE_INTEGER
 from parley_attestation.model.cursor import MAX_HEADER, Cursor, Read
 from parley_attestation.model.layout import MAX_DIMENSIONS, MAX_NAME, Kind, Segment, fill
 
-_BITS = {
+BITS = {
     **dict.fromkeys(("F4",), 4),
     **dict.fromkeys(("F6_E2M3", "F6_E3M2"), 6),
     **dict.fromkeys(("BOOL", "U8", "I8", "F8_E5M2", "F8_E4M3", "F8_E8M0", "F8_E4M3FNUZ", "F8_E5M2FNUZ"), 8),
@@ -76,13 +76,13 @@ def _tensor(cursor: Cursor, name: str, start: int, told: Any) -> Segment:
     if not isinstance(told, dict) or told.keys() != {"dtype", "shape", "data_offsets"}:
         cursor.refuse("expected dtype, shape and data_offsets for each tensor")
     dtype, shape, span = told["dtype"], told["shape"], told["data_offsets"]
-    if not isinstance(dtype, str) or dtype not in _BITS:
+    if not isinstance(dtype, str) or dtype not in BITS:
         cursor.refuse("a tensor has a dtype that the format does not define")
     if not _integers(shape) or len(shape) > MAX_DIMENSIONS or not _integers(span) or len(span) != 2:
         cursor.refuse("expected shapes and data_offsets of non-negative integers below 2^53")
     if not 1 <= len(name) <= MAX_NAME or not _encodable(name):
         cursor.refuse(f"expected tensor names of 1..{MAX_NAME} characters")
-    if (span[1] - span[0]) * 8 != math.prod(shape) * _BITS[dtype]:
+    if (span[1] - span[0]) * 8 != math.prod(shape) * BITS[dtype]:
         cursor.refuse("a tensor has a size that does not fit its dtype and shape")
     return Segment(cursor.path, Kind.TENSOR, name, dtype, tuple(shape), start + span[0], span[1] - span[0])
 
