@@ -89,6 +89,8 @@ _EVIDENCE = "shows in a verdict only with evidence of the prover's own hardware,
 
 _SINGLE = "no case yet: the suite registers sets of single items, neither scripts nor pairs"
 
+_SEALED = "the exercises of the suite are of open mode"
+
 # What binds a role by its subject and no case of this version tests, with the reason: most cannot be seen from outside.
 UNTESTABLE: Mapping[str, Mapping[str, str]] = {
     "prover": {
@@ -106,13 +108,14 @@ UNTESTABLE: Mapping[str, Mapping[str, str]] = {
         "EVID-2": _EVIDENCE,
         "EVID-3": _EVIDENCE,
         "CUT-1": "whoever does not hold the model cannot tell how it was cut; the vectors of model files hold it",
-        "SEAL-1": "the exercises of the suite are of open mode",
+        "HPKE-1": "the exercises of the suite are of open mode",
         **dict.fromkeys(("SCRIPT-1", "SCRIPT-2", "SCRIPT-3", "PAIR-2", "PAIR-3", "PAIR-4"), _SINGLE),
         "TEST-5": "no case yet: the claims of the suite have no points; the vectors of the graded test hold it",
         "TEST-2": "shows only where rounding would change a decision; the frame-test vectors hold such values",
         "VERD-2": "a prover reports no verdict; what it acknowledges is ACK-5",
         "VERD-3": "a prover under test prints nothing that the suite sees",
         "BIND-1": "a prover may decline terms that name a chamber; the judge's suite holds the same rule",
+        **dict.fromkeys((f"SEAL-{n}" for n in range(1, 6)), _SEALED),
         "ABORT-1": "blame is what a judge says",
         "GUARD-1": _WITNESSED,
         "GUARD-2": _WITNESSED,

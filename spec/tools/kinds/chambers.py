@@ -95,13 +95,13 @@ def sealing() -> Iterator[Test]:
         other = Grant(what, Digest(secret("other keys")), Digest(secret("terms")))
         foreign = wrap_with(secret("ephemeral", role, size), data_key, recipient.public, other.info())
         cases = [
-            ("whole", "SEAL-2", good, wrapped),
-            ("cut off", "SEAL-2", good[:-1], wrapped),
-            ("a byte more", "SEAL-2", good + b"\0", wrapped),
-            ("of the other party", "SEAL-2", good[:14] + bytes([good[14] ^ 3]) + good[15:], wrapped),
-            ("a changed byte", "SEAL-2", good[:head] + bytes([good[head] ^ 1]) + good[head + 1 :], wrapped),
-            ("released to other keys", "SEAL-4", good, foreign),
-            ("a wrapped key cut off", "SEAL-4", good, wrapped[:-1]),
+            ("whole", "HPKE-2", good, wrapped),
+            ("cut off", "HPKE-2", good[:-1], wrapped),
+            ("a byte more", "HPKE-2", good + b"\0", wrapped),
+            ("of the other party", "HPKE-2", good[:14] + bytes([good[14] ^ 3]) + good[15:], wrapped),
+            ("a changed byte", "HPKE-2", good[:head] + bytes([good[head] ^ 1]) + good[head + 1 :], wrapped),
+            ("released to other keys", "HPKE-4", good, foreign),
+            ("a wrapped key cut off", "HPKE-4", good, wrapped[:-1]),
         ]
         for comment, requirement, content, key in cases:
             yield {
