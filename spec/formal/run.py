@@ -109,11 +109,11 @@ _built = tempfile.TemporaryDirectory()
 
 def _verifier(lemma: Lemma, switches: tuple[str, ...]) -> Path:
     """The compiled verifier for a setting; the properties of one setting share it."""
-    key = (*lemma.setting, *switches)
+    key = (lemma.file, *lemma.setting, *switches)
     with _locks[key]:
         if key not in _verifiers:
             folder = Path(tempfile.mkdtemp(dir=_built.name))
-            said = _run(["spin", "-a", *(f"-D{one}" for one in key), str(HERE / lemma.file)], folder)
+            said = _run(["spin", "-a", *(f"-D{one}" for one in key[1:]), str(HERE / lemma.file)], folder)
             said += _run(["gcc", "-O0" if switches else "-O2", "-w", "-DNOREDUCE", "-opan", "pan.c"], folder)
             if not (folder / "pan").exists():
                 raise Broken(said[-300:])
@@ -123,7 +123,7 @@ def _verifier(lemma: Lemma, switches: tuple[str, ...]) -> Path:
 
 def spin(lemma: Lemma, switches: tuple[str, ...]) -> bool:
     """Search all states for a run that breaks the formula."""
-    fair = ["-f"] if lemma.property == "ends" else []
+    fair = ["-f"] if lemma.property in {"ends", "both_finish"} else []
     said = _run(["./pan", "-a", *fair, "-m100000", "-N", lemma.property], _verifier(lemma, switches))
     errors = re.search(r"errors: (\d+)", said)
     if errors is None or "max search depth too small" in said:
