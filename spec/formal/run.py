@@ -22,6 +22,7 @@ from collections import defaultdict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -29,6 +30,7 @@ HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
 TRACES = HERE / "traces.jsonl"
 SEED, SAMPLES, KEPT, STEPS = "7", 100, 12, 24
+MUTANT_SAMPLES, MUTANT_KEPT = 60, 4
 SECONDS = 120  # for one check; all together take a fraction of it
 
 
@@ -137,32 +139,39 @@ def spacer(lemma: Lemma, switches: tuple[str, ...]) -> bool:
     return bool(module.check(lemma.property, lemma.setting[0], frozenset(switches)))
 
 
-def simulate(
-    lemma: Lemma, switches: tuple[str, ...], folder: str, samples: int, kept: int
+@cache
+def simulated(file: str, invariant: str, switches: tuple[str, ...]) -> tuple[bool, str]:
+    """Whether the invariant held in the simulator's runs, and the first of them in compact form."""
+    samples, kept = (MUTANT_SAMPLES, MUTANT_KEPT) if switches else (SAMPLES, KEPT)
+    with tempfile.TemporaryDirectory() as folder:
+        return _simulate(Path(folder), file, invariant, switches, (samples, kept))
+
+
+def _simulate(
+    folder: Path, file: str, invariant: str, switches: tuple[str, ...], counts: tuple[int, int]
 ) -> tuple[bool, str]:
-    """Run the simulator; whether the invariant held, and the traces in compact form."""
     import replay  # noqa: PLC0415 - needs the tests' helpers
 
-    source = (HERE / lemma.file).read_text()
+    source = (HERE / file).read_text()
     marked = 'pure val BROKEN = "nothing"'
     if source.count(marked) != 1:
-        raise Broken(f"{lemma.file}: the switch is gone")
-    (Path(folder) / "session.qnt").write_text(
+        raise Broken(f"{file}: the switch is gone")
+    (folder / file).write_text(
         source.replace(marked, marked.replace("nothing", " ".join(switches) or "nothing"))
     )
     said = _run(
         [
             _quint(),
             "run",
-            "session.qnt",
+            file,
             "--backend=typescript",
             "--verbosity=1",
             "--main=session",
             f"--seed={SEED}",
-            f"--max-samples={samples}",
+            f"--max-samples={counts[0]}",
             f"--max-steps={STEPS}",
-            f"--n-traces={kept}",
-            f"--invariant={lemma.property}",
+            f"--n-traces={counts[1]}",
+            f"--invariant={invariant}",
             "--out-itf=t{seq}.itf.json",
         ],
         folder,
@@ -178,8 +187,7 @@ def simulate(
 
 def quint(lemma: Lemma, switches: tuple[str, ...]) -> bool:
     """Simulate: an invariant that breaks in some run fails. The traces in the folder must be these."""
-    with tempfile.TemporaryDirectory() as folder:
-        ok, traces = simulate(lemma, switches, folder, SAMPLES, KEPT)
+    ok, traces = simulated(lemma.file, lemma.property, switches)
     if not switches and traces != TRACES.read_text():
         raise Broken("the checked-in traces are not those of the model: run with --traces")
     return ok
@@ -189,10 +197,7 @@ def replayed(lemma: Lemma, switches: tuple[str, ...]) -> bool:
     """Replay traces against the implementation: the checked-in ones, or fresh ones of a mutant."""
     import replay  # noqa: PLC0415 - needs the tests' helpers
 
-    text = TRACES.read_text()
-    if switches:
-        with tempfile.TemporaryDirectory() as folder:
-            text = simulate(lemma, switches, folder, 4, 4)[1]
+    text = simulated(lemma.file, lemma.property, switches)[1] if switches else TRACES.read_text()
     try:
         for states in replay.read(text):
             replay.replay(states)
@@ -221,7 +226,7 @@ TOOLS = {
     "quint": Tool(quint, lambda: bool(shutil.which(_quint())), "npm ci (Node.js 18 or later)"),
     "replay": Tool(replayed, lambda: bool(shutil.which(_quint())), "npm ci (Node.js 18 or later)"),
 }
-ALONE = ("spacer", "replay")  # run in this process: one after the other
+ALONE = ("spacer", "quint", "replay")  # one after the other: z3 has one context, and runs are shared
 
 
 def examine(lemma: Lemma) -> Row:
@@ -261,8 +266,7 @@ def main() -> int:
     todo = [one for one in lemmas() if chosen.only in one.id or chosen.only in one.tool]
     if chosen.traces:
         lemma = next(one for one in todo if one.tool == "quint")
-        with tempfile.TemporaryDirectory() as folder:
-            TRACES.write_text(simulate(lemma, (), folder, SAMPLES, KEPT)[1])
+        TRACES.write_text(simulated(lemma.file, lemma.property, ())[1])
     missing = {name: tool.get for name, tool in TOOLS.items() if not tool.there()}
     for name, get in missing.items():
         print(f"{name} is not installed ({get}); its lemmas are not checked")
