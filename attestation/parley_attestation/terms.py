@@ -16,8 +16,10 @@ from parley_attestation.claims import (
     MetricClaim,
     SampledClaim,
     read_claim,
+    read_ratio,
     refuse_contradictions,
 )
+from parley_attestation.comparison import ClaimedResults, read_claimed
 from parley_attestation.encoding import MAX_BLOB, MAX_UNITS_PER_TURN, Bytes32, Digest, Label, Nonce, digest
 from parley_attestation.errors import PeerError, Reason
 from parley_attestation.evidence.compute import verdict as compute
@@ -113,6 +115,7 @@ class Terms:
     scope: tuple[str, str, tuple[str, ...]]
     runtime: Digest | None = None
     sealed: SealedTerms | None = None
+    audited: ClaimedResults | None = None
 
     def document(self) -> dict[str, Any]:
         """The predicate as it is signed."""
@@ -159,7 +162,7 @@ class Terms:
             "evidence_policy": self.evidence_policy.document() if self.evidence_policy is not None else None,
             "inventory": _write_inventory(self.inventory),
             "scope": {"construct": construct, "sampling_frame": frame, "not_concluded": list(barred)},
-        }
+        } | ({} if self.audited is None else {"audited": self.audited.document()})
 
     def statement(self) -> Statement:
         """The statement that both parties sign."""
@@ -228,6 +231,7 @@ def read_terms(said: Statement) -> Terms:
         ),
         runtime=binding.digest("runtime") if binding.has("runtime") else None,
         sealed=read_sealed_terms(binding.object("sealed")) if binding.has("sealed") else None,
+        audited=_audited(fields.object("audited")) if fields.has("audited") else None,
     )
     for nested in (parties, consequences, deadlines, binding, scope, fields):
         nested.end()
@@ -239,6 +243,10 @@ def _optional(fields: Fields, name: str, read: Callable[[Fields], T]) -> T | Non
     """An object read by `read`, or null."""
     value = fields.raw(name)
     return None if value is None else read(Fields(value, name, reason=Reason.BAD_TERMS))
+
+
+def _audited(fields: Fields) -> ClaimedResults:
+    return read_claimed(fields, read_ratio(fields, "tolerance"))
 
 
 def _write_inventory(inventory: compute.Inventory | None) -> dict[str, Any] | None:
@@ -359,6 +367,14 @@ def _check(terms: Terms) -> None:
     if len({one.key for one in terms.operators}) != len(terms.operators):
         raise PeerError(Reason.BAD_TERMS, "two operators carry one key")
     _check_sealed(terms)
+    if terms.audited is not None and (
+        terms.mode != "open"
+        or len(terms.audited.counts) != len(terms.sampled_claims)
+        or len(terms.metric_claims) != len(terms.sampled_claims)
+    ):
+        raise PeerError(
+            Reason.BAD_TERMS, "a receipt is audited in open mode, with its count for every claim, all metric"
+        )
     refuse_contradictions(terms.sampled_claims)
 
 
