@@ -210,9 +210,7 @@ def compared(
     said = sampled(claim, test, assurance)
     if found.integrity is Integrity.BREACHED and said["test"] == Decision.COMPLIANT:
         said["verdict"] = Decision.INCONCLUSIVE.value
-        said["because"].append(
-            "more results of the receipt are false than tolerated: only a poll over all units shows compliance"
-        )
+        said["because"].append(Because.RESULTS_FALSE.says())
     said["comparison"] = {
         "claimed": test.claimed,
         "overstated": sum(unit.overstated for unit in units[: test.n]),

@@ -28,6 +28,7 @@ from parley_attestation.terms import Terms, exercise_id
 from parley_verifier.results import SealedResults
 
 _PER_UNIT = 96  # bytes of a unit in an envelope besides its proof
+_PER_RESULT = 64 + 34 * 42 + 64  # bytes of a claimed result at most: key, proof, codes
 _ENVELOPE = 900_000  # bytes of units in one envelope; below the limit with room for header and digest
 
 
@@ -278,11 +279,12 @@ class VerifierPolicy:
         audit, terms = self._audit(machine), self._agreed(machine)
         sizes: list[int] = []
         blobs: list[bytes] = []
-        content = 0
+        content = signed = 0
         for unit in audit.units[audit.opened : audit.opened + MAX_UNITS_PER_TURN]:
             reference = self._tests.reference(unit.name[0])
             content += 32 + len(reference)
-            if blobs and content > terms.caps.turn:
+            signed += _PER_RESULT if audit.receipt is not None else 0
+            if blobs and (content > terms.caps.turn or signed > _ENVELOPE):
                 break
             sizes.append(len(reference))
             blobs.append(self._tests.key(unit.name[0], Field.REFERENCE) + reference)

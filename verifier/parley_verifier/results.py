@@ -10,10 +10,13 @@ from parley_attestation import canonical
 from parley_attestation.canonical import Fields
 from parley_attestation.commitment import SeedTree
 from parley_attestation.encoding import MAX_BLOB, Bytes32, Digest, unhex
+from parley_attestation.envelope import from_json
 from parley_attestation.errors import LocalError, PeerError, Reason
 from parley_attestation.merkle import Tree
 from parley_attestation.session.messages import ClaimedResult
 from parley_attestation.session.results import result_leaf
+from parley_attestation.statement import parse
+from parley_attestation.terms import read_terms
 
 
 class SealedResults:
@@ -70,3 +73,17 @@ def read_results(path: Path, root: Digest) -> SealedResults:
     if found.root != root:
         raise LocalError(Reason.CONFIG, f"{path}: these are not the results of the receipt in the terms")
     return found
+
+
+def results_for(terms: bytes, path: Path | None) -> SealedResults | None:
+    """The results that sealed terms need, from the file that is configured for them.
+
+    Raises:
+        LocalError: CONFIG, where one is there without the other, or the file is of another receipt.
+    """
+    audited = read_terms(parse(from_json(terms).payload)).audited
+    if (audited is None) is not (path is None):
+        raise LocalError(
+            Reason.CONFIG, "expected a file of results exactly where the terms audit a sealed receipt"
+        )
+    return None if audited is None or path is None else read_results(path, audited.result_root)
