@@ -23,6 +23,7 @@ from parley_verifier.challenge import VerifierPolicy
 from parley_verifier.report.build import build
 from parley_verifier.report.render import render
 from parley_verifier.results import SealedResults
+from parley_verifier.termslint import lint
 from recompute import node
 
 SEALED = Digest(seed("sealed exercise"))
@@ -239,3 +240,12 @@ def test_a_receipt_is_audited_in_open_mode_only(tmp_path):
     sealed = statement.seal(replace(one.terms, mode="sealed").statement(), one.verifier.session)
     with pytest.raises(PeerError, match="audited in open mode"):
         read_terms(statement.open_sealed(sealed, one.verifier.session.public))
+
+
+def test_an_audit_is_planned_as_if_every_claimed_result_were_true(tmp_path):
+    one = Audited(tmp_path, [1] * SIZE, right)
+    found = lint(one.terms, {"": SIZE}, Fraction(1, 20))
+    (cost,) = found.costs
+    assert (cost.assumed, cost.plan.threshold, cost.cost.inconclusive) == (SIZE, 48, 0)
+    assert any("BREACHED" in note for note in found.notes)
+    assert cost.cost.mean == said(one)["claims"][0]["counted"]
