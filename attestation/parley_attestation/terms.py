@@ -25,6 +25,7 @@ from parley_attestation.errors import PeerError, Reason
 from parley_attestation.evidence.compute import verdict as compute
 from parley_attestation.evidence.policy import Policy, read_policy
 from parley_attestation.sealed_terms import SealedTerms, read_sealed_terms
+from parley_attestation.spending import MAX_PRIOR, Spent, read_spent
 from parley_attestation.statement import Statement, Subject
 
 TERMS = "tag:parley,2026:terms/v1"
@@ -116,6 +117,7 @@ class Terms:
     runtime: Digest | None = None
     sealed: SealedTerms | None = None
     audited: ClaimedResults | None = None
+    prior: tuple[Spent, ...] = ()
 
     def document(self) -> dict[str, Any]:
         """The predicate as it is signed."""
@@ -162,7 +164,12 @@ class Terms:
             "evidence_policy": self.evidence_policy.document() if self.evidence_policy is not None else None,
             "inventory": _write_inventory(self.inventory),
             "scope": {"construct": construct, "sampling_frame": frame, "not_concluded": list(barred)},
-        } | ({} if self.audited is None else {"audited": self.audited.document()})
+        } | self._optional()
+
+    def _optional(self) -> dict[str, Any]:
+        """What stands in the terms only where there is something to say."""
+        audited = {} if self.audited is None else {"audited": self.audited.document()}
+        return audited | ({"prior": [one.document() for one in self.prior]} if self.prior else {})
 
     def statement(self) -> Statement:
         """The statement that both parties sign."""
@@ -232,6 +239,7 @@ def read_terms(said: Statement) -> Terms:
         runtime=binding.digest("runtime") if binding.has("runtime") else None,
         sealed=read_sealed_terms(binding.object("sealed")) if binding.has("sealed") else None,
         audited=_audited(fields.object("audited")) if fields.has("audited") else None,
+        prior=fields.items("prior", read_spent, MAX_PRIOR, 1) if fields.has("prior") else (),
     )
     for nested in (parties, consequences, deadlines, binding, scope, fields):
         nested.end()
@@ -375,6 +383,8 @@ def _check(terms: Terms) -> None:
         raise PeerError(
             Reason.BAD_TERMS, "a receipt is audited in open mode, with its count for every claim, all metric"
         )
+    if len({one.exercise for one in terms.prior}) != len(terms.prior):
+        raise PeerError(Reason.BAD_TERMS, "the terms name one earlier exercise twice")
     refuse_contradictions(terms.sampled_claims)
 
 

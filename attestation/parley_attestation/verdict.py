@@ -24,6 +24,7 @@ from parley_attestation.evidence.compute.verdict import judge_claim
 from parley_attestation.frametest import Decision, FrameTest
 from parley_attestation.graded import GradedTest
 from parley_attestation.profile import profile_verdict
+from parley_attestation.spending import spent, summed
 from parley_attestation.statement import Statement, Subject
 
 if TYPE_CHECKING:
@@ -81,6 +82,8 @@ def derive(mode: str, facts: "Facts", tests: tuple[Test, ...]) -> Statement:
     }
     if facts.binding is not None:
         predicate["binding"] = _binding(facts.binding)
+    if terms.prior:
+        predicate["spent"] = summed(terms.prior, spent(facts.exercise, terms.sampled_claims))
     if terms.audited is not None:
         words = [Integrity(claim["comparison"]["integrity"]) for claim in claims if "comparison" in claim]
         predicate["audited"] = terms.audited.document()

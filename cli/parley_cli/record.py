@@ -128,6 +128,12 @@ def print_verdict(verdict: Statement) -> None:
     """Print a verdict statement for people."""
     said = verdict.predicate
     click.echo(f"verdict: {said['overall']} at assurance {said['assurance']}; identity {said['identity']}")
+    if "spent" in said:
+        risks = said["spent"]
+        click.echo(
+            f"  exercises on this set and model: {len(risks['exercises']) + 1}; their risks add up to"
+            f" {risks['alpha_compliant']} (false COMPLIANT) and {risks['alpha_violation']} (false VIOLATION)"
+        )
     for claim in said["claims"]:
         click.echo(f"  {claim['id']}: {claim['verdict']}")
         if claim["type"] == "graded":

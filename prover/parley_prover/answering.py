@@ -14,6 +14,7 @@ from parley_attestation.edge.endpoint import Draft, Secret, acknowledgement
 from parley_attestation.edge.guardian import MIN_DEADLINE
 from parley_attestation.edge.journal import Also, Journal
 from parley_attestation.edge.sealed import Custody, agree
+from parley_attestation.edge.spending import require_prior, spent_before
 from parley_attestation.encoding import Digest, Nonce, u64
 from parley_attestation.errors import LocalError, PeerError, Reason, Role
 from parley_attestation.evidence.collect import Collector, collect
@@ -50,6 +51,7 @@ class Offer:
         now: The clock, Unix seconds.
         custody: The prover's part in sealed sessions; None where there is none.
         verifier_chamber: Whether a chamber that the verifier runs may read the weights.
+        require_prior: Whether terms must name every earlier exercise that the journal knows on the set and model.
     """
 
     history: tuple[bytes, ...]
@@ -61,6 +63,7 @@ class Offer:
     key: SigningKey | None = None
     now: Callable[[], int] = lambda: int(time.time())
     verifier_chamber: bool = False
+    require_prior: bool = False
     custody: Custody | None = None
 
 
@@ -176,6 +179,8 @@ class ProverPolicy:
             if terms.audited is not None:
                 earlier = earlier_attempts(self._journal, Role.PROVER)(terms.audited.exercise)
                 check_audited(terms, earlier.facts if earlier is not None else None)
+            if self._offer.require_prior:
+                require_prior(terms, spent_before(self._journal, Role.PROVER, terms, exercise))
             counts = self._declared(machine)
         except PeerError as error:
             return Draft(m.Decline(error.reason.value, error.message))

@@ -1,5 +1,7 @@
 """Room: the verifier. Its configuration and the terms file, read strictly; paths are relative to the file."""
 
+from contextlib import closing
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Literal
@@ -7,9 +9,11 @@ from typing import Any, Literal
 from parley_attestation import canonical
 from parley_attestation.claims import ratio
 from parley_attestation.comparison import ClaimedResults
+from parley_attestation.edge.journal import Journal
+from parley_attestation.edge.spending import spent_before
 from parley_attestation.edge.toml import read_model
 from parley_attestation.encoding import Digest, Nonce
-from parley_attestation.errors import LocalError, PeerError, Reason
+from parley_attestation.errors import LocalError, PeerError, Reason, Role
 from parley_attestation.judge import judge
 from parley_attestation.registration import TestSet
 from parley_attestation.runtime import read_runtime
@@ -204,6 +208,7 @@ def make_terms(
     model_claim: Digest,
     nonce: Nonce,
     base: Path = Path(),
+    journal: Path | None = None,
 ) -> Terms:
     """Terms from what a person wrote and from the artefacts that they name.
 
@@ -271,7 +276,10 @@ def make_terms(
         raise LocalError(
             Reason.CONFIG, f"these terms cannot be signed: {error.message}", hint=error.hint
         ) from error
-    return terms
+    if journal is None:
+        return terms
+    with closing(Journal(journal)) as sessions:
+        return replace(terms, prior=spent_before(sessions, Role.VERIFIER, terms))
 
 
 def _sealed(path: Path) -> Facts:

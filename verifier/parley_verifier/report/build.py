@@ -53,7 +53,7 @@ def build(found: Judgement, name: str) -> ReportView:
             for role, history in facts.histories.items()
         ),
         claims=_claims(found, said),
-        burn=_burn(found.machine),
+        burn=(*_burn(found.machine), *_spent(said)),
         exposure=_exposure(found.machine),
         attempts=(AttemptRow(facts.attempt or 1, ended(found), str(found.standing)),),
         timeline=tuple(
@@ -219,6 +219,23 @@ def _compared(audited: dict[str, Any] | None) -> tuple[Fact, ...]:
         ),
         Fact("Integrity of the claims", audited["integrity"]),
         Fact("p-value against the tolerance kept, at most", audited["p_integrity_at_most"]),
+    )
+
+
+def _spent(said: dict[str, Any] | None) -> tuple[Fact, ...]:
+    """The risks of all exercises that the terms name, this one included."""
+    if said is None or "spent" not in said:
+        return ()
+    risks = said["spent"]
+    count = len(risks["exercises"]) + 1
+    return (
+        Fact(
+            f"Risk of a false COMPLIANT in {count} exercises on this set and model", risks["alpha_compliant"]
+        ),
+        Fact(
+            f"Risk of a false VIOLATION in {count} exercises on this set and model", risks["alpha_violation"]
+        ),
+        *(Fact("Earlier exercise", one) for one in risks["exercises"]),
     )
 
 
