@@ -18,7 +18,7 @@ from parley_attestation.judge import judge
 from parley_attestation.registration import TestSet
 from parley_attestation.runtime import read_runtime
 from parley_attestation.session.audit import Audit
-from parley_attestation.session.audited import check_audited, receipt_statement
+from parley_attestation.session.audited import check_audited, first_receipt
 from parley_attestation.session.facts import Facts
 from parley_attestation.session.schedule import check_graders, frames, without
 from parley_attestation.statement import Statement, Subject
@@ -289,18 +289,18 @@ def _sealed(path: Path) -> Facts:
             found = judge(source)
     except (OSError, PeerError) as error:
         raise LocalError(Reason.CONFIG, f"{path}: no record ({error})") from error
-    if found.fault is not None or found.machine.facts.receipt is None:
-        raise LocalError(
-            Reason.CONFIG, f"{path}: expected a valid record of a sealed session with its receipt"
-        )
+    if found.fault is not None:
+        raise LocalError(Reason.CONFIG, f"{path}: expected a valid record ({found.fault.message})")
     return found.machine.facts
 
 
 def _audited(sealed: Facts, tolerance: Fraction) -> dict[str, Any]:
-    receipt = sealed.receipt
-    assert receipt is not None
+    try:
+        receipt, said = first_receipt(sealed)
+    except PeerError as error:
+        raise LocalError(Reason.CONFIG, error.message) from error
     return ClaimedResults(
-        receipt_statement(sealed).digest(),
+        said.digest(),
         receipt.exercise,
         receipt.result_root,
         tuple(count.successes for count in receipt.counts),

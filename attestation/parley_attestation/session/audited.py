@@ -5,7 +5,7 @@ session too compares the two.
 """
 
 from parley_attestation.errors import PeerError, Reason
-from parley_attestation.receipt import RECEIPT, SIMULATED_RECEIPT
+from parley_attestation.receipt import RECEIPT, SIMULATED_RECEIPT, Receipt
 from parley_attestation.session.facts import Facts
 from parley_attestation.statement import Statement, Subject
 from parley_attestation.terms import Terms
@@ -19,10 +19,10 @@ def check_audited(terms: Terms, sealed: Facts | None) -> None:
     """
     assert terms.audited is not None
     then = sealed.terms if sealed is not None else None
-    if sealed is None or then is None or sealed.receipt is None or sealed.exercise != terms.audited.exercise:
+    if sealed is None or then is None or sealed.exercise != terms.audited.exercise:
         raise PeerError(Reason.BAD_TERMS, "no sealed session with this receipt is known here")
-    receipt = sealed.receipt
-    if terms.audited.receipt != receipt_statement(sealed).digest():
+    receipt, said = first_receipt(sealed)
+    if terms.audited.receipt != said.digest():
         raise PeerError(Reason.BAD_TERMS, "the terms name another receipt than the sealed session has")
     if terms.audited.result_root != receipt.result_root:
         raise PeerError(Reason.BAD_TERMS, "the terms name another result root than the receipt has")
@@ -38,12 +38,17 @@ def check_audited(terms: Terms, sealed: Facts | None) -> None:
             raise PeerError(Reason.BAD_TERMS, f"the {name} of the terms are not those of the sealed session")
 
 
-def receipt_statement(sealed: Facts) -> Statement:
-    """The statement that the chamber of a sealed session signed."""
-    assert sealed.receipt is not None
-    assert sealed.chamber is not None
-    kind = SIMULATED_RECEIPT if sealed.chamber.keys.simulated else RECEIPT
-    return Statement(kind, (Subject("exercise", sealed.receipt.exercise),), sealed.receipt.document())
+def first_receipt(sealed: Facts) -> tuple[Receipt, Statement]:
+    """The first receipt of a sealed session and the statement that its chamber signed; all state the same counts.
+
+    Raises:
+        PeerError: BAD_TERMS, where no chamber gave one.
+    """
+    for stated, outcome in zip(sealed.chambers, sealed.outcomes, strict=False):
+        if isinstance(outcome, Receipt):
+            kind = SIMULATED_RECEIPT if stated.keys.simulated else RECEIPT
+            return outcome, Statement(kind, (Subject("exercise", outcome.exercise),), outcome.document())
+    raise PeerError(Reason.BAD_TERMS, "the sealed session ended without a receipt")
 
 
 def _judged(terms: Terms) -> list[tuple[object, ...]]:
