@@ -14,9 +14,10 @@ from parley_attestation.edge.records import write_record
 from parley_attestation.encoding import Bytes32, Digest
 from parley_attestation.errors import LocalError, PeerError, Reason, Role
 from parley_attestation.judge import judge
+from parley_attestation.sealed_terms import SealedTerms
 from parley_attestation.session.audit import Audit
 from parley_attestation.session.schedule import frames
-from parley_attestation.terms import Plan, read_terms
+from parley_attestation.terms import Operator, Plan, read_terms
 from parley_cli.record import show
 from parley_prover import answering
 from parley_verifier.challenge import VerifierPolicy
@@ -237,7 +238,14 @@ def replace_folder(one, folder):
 
 def test_a_receipt_is_audited_in_open_mode_only(tmp_path):
     one = Audited(tmp_path, [1] * SIZE, right)
-    sealed = statement.seal(replace(one.terms, mode="sealed").statement(), one.verifier.session)
+    chamber = {
+        "mode": "sealed",
+        "sealed": SealedTerms(),
+        "binding": "chamber",
+        "operators": (Operator(Bytes32(seed("operator")), "neutral", ("tests", "weights")),),
+        "runtime": Digest(seed("runtime")),
+    }
+    sealed = statement.seal(replace(one.terms, **chamber).statement(), one.verifier.session)
     with pytest.raises(PeerError, match="audited in open mode"):
         read_terms(statement.open_sealed(sealed, one.verifier.session.public))
 
