@@ -17,6 +17,9 @@ class Because(StrEnum):
     ASSURANCE_BELOW = "the claim asks for assurance {asked}, the exercise gives {given}"
     ASSURANCE_NONE = "the claim asks for assurance {asked}, {given} is none"
     UNDECIDED_AGAIN = "nothing is decided once outputs that do not come out again count as failures"
+    RESULTS_FALSE = (
+        "more results of the receipt are false than tolerated: only a poll over all units shows compliance"
+    )
     ONLY_PROVERS_WORD = "nothing but the prover's own program shows which weights answered"
     NOT_REPRODUCED = (
         "{number} of {answered} outputs do not come out of the registered weights under the terms' runtime"

@@ -233,8 +233,3 @@ def require_decidable(plan: GradedPlan) -> None:
         f"a budget of {plan.budget} of {plan.size} units cannot lead to any verdict at these risks",
         hint="raise the budget or the risks",
     )
-
-
-def comparison_score(claimed: int, confirmed: int, top: int) -> int:
-    """What to feed where scores were claimed: x_max less the overstatement."""
-    return top - max(claimed - confirmed, 0)

@@ -16,13 +16,16 @@ from parley_attestation.claims import (
     MetricClaim,
     SampledClaim,
     read_claim,
+    read_ratio,
     refuse_contradictions,
 )
+from parley_attestation.comparison import ClaimedResults, read_claimed
 from parley_attestation.encoding import MAX_BLOB, MAX_UNITS_PER_TURN, Bytes32, Digest, Label, Nonce, digest
 from parley_attestation.errors import PeerError, Reason
 from parley_attestation.evidence.compute import verdict as compute
 from parley_attestation.evidence.policy import Policy, read_policy
 from parley_attestation.sealed_terms import SealedTerms, read_sealed_terms
+from parley_attestation.spending import MAX_PRIOR, Spent, read_spent
 from parley_attestation.statement import Statement, Subject
 
 TERMS = "tag:parley,2026:terms/v1"
@@ -113,6 +116,8 @@ class Terms:
     scope: tuple[str, str, tuple[str, ...]]
     runtime: Digest | None = None
     sealed: SealedTerms | None = None
+    audited: ClaimedResults | None = None
+    prior: tuple[Spent, ...] = ()
 
     def document(self) -> dict[str, Any]:
         """The predicate as it is signed."""
@@ -159,7 +164,12 @@ class Terms:
             "evidence_policy": self.evidence_policy.document() if self.evidence_policy is not None else None,
             "inventory": _write_inventory(self.inventory),
             "scope": {"construct": construct, "sampling_frame": frame, "not_concluded": list(barred)},
-        }
+        } | self._optional()
+
+    def _optional(self) -> dict[str, Any]:
+        """What stands in the terms only where there is something to say."""
+        audited = {} if self.audited is None else {"audited": self.audited.document()}
+        return audited | ({"prior": [one.document() for one in self.prior]} if self.prior else {})
 
     def statement(self) -> Statement:
         """The statement that both parties sign."""
@@ -228,6 +238,8 @@ def read_terms(said: Statement) -> Terms:
         ),
         runtime=binding.digest("runtime") if binding.has("runtime") else None,
         sealed=read_sealed_terms(binding.object("sealed")) if binding.has("sealed") else None,
+        audited=_audited(fields.object("audited")) if fields.has("audited") else None,
+        prior=fields.items("prior", read_spent, MAX_PRIOR, 1) if fields.has("prior") else (),
     )
     for nested in (parties, consequences, deadlines, binding, scope, fields):
         nested.end()
@@ -239,6 +251,10 @@ def _optional(fields: Fields, name: str, read: Callable[[Fields], T]) -> T | Non
     """An object read by `read`, or null."""
     value = fields.raw(name)
     return None if value is None else read(Fields(value, name, reason=Reason.BAD_TERMS))
+
+
+def _audited(fields: Fields) -> ClaimedResults:
+    return read_claimed(fields, read_ratio(fields, "tolerance"))
 
 
 def _write_inventory(inventory: compute.Inventory | None) -> dict[str, Any] | None:
@@ -359,6 +375,16 @@ def _check(terms: Terms) -> None:
     if len({one.key for one in terms.operators}) != len(terms.operators):
         raise PeerError(Reason.BAD_TERMS, "two operators carry one key")
     _check_sealed(terms)
+    if terms.audited is not None and (
+        terms.mode != "open"
+        or len(terms.audited.counts) != len(terms.sampled_claims)
+        or len(terms.metric_claims) != len(terms.sampled_claims)
+    ):
+        raise PeerError(
+            Reason.BAD_TERMS, "a receipt is audited in open mode, with its count for every claim, all metric"
+        )
+    if len({one.exercise for one in terms.prior}) != len(terms.prior):
+        raise PeerError(Reason.BAD_TERMS, "the terms name one earlier exercise twice")
     refuse_contradictions(terms.sampled_claims)
 
 

@@ -4,6 +4,7 @@ Assurance is derived here and never claimed. What a level of assurance cannot ca
 claim that refusing every prompt would meet is never COMPLIANT at `declared`, and neither is identity.
 """
 
+from collections.abc import Sequence
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, TypeGuard
 
@@ -17,17 +18,20 @@ from parley_attestation.claims import (
     IdentityClaim,
     MetricClaim,
 )
+from parley_attestation.comparison import Compared, ComparisonTest, Integrity, claim_integrity
 from parley_attestation.evidence import Assurance
 from parley_attestation.evidence.compute.verdict import judge_claim
 from parley_attestation.frametest import Decision, FrameTest
 from parley_attestation.graded import GradedTest
 from parley_attestation.profile import profile_verdict
+from parley_attestation.spending import spent, summed
 from parley_attestation.statement import Statement, Subject
 
 if TYPE_CHECKING:
     from parley_attestation.session.facts import Facts
 
 VERDICT = "tag:parley,2026:verdict/v1"
+Test = FrameTest | GradedTest | ComparisonTest
 SAMPLED = ("metric", "graded")  # types of claims that a test over sampled units decides
 DIGITS = 12  # decimal digits of a printed p-value, rounded up
 
@@ -39,7 +43,7 @@ NOT_CONCLUDED = (
 )
 
 
-def derive(mode: str, facts: "Facts", tests: tuple[FrameTest | GradedTest, ...]) -> Statement:
+def derive(mode: str, facts: "Facts", tests: tuple[Test, ...]) -> Statement:
     """The verdict statement of a session whose references have all been shown.
 
     Args:
@@ -78,6 +82,12 @@ def derive(mode: str, facts: "Facts", tests: tuple[FrameTest | GradedTest, ...])
     }
     if facts.binding is not None:
         predicate["binding"] = _binding(facts.binding)
+    if terms.prior:
+        predicate["spent"] = summed(terms.prior, spent(facts.exercise, terms.sampled_claims))
+    if terms.audited is not None:
+        words = [Integrity(claim["comparison"]["integrity"]) for claim in claims if "comparison" in claim]
+        predicate["audited"] = terms.audited.document()
+        predicate["integrity"] = max(words, key=list(Integrity).index).value
     subjects = (Subject("test-set", facts.test_set.root), Subject("exercise", facts.exercise))
     return Statement(VERDICT, subjects, predicate)
 
@@ -176,9 +186,7 @@ def short_of(claim: Claim, assurance: str) -> list[str]:
     return []
 
 
-def _claim(
-    claim: Claim, test: FrameTest | GradedTest | None, assurance: str, facts: "Facts"
-) -> dict[str, Any]:
+def _claim(claim: Claim, test: Test | None, assurance: str, facts: "Facts") -> dict[str, Any]:
     if isinstance(claim, ComputeClaim):
         return compute_verdict(claim, assurance, facts.support)
     if isinstance(claim, IdentityClaim):
@@ -187,10 +195,37 @@ def _claim(
             said, because = Decision.INCONCLUSIVE, short
         return {"id": claim.claim_id, "type": "identity", "verdict": said.value, "because": because}
     assert test is not None
-    return sampled(claim, test, assurance)
+    assert facts.audit is not None
+    assert isinstance(claim, MetricClaim | GradedClaim)
+    if not isinstance(test, ComparisonTest):
+        return sampled(claim, test, assurance)
+    units = facts.audit.compared(facts.audit.claims.index(claim), reproduced=facts.binding is not None)
+    return compared(claim, test, assurance, units)
 
 
-def sampled(claim: MetricClaim | GradedClaim, test: FrameTest | GradedTest, assurance: str) -> dict[str, Any]:
+def compared(
+    claim: MetricClaim | GradedClaim, test: ComparisonTest, assurance: str, units: Sequence[Compared]
+) -> dict[str, Any]:
+    """The verdict of a claim of an audited receipt; `units` are all that were challenged."""
+    found = claim_integrity(
+        test.plan.frame, [unit.as_claimed for unit in units], test.tolerance, claim.alpha_violation
+    )
+    said = sampled(claim, test, assurance)
+    if found.integrity is Integrity.BREACHED and said["test"] == Decision.COMPLIANT:
+        said["verdict"] = Decision.INCONCLUSIVE.value
+        said["because"].append(Because.RESULTS_FALSE.says())
+    said["comparison"] = {
+        "claimed": test.claimed,
+        "overstated": sum(unit.overstated for unit in units[: test.n]),
+        "mismatches": found.mismatches,
+        "tolerated": found.tolerated,
+        "integrity": found.integrity.value,
+        "p_integrity_at_most": decimal_above(found.p_value),
+    }
+    return said
+
+
+def sampled(claim: MetricClaim | GradedClaim, test: Test, assurance: str) -> dict[str, Any]:
     """The verdict of a claim that a test over sampled units decides."""
     decision = test.decision or Decision.INCONCLUSIVE
     said, because = labelled(claim, decision, assurance)
@@ -205,7 +240,7 @@ def sampled(claim: MetricClaim | GradedClaim, test: FrameTest | GradedTest, assu
     } | (_graded(test) if isinstance(test, GradedTest) else _counted(test))
 
 
-def _counted(test: FrameTest) -> dict[str, Any]:
+def _counted(test: FrameTest | ComparisonTest) -> dict[str, Any]:
     result = test.result()
     return {
         "population": test.plan.frame,

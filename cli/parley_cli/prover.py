@@ -45,6 +45,7 @@ def serve(config: Path, *, verbose: bool) -> None:
         tuple(path.read_bytes() for path in settings.records),
         key=me.session,
         verifier_chamber=settings.verifier_chamber,
+        require_prior=settings.require_prior,
     )
     witnesses = [party.read_card(path) for path in settings.witnesses]
     notary = PanelNotary(me, witnesses) if witnesses else None

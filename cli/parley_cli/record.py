@@ -128,6 +128,12 @@ def print_verdict(verdict: Statement) -> None:
     """Print a verdict statement for people."""
     said = verdict.predicate
     click.echo(f"verdict: {said['overall']} at assurance {said['assurance']}; identity {said['identity']}")
+    if "spent" in said:
+        risks = said["spent"]
+        click.echo(
+            f"  exercises on this set and model: {len(risks['exercises']) + 1}; their risks add up to"
+            f" {risks['alpha_compliant']} (false COMPLIANT) and {risks['alpha_violation']} (false VIOLATION)"
+        )
     for claim in said["claims"]:
         click.echo(f"  {claim['id']}: {claim['verdict']}")
         if claim["type"] == "graded":
@@ -139,6 +145,12 @@ def print_verdict(verdict: Statement) -> None:
             click.echo(
                 f"    {claim['successes']} of {claim['counted']} counted units are successes; of the population of "
                 f"{claim['population']}, {claim['count_low']}..{claim['count_high']} (needed {claim['threshold_count']})"
+            )
+        if "comparison" in claim:
+            audited = claim["comparison"]
+            click.echo(
+                f"    {audited['integrity']}: {audited['mismatches']} opened results of the receipt are false,"
+                f" {audited['tolerated']} in all are tolerated"
             )
         for reason in claim["because"]:
             click.echo(f"    because {reason}")
@@ -194,6 +206,9 @@ def _units(found: Judgement) -> list[dict[str, Any]]:
             rows.append(row | {"size": plan.size, "top": plan.top, "scores": units})
         else:
             bits = "".join("?" if one is None else "01"[one] for one in units)
+            if audit.receipt is not None:
+                told = audit.compared(number, reproduced=False)
+                row["claimed"] = "".join("01"[one.claimed] for one in told)
             rows.append(row | {"frame": plan.frame, "declared": plan.declared, "bits": bits})
     return rows
 

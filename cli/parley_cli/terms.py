@@ -41,7 +41,14 @@ def terms() -> None:
     "--model", type=click.Path(exists=True, path_type=Path), required=True, help="The prover's model claim."
 )
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="The sealed terms to write.")
-def new(written: Path, folder: Path, registration: Path, model: Path, out: Path) -> None:
+@click.option(
+    "--journal",
+    type=click.Path(exists=True, path_type=Path),
+    help="The verifier's journal: name its earlier exercises on this set and model.",
+)
+def new(
+    written: Path, folder: Path, registration: Path, model: Path, out: Path, journal: Path | None
+) -> None:
     """Make sealed terms from WRITTEN (TOML), a registered test set and a model claim."""
     from parley_verifier.config import TermsFile, make_terms  # noqa: PLC0415
 
@@ -54,6 +61,7 @@ def new(written: Path, folder: Path, registration: Path, model: Path, out: Path)
         model_claim=claim.statement.digest(),
         nonce=Nonce(secrets.token_bytes(32)),
         base=written.parent,
+        journal=journal,
     )
     said = made.statement()
     out.write_bytes(statement.seal(said, owner.session))

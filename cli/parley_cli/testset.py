@@ -164,7 +164,8 @@ def ledger(ledger: Path, registration: Path) -> None:
     with SetLedger(ledger) as book:
         status = book.status(found.root)
     click.echo(f"verdicts issued  {status.verdicts}")
-    click.echo(f"risk spent       {status.alpha_spent} of {status.alpha_cap}")
+    click.echo(f"risk spent       {status.alpha_spent} of {status.alpha_cap} for a false COMPLIANT")
+    click.echo(f"                 {status.violation_spent} of {status.alpha_cap} for a false VIOLATION")
     click.echo(f"drift by reuse   {status.leakage:.3f} of {float(status.margin):.3f}")
     click.echo("items sealed, run sealed, prompt seen, public: " + ", ".join(str(n) for n in status.exposed))
     click.echo(f"retired          {status.retired or 'no'}")

@@ -38,6 +38,7 @@ def run(config: Path, record: Path, *, fresh: bool) -> int:
     from parley_verifier import client  # noqa: PLC0415
     from parley_verifier.account import Account  # noqa: PLC0415
     from parley_verifier.config import read_config  # noqa: PLC0415
+    from parley_verifier.results import results_for  # noqa: PLC0415
     from parley_verifier.testset import SealedTestSet  # noqa: PLC0415
 
     from parley_cli.record import print_verdict  # noqa: PLC0415
@@ -54,6 +55,7 @@ def run(config: Path, record: Path, *, fresh: bool) -> int:
         tests=tests,
         journal=settings.journal,
         silence=settings.silence_seconds,
+        results=results_for(settings.terms.read_bytes(), settings.results),
         chamber=_chamber(settings.binding, settings.journal, record),
     )
     with contextlib.closing(Journal(job.journal)) as journal:

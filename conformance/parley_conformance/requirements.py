@@ -87,6 +87,10 @@ _NOT_RECEIVED = "binds whoever receives that message, and a prover sends it"
 _WITNESSED = "shows only towards witnesses that both sides reach; the terms of the suite name none"
 _EVIDENCE = "shows in a verdict only with evidence of the prover's own hardware, which the suite cannot make"
 
+_SEALED_FIRST = (
+    "an audit needs a receipt of a sealed session with the prover, and the suite's are in open mode"
+)
+_SINGLE_EXERCISE = "no case yet: the suite's terms name no earlier exercise"
 _SINGLE = "no case yet: the suite registers sets of single items, neither scripts nor pairs"
 
 _SEALED = "the exercises of the suite are of open mode"
@@ -110,6 +114,8 @@ UNTESTABLE: Mapping[str, Mapping[str, str]] = {
         "CUT-1": "whoever does not hold the model cannot tell how it was cut; the vectors of model files hold it",
         "HPKE-1": "the exercises of the suite are of open mode",
         **dict.fromkeys(("SCRIPT-1", "SCRIPT-2", "SCRIPT-3", "PAIR-2", "PAIR-3", "PAIR-4"), _SINGLE),
+        **dict.fromkeys(("AUD-1", "AUD-2", "AUD-3", "AUD-4", "AUD-5"), _SEALED_FIRST),
+        "PRIOR-2": _SINGLE_EXERCISE,
         "TEST-5": "no case yet: the claims of the suite have no points; the vectors of the graded test hold it",
         "TEST-2": "shows only where rounding would change a decision; the frame-test vectors hold such values",
         "VERD-2": "a prover reports no verdict; what it acknowledges is ACK-5",

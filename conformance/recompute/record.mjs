@@ -2,7 +2,7 @@
 // input: the terms, the verdict, and for every sampled claim its plan and its results in ticket order, either
 //   {"id", "frame", "threshold", "declared": K* or null, "budget", "bits": 0, 1 or ? each} or, for a graded claim,
 //   {"id", "size", "top", "threshold", "budget", "scores": points or null each},
-// with "reproduced": 0 or 1 each, or null where no chamber ran. A list of such documents is decided one by one.
+// with "claimed": 0 or 1 each where a receipt is audited, and "reproduced": 0 or 1 each, or null where no chamber ran. A list of such documents is decided one by one.
 // It checks no signature and no commitment: `parley check` does. It decides every claim again by the plain sums
 // and products of the specification in BigInt, with its bounds and p-values, then the profile, importing
 // nothing, and says where it disagrees: exit code 1.
@@ -116,6 +116,59 @@ const counting = {
   },
   accusation: (unit, values) =>
     pValue(unit.frame, unit.frame - unit.threshold, null, values.map((value) => value === 0)),
+};
+
+// One claim of an audited receipt: claimed results in unit.claimed, the receipt's count in unit.count.
+const comparing = {
+  ...counting,
+  honest: (unit, values) => values.map((value, n) => !(unit.claimed[n] === "1" && value !== 1)),
+  nullCount: (unit) => unit.frame - unit.count + unit.threshold - 1,
+  decide(unit, claim, values, last) {
+    const [alphaC, alphaV] = [ratio(claim.alpha_compliant), ratio(claim.alpha_violation)];
+    const honest = this.honest(unit, values);
+    let [kept, ones, zeros] = [0, 0, 0];
+    for (let n = 1; n <= Math.min(values.length, last); n += 1) {
+      if (honest[n - 1]) kept += 1;
+      if (values[n - 1] === 1) ones += 1;
+      if (values[n - 1] === 0) zeros += 1;
+      const met = crosses(evidence(unit.frame, this.nullCount(unit), unit.frame, kept, n - kept), alphaC);
+      const missed = crosses(evidence(unit.frame, unit.frame - unit.threshold, null, zeros, n - zeros), alphaV);
+      if (met || missed || n === unit.budget || n === last) {
+        const test = met === missed ? "INCONCLUSIVE" : met ? "COMPLIANT" : "VIOLATION";
+        return { test, counted: n, successes: ones, failures: zeros };
+      }
+    }
+    return { test: "OPEN", counted: values.length, successes: ones, failures: zeros };
+  },
+  figures(unit, claim, values) {
+    const honest = this.honest(unit, values);
+    const overstated = unit.frame - leastCount(unit.frame, unit.frame, ratio(claim.alpha_compliant), honest);
+    const least = Math.max(unit.count - overstated, values.filter((value) => value === 1).length);
+    return {
+      ...counting.figures(unit, claim, values),
+      count_low: least,
+      p_compliant_at_most: decimal(pValue(unit.frame, this.nullCount(unit), unit.frame, honest)),
+    };
+  },
+  // The second axis, over every challenged unit.
+  integrity(unit, claim, values, counted, [num, den]) {
+    const tolerated = Number((num * BigInt(unit.frame)) / den);
+    const wrong = values.map((value, n) => value !== null && String(value) !== unit.claimed[n]);
+    let breached = false;
+    for (const [, e] of along(unit.frame, tolerated, null, wrong)) {
+      breached = breached || crosses(e, ratio(claim.alpha_violation));
+      if (e === null) break;
+    }
+    const mismatches = wrong.filter(Boolean).length;
+    return {
+      claimed: unit.count,
+      overstated: this.honest(unit, values).slice(0, counted).filter((kept) => !kept).length,
+      mismatches,
+      tolerated,
+      integrity: breached ? "BREACHED" : mismatches ? "WITHIN-TOLERANCE" : "INTACT",
+      p_integrity_at_most: decimal(pValue(unit.frame, tolerated, null, wrong)),
+    };
+  },
 };
 
 // The products against "the total is at most nullTotal" along a path of scores: their sum after each, null once certain.
@@ -233,16 +286,26 @@ function recompute({ terms, verdict, units }) {
   const said = new Map(verdict.claims.map((one) => [one.id, one]));
   const written = new Map(terms.claims.map((one) => [one.id, one]));
   const wrong = [];
+  const words = [];
   const metric = [];
   for (const unit of units) {
     const claim = written.get(unit.id);
-    const rule = unit.scores === undefined ? counting : scoring;
+    const rule = unit.scores !== undefined ? scoring : unit.claimed !== undefined ? comparing : counting;
+    if (rule === comparing) unit.count = terms.audited.counts[units.indexOf(unit)];
     const plainly = rule.values(unit);
     const values = withChamber(unit, plainly, rule.worst);
     const plain = rule.decide(unit, claim, plainly, unit.budget);
     const found = unit.reproduced === null ? plain : rule.decide(unit, claim, values, plain.counted);
     Object.assign(found, rule.figures(unit, claim, values.slice(0, found.counted)));
-    const word = labelled(claim, found.test, verdict.assurance);
+    let word = labelled(claim, found.test, verdict.assurance);
+    if (rule === comparing) {
+      const told = rule.integrity(unit, claim, values, found.counted, ratio(terms.audited.tolerance));
+      if (told.integrity === "BREACHED" && found.test === "COMPLIANT") word = "INCONCLUSIVE";
+      words.push(told.integrity);
+      for (const [name, value] of Object.entries(told)) {
+        if (said.get(unit.id).comparison[name] !== value) wrong.push(`${unit.id}: ${name}`);
+      }
+    }
     metric.push({ word, p: rule.accusation(unit, values) });
     console.log(`${word} ${found.test} ${found.counted} ${found.successes ?? found.total} ${found.failures ?? 0} ${unit.id}`);
     const theirs = said.get(unit.id);
@@ -251,6 +314,8 @@ function recompute({ terms, verdict, units }) {
       if (theirs[name] !== value) wrong.push(`${unit.id}: ${name} ${theirs[name]}`);
     }
   }
+  const worst = ["BREACHED", "WITHIN-TOLERANCE", "INTACT"].find((word) => words.includes(word));
+  if (verdict.integrity !== worst) wrong.push(`integrity ${verdict.integrity}`);
   const risks = units.map((unit) => ratio(written.get(unit.id).alpha_violation));
   const risk = risks.reduce((least, one) => (below(one, least) ? one : least));
   const accused = holm(metric.map((one) => one.p), risk);

@@ -9,10 +9,12 @@ from typing import Any
 
 from parley_attestation.commitment import commit_output
 from parley_attestation.ed25519 import SigningKey
+from parley_attestation.edge.attempts import earlier_attempts
 from parley_attestation.edge.endpoint import Draft, Secret, acknowledgement
 from parley_attestation.edge.guardian import MIN_DEADLINE
 from parley_attestation.edge.journal import Also, Journal
 from parley_attestation.edge.sealed import Custody, agree
+from parley_attestation.edge.spending import require_prior, spent_before
 from parley_attestation.encoding import Digest, Nonce, u64
 from parley_attestation.errors import LocalError, PeerError, Reason, Role
 from parley_attestation.evidence.collect import Collector, collect
@@ -21,13 +23,13 @@ from parley_attestation.model.claim import read_claim
 from parley_attestation.session import messages as m
 from parley_attestation.session.agreement import SUITE, VERSION, coin_commitment
 from parley_attestation.session.audit import Audit
+from parley_attestation.session.audited import check_audited
 from parley_attestation.session.backing import binding, seal_evidence
 from parley_attestation.session.facts import Channel
 from parley_attestation.session.machine import Machine
 from parley_attestation.session.schedule import frames, sampling_seed
 from parley_attestation.session.tables import FINAL, State
 from parley_attestation.session.turns import stream_digest
-from parley_attestation.terms import Terms
 
 from parley_prover.budget import DisclosureBudget
 from parley_prover.engines.base import Engine, Prompt
@@ -49,6 +51,7 @@ class Offer:
         now: The clock, Unix seconds.
         custody: The prover's part in sealed sessions; None where there is none.
         verifier_chamber: Whether a chamber that the verifier runs may read the weights.
+        require_prior: Whether terms must name every earlier exercise that the journal knows on the set and model.
     """
 
     history: tuple[bytes, ...]
@@ -60,6 +63,7 @@ class Offer:
     key: SigningKey | None = None
     now: Callable[[], int] = lambda: int(time.time())
     verifier_chamber: bool = False
+    require_prior: bool = False
     custody: Custody | None = None
 
 
@@ -112,7 +116,7 @@ class ProverPolicy:
         if exercise is None or terms is None:
             return ()
         if isinstance(body, m.Accept):
-            return (lambda db: self._budget.reserve(db, exercise, _most_answers(terms)),)
+            return (lambda db: self._budget.reserve(db, exercise, _most_answers(machine)),)
         if isinstance(body, m.Answers):
             count, size = len(body.answers), sum(a.size for a in body.answers)
             return (lambda db: self._budget.debit(db, exercise, count, size),)
@@ -142,7 +146,7 @@ class ProverPolicy:
         assert terms is not None
         assert exercise is not None
         assert machine.facts.terms_statement is not None
-        answers = _most_answers(terms)
+        answers = _most_answers(machine)
         free, _ = self._budget.left()
         try:
             claim = self._claims.get(terms.model_claim)
@@ -172,6 +176,11 @@ class ProverPolicy:
                     Reason.BAD_CUSTODY,
                     "weights are not given to a chamber that the verifier runs and could read",
                 )
+            if terms.audited is not None:
+                earlier = earlier_attempts(self._journal, Role.PROVER)(terms.audited.exercise)
+                check_audited(terms, earlier.facts if earlier is not None else None)
+            if self._offer.require_prior:
+                require_prior(terms, spent_before(self._journal, Role.PROVER, terms, exercise))
             counts = self._declared(machine)
         except PeerError as error:
             return Draft(m.Decline(error.reason.value, error.message))
@@ -268,6 +277,9 @@ class ProverPolicy:
         return blob[32:]
 
 
-def _most_answers(terms: Terms) -> int:
-    """Answers that an exercise may draw."""
-    return sum(units for _, units in terms.plan.budgets)
+def _most_answers(machine: Machine) -> int:
+    """Answers that an exercise may draw: two a unit where the units are pairs."""
+    terms, test_set = machine.facts.terms, machine.facts.test_set
+    assert terms is not None
+    assert test_set is not None
+    return test_set.group * sum(units for _, units in terms.plan.budgets)

@@ -37,6 +37,10 @@ class ProverConfig(BaseModel):
         default_factory=dict,
         description="By claim id, the success rate the prover declares; it sizes the test.",
     )
+    require_prior: bool = Field(
+        default=False,
+        description="Decline terms that leave out an earlier exercise on the same set and model.",
+    )
     verifier_chamber: bool = Field(
         default=False, description="Give the weights to a chamber that the verifier runs and could read."
     )

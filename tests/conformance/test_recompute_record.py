@@ -2,10 +2,7 @@
 
 import json
 import random
-import shutil
-import subprocess
 from fractions import Fraction
-from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -21,8 +18,8 @@ from parley_attestation.profile import p_violation_over
 from parley_attestation.terms import Plan
 from parley_attestation.verdict import overall, sampled
 from parley_cli.record import show
+from recompute import node
 
-PROGRAM = Path(__file__).parents[2] / "conformance" / "recompute" / "record.mjs"
 POINTS = read_grader(Fields({"kind": "checklist", "points": 10, "ignore_case": False, "whole_words": False}))
 WRONG = OutcomeMap(frozenset({Outcome.FAIL, Outcome.REFUSE, Outcome.INVALID}))
 PROFILE = (
@@ -32,20 +29,6 @@ PROFILE = (
     metric("more wanted", Fraction(1, 2), min_assurance="attested", alpha_violation=Fraction(1, 20)),
 )
 STRATA = ((("easy", 0, 30), ("hard", 30, 30)), {"easy": Fraction(3, 5), "hard": Fraction(4, 5)})
-
-
-def node(document):
-    program = shutil.which("node")
-    if program is None:
-        pytest.fail("expected Node.js on PATH: install the Debian package nodejs")
-    return subprocess.run(
-        [program, PROGRAM],
-        input=json.dumps(document),
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
 
 
 def shown(folder, wrong, **how):

@@ -2,9 +2,6 @@
 
 import io
 import json
-import shutil
-import subprocess
-from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -27,9 +24,9 @@ from parley_verifier.gate import run_gate
 from parley_verifier.report.build import build
 from parley_verifier.report.render import render
 from parley_verifier.termslint import lint
+from recompute import node
 from testset_kit import json_lines
 
-PROGRAM = Path(__file__).parents[2] / "conformance" / "recompute" / "record.mjs"
 REST = """
 measures = "m"
 sampling_frame = "f"
@@ -100,11 +97,7 @@ def decided(folder, one):
     assert found.fault is None
     assert found.verdict.payload() == v.machine.facts.verdict.payload()
     shown = CliRunner().invoke(show, [str(path), "--units"], standalone_mode=False).stdout
-    node = shutil.which("node")
-    assert node is not None, "expected Node.js on PATH"
-    again = subprocess.run(
-        [node, PROGRAM], input=shown, capture_output=True, text=True, check=False, timeout=60
-    )
+    again = node(json.loads(shown))
     assert again.returncode == 0, again.stdout + again.stderr
     page = render(build(found, "r.parley"))
     for claim in found.verdict.predicate["claims"]:

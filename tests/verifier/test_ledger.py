@@ -143,3 +143,12 @@ def test_a_write_that_fails_leaves_nothing_behind(ledger):
         half_done()
     assert ledger.status(ROOT).retired is None
     ledger.enter(ROOT, exercise(1), FIVE)
+
+
+def test_risks_of_a_false_violation_are_summed_apart_and_use_a_set_up_as_well(ledger):
+    for n in range(2):
+        ledger.enter(ROOT, exercise(n), FIVE / 5, Fraction(1, 10))
+    status = ledger.status(ROOT)
+    assert (status.alpha_spent, status.violation_spent) == (FIVE / 5 * 2, Fraction(1, 5))
+    assert refusal(ledger.enter, ROOT, exercise(3), FIVE / 5, Fraction(1, 10)) is Reason.BUDGET_EXHAUSTED
+    assert refusal(ledger.enter, ROOT, exercise(1), FIVE / 5, FIVE) is Reason.CONFIG

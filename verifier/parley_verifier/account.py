@@ -1,7 +1,6 @@
 """Room: the verifier. Keeps the ledger of a test set around an exercise: charged before, noted after."""
 
 from contextlib import closing
-from fractions import Fraction
 from pathlib import Path
 from typing import Protocol
 
@@ -12,6 +11,7 @@ from parley_attestation.errors import Role
 from parley_attestation.frametest import Decision
 from parley_attestation.registration import TestSet
 from parley_attestation.session.machine import Machine
+from parley_attestation.spending import spent
 from parley_attestation.statement import parse
 from parley_attestation.terms import exercise_id, read_terms
 
@@ -36,7 +36,11 @@ class Account:
         self._config = config
         self._set = tests.public
         self._exercise = exercise_id(said)
-        self._risk = sum((c.alpha_compliant for c in read_terms(said).sampled_claims), Fraction(0))
+        terms = read_terms(said)
+        sampled = (
+            () if terms.mode == "sealed" else terms.sampled_claims
+        )  # a sealed run counts and samples nothing
+        self._spent = spent(self._exercise, sampled)
 
     def _open(self) -> SetLedger:
         return SetLedger(self._config.ledger)
@@ -50,7 +54,7 @@ class Account:
         alpha, drift = parse_rate(self._config.ledger_alpha), parse_rate(self._config.ledger_drift)
         with self._open() as ledger:
             ledger.register(self._set.root, self._set.size, alpha, drift)
-            ledger.enter(self._set.root, self._exercise, self._risk)
+            ledger.enter(self._set.root, self._exercise, self._spent.compliant, self._spent.violation)
 
     def broken(self, journal: Path) -> None:
         """Note what a session that broke off has shown: the last one in the verifier's journal, if of this exercise."""

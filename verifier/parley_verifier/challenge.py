@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 from parley_attestation.claims import SampledClaim
 from parley_attestation.commitment import Field
+from parley_attestation.comparison import Compared
 from parley_attestation.edge.attempts import earlier_attempts
 from parley_attestation.edge.endpoint import Draft, Secret, acknowledgement
 from parley_attestation.edge.journal import Also, Journal
@@ -15,7 +16,7 @@ from parley_attestation.errors import LocalError, Reason, Role
 from parley_attestation.pairs import unmark
 from parley_attestation.session import messages as m
 from parley_attestation.session.agreement import SUITE, VERSION, coin_commitment
-from parley_attestation.session.audit import Audit, Challenged, Tests
+from parley_attestation.session.audit import Audit, Challenged, Tests, claimed
 from parley_attestation.session.facts import Channel
 from parley_attestation.session.machine import Machine
 from parley_attestation.session.schedule import most_units
@@ -24,7 +25,10 @@ from parley_attestation.session.turns import stream_digest
 from parley_attestation.statement import parse
 from parley_attestation.terms import Terms, exercise_id
 
+from parley_verifier.results import SealedResults
+
 _PER_UNIT = 96  # bytes of a unit in an envelope besides its proof
+_PER_RESULT = 64 + 34 * 42 + 64  # bytes of a claimed result at most: key, proof, codes
 _ENVELOPE = 900_000  # bytes of units in one envelope; below the limit with room for header and digest
 
 
@@ -68,12 +72,13 @@ class VerifierPolicy:
         tests: The hidden test set.
         progress: Called after every answered challenge.
         journal: Where earlier attempts at this exercise stand; None begins the first.
+        results: The results of the sealed run whose receipt the terms audit.
         chamber: Has a chamber re-execute a session whose references are all shown; gives its sealed binding.
     """
 
     role = Role.VERIFIER
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - each a part of one session
         self,
         history: tuple[bytes, ...],
         channel: Channel,
@@ -82,6 +87,7 @@ class VerifierPolicy:
         progress: Callable[[Progress], None] = lambda _: None,
         journal: Journal | None = None,
         chamber: Callable[[Machine], bytes] | None = None,
+        results: SealedResults | None = None,
     ) -> None:
         self._history = history
         self._channel = channel
@@ -91,6 +97,7 @@ class VerifierPolicy:
         self._progress = progress
         self._journal = journal
         self._chamber = chamber
+        self._results = results
         self._graded = 0
         self._running: Tests = ()
 
@@ -181,9 +188,9 @@ class VerifierPolicy:
             unit = audit.units[self._graded : self._graded + audit.frames[frame].group]
             if unit[0].output is None and self._graded >= len(audit.units) - machine.facts.pending:
                 return
-            for claim, test in zip(audit.claims, self._running, strict=True):
+            for number, (claim, test) in enumerate(zip(audit.claims, self._running, strict=True)):
                 if audit.frame_of(claim) == frame and test.decision is None:
-                    test.observe(self._result(machine, claim, unit))
+                    test.observe(self._observed(machine, number, unit))
             self._graded += len(unit)
 
     def _result(self, machine: Machine, claim: SampledClaim, unit: Sequence[Challenged]) -> Any:
@@ -202,6 +209,26 @@ class VerifierPolicy:
                 )
             outcomes[member] = claim.grade(blob[32:], reference)
         return claim.result(outcomes)
+
+    def _opened(self, machine: Machine, unit: Challenged) -> m.ClaimedResult:
+        """What the audited receipt commits to of a unit."""
+        if self._results is None:
+            raise LocalError(
+                Reason.CONFIG,
+                "the terms audit a receipt, and its results are not configured",
+                hint="name the file of results of the sealed run",
+            )
+        return self._results.opened(self._audit(machine).claimed_place(unit)[0])
+
+    def _observed(self, machine: Machine, number: int, unit: Sequence[Challenged]) -> Any:
+        """What the test of a claim takes: what a unit is worth, beside what was claimed of it in an audit."""
+        audit = self._audit(machine)
+        claim = audit.claims[number]
+        found = self._result(machine, claim, unit)
+        if audit.receipt is None:
+            return found
+        position = audit.claims_of(unit[0].frame).index(claim)
+        return Compared(claimed(claim, self._opened(machine, unit[0]).codes[position]), found)
 
     def _challenge_or_stop(self, machine: Machine) -> Draft:
         self._grade(machine)
@@ -252,12 +279,15 @@ class VerifierPolicy:
         audit, terms = self._audit(machine), self._agreed(machine)
         sizes: list[int] = []
         blobs: list[bytes] = []
-        content = 0
+        content = signed = 0
         for unit in audit.units[audit.opened : audit.opened + MAX_UNITS_PER_TURN]:
             reference = self._tests.reference(unit.name[0])
             content += 32 + len(reference)
-            if blobs and content > terms.caps.turn:
+            signed += _PER_RESULT if audit.receipt is not None else 0
+            if blobs and (content > terms.caps.turn or signed > _ENVELOPE):
                 break
             sizes.append(len(reference))
             blobs.append(self._tests.key(unit.name[0], Field.REFERENCE) + reference)
-        return Draft(m.Open(tuple(sizes), stream_digest(blobs)), tuple(blobs))
+        shown = audit.units[audit.opened : audit.opened + len(sizes)] if audit.receipt is not None else ()
+        results = tuple(self._opened(machine, unit) for unit in shown)
+        return Draft(m.Open(tuple(sizes), stream_digest(blobs), results), tuple(blobs))

@@ -26,6 +26,7 @@ from parley_attestation.session.facts import Channel
 from parley_attestation.session.machine import Machine
 
 from parley_verifier.challenge import HiddenSet, Progress, VerifierPolicy
+from parley_verifier.results import SealedResults
 
 _END = None
 
@@ -44,6 +45,7 @@ class Run:
         silence: Seconds without a frame after which the prover counts as gone.
         seconds: Seconds of one stream.
         chamber: Has a chamber re-execute, where the terms demand it; None stops the exercise there.
+        results: The results of the sealed run, where the terms audit its receipt.
     """
 
     party: Party
@@ -55,6 +57,7 @@ class Run:
     silence: float = 120.0
     seconds: float = 6 * 3600.0
     chamber: Callable[[Machine], bytes] | None = None
+    results: SealedResults | None = None
 
 
 def run(
@@ -78,7 +81,9 @@ def open_endpoint(
 ) -> Endpoint:
     """The verifier's end of a new session, or of the one in `row`."""
     seen = Channel(job.party.card.tls_digest, job.peer.tls_digest)
-    policy = VerifierPolicy(job.party.history, seen, job.terms, job.tests, progress, journal, job.chamber)
+    policy = VerifierPolicy(
+        job.party.history, seen, job.terms, job.tests, progress, journal, job.chamber, job.results
+    )
     pins: dict[Role, Digest] = {
         Role.VERIFIER: job.party.card.fingerprint,
         Role.PROVER: job.peer.fingerprint,

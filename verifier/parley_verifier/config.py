@@ -1,17 +1,25 @@
 """Room: the verifier. Its configuration and the terms file, read strictly; paths are relative to the file."""
 
+from contextlib import closing
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Literal
 
 from parley_attestation import canonical
 from parley_attestation.claims import ratio
+from parley_attestation.comparison import ClaimedResults
+from parley_attestation.edge.journal import Journal
+from parley_attestation.edge.spending import spent_before
 from parley_attestation.edge.toml import read_model
 from parley_attestation.encoding import Digest, Nonce
-from parley_attestation.errors import LocalError, PeerError, Reason
+from parley_attestation.errors import LocalError, PeerError, Reason, Role
+from parley_attestation.judge import judge
 from parley_attestation.registration import TestSet
 from parley_attestation.runtime import read_runtime
 from parley_attestation.session.audit import Audit
+from parley_attestation.session.audited import check_audited, first_receipt
+from parley_attestation.session.facts import Facts
 from parley_attestation.session.schedule import check_graders, frames, without
 from parley_attestation.statement import Statement, Subject
 from parley_attestation.terms import TERMS, Terms, read_terms
@@ -39,6 +47,9 @@ class VerifierConfig(BaseModel):
         description="The chamber's statement, where the terms demand one; read once it is there.",
     )
     journal: Path = Field(default=Path("verifier.journal"), description="The journal of sessions.")
+    results: Path | None = Field(
+        default=None, description="Results of the sealed run whose receipt the terms audit."
+    )
     qualifications: list[Path] = Field(
         default_factory=list, description="Statements of third parties that vouch for the test set."
     )
@@ -104,6 +115,15 @@ class ChamberFile(BaseModel):
     )
 
 
+class AuditedFile(BaseModel):
+    """The sealed receipt that an exercise audits; its claims and populations must be the same."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    record: Path = Field(description="Record of the sealed session; a relative path is to the terms.")
+    tolerance: Rate = Field(default="0", description="Share of false results allowed; above: BREACHED.")
+
+
 class PlanFile(BaseModel):
     """How much is asked."""
 
@@ -149,6 +169,7 @@ class TermsFile(BaseModel):
     prover_default: str = Field(default="The exercise counts as not passed.", description="Consequence.")
     verifier_default: str = Field(default="The exercise counts as withdrawn.", description="Consequence.")
     chamber: ChamberFile | None = Field(default=None, description="Demand re-execution by a chamber.")
+    audited: AuditedFile | None = Field(default=None, description="Audit the results of a sealed receipt.")
     evidence_policy: dict[str, Any] | None = Field(default=None, description="The agreed appraisal policy.")
     inventory: dict[str, Any] | None = Field(default=None, description="A complete chip-time inventory.")
     qualifiers: list[str] = Field(default_factory=list, description="Roots that may qualify the test set.")
@@ -187,6 +208,7 @@ def make_terms(
     model_claim: Digest,
     nonce: Nonce,
     base: Path = Path(),
+    journal: Path | None = None,
 ) -> Terms:
     """Terms from what a person wrote and from the artefacts that they name.
 
@@ -241,15 +263,49 @@ def make_terms(
             "not_concluded": written.not_concluded,
         },
     }
+    sealed = None if written.audited is None else _sealed(base / written.audited.record)
+    if written.audited is not None and sealed is not None:
+        document["audited"] = _audited(sealed, parse_rate(written.audited.tolerance))
     try:
         terms = read_terms(Statement(TERMS, (Subject("test-set", test_set.root),), document))
         check_graders(terms, test_set)
+        if sealed is not None:
+            check_audited(terms, sealed)
         Audit.begin(terms, frames(terms, test_set), (0,) * len(terms.sampled_claims))
     except PeerError as error:
         raise LocalError(
             Reason.CONFIG, f"these terms cannot be signed: {error.message}", hint=error.hint
         ) from error
-    return terms
+    if journal is None:
+        return terms
+    with closing(Journal(journal)) as sessions:
+        return replace(terms, prior=spent_before(sessions, Role.VERIFIER, terms))
+
+
+def _sealed(path: Path) -> Facts:
+    """What a sealed session established, by its record. Raises `LocalError` (CONFIG)."""
+    try:
+        with path.open("rb") as source:
+            found = judge(source)
+    except (OSError, PeerError) as error:
+        raise LocalError(Reason.CONFIG, f"{path}: no record ({error})") from error
+    if found.fault is not None:
+        raise LocalError(Reason.CONFIG, f"{path}: expected a valid record ({found.fault.message})")
+    return found.machine.facts
+
+
+def _audited(sealed: Facts, tolerance: Fraction) -> dict[str, Any]:
+    try:
+        receipt, said = first_receipt(sealed)
+    except PeerError as error:
+        raise LocalError(Reason.CONFIG, error.message) from error
+    return ClaimedResults(
+        said.digest(),
+        receipt.exercise,
+        receipt.result_root,
+        tuple(count.successes for count in receipt.counts),
+        tolerance,
+    ).document()
 
 
 def _binding(written: ChamberFile | None, base: Path) -> dict[str, Any]:

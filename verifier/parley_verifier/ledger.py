@@ -26,7 +26,8 @@ CREATE TABLE IF NOT EXISTS sets (
     root BLOB PRIMARY KEY, size INTEGER NOT NULL, alpha_cap TEXT NOT NULL, margin TEXT NOT NULL, retired TEXT
 ) STRICT;
 CREATE TABLE IF NOT EXISTS exercises (
-    exercise BLOB PRIMARY KEY, root BLOB NOT NULL REFERENCES sets, alpha TEXT NOT NULL, verdict TEXT
+    exercise BLOB PRIMARY KEY, root BLOB NOT NULL REFERENCES sets, alpha TEXT NOT NULL,
+    alpha_violation TEXT NOT NULL, verdict TEXT
 ) STRICT;
 CREATE TABLE IF NOT EXISTS exposure (
     root BLOB NOT NULL REFERENCES sets, item INTEGER NOT NULL, level INTEGER NOT NULL,
@@ -51,8 +52,9 @@ class SetStatus:
     Attributes:
         size: Items in the set.
         verdicts: Verdicts issued on it.
-        alpha_spent: Sum of the risks of all exercises that it entered.
-        alpha_cap: Sum at which the set is used up.
+        alpha_spent: Risks of a false COMPLIANT of all exercises that it entered, summed.
+        violation_spent: Risks of a false VIOLATION of them, summed.
+        alpha_cap: Sum of either at which the set is used up.
         margin: Drift of its score that its owner accepts, as a share.
         leakage: How far its score may have drifted from the population's, at 95 % confidence.
         exposed: Items at each exposure level, from SEALED to PUBLIC.
@@ -62,6 +64,7 @@ class SetStatus:
     size: int
     verdicts: int
     alpha_spent: Fraction
+    violation_spent: Fraction
     alpha_cap: Fraction
     margin: Fraction
     leakage: float
@@ -138,8 +141,10 @@ class SetLedger:
                 Reason.CONFIG, f"the ledger has no set {root.hex()[:16]}…", hint="register the set first"
             )
         size = int(str(row[0]))
-        spent = self._db.execute("SELECT alpha, verdict FROM exercises WHERE root = ?", (root,)).fetchall()
-        verdicts = sum(verdict is not None for _, verdict in spent)
+        spent = self._db.execute(
+            "SELECT alpha, alpha_violation, verdict FROM exercises WHERE root = ?", (root,)
+        ).fetchall()
+        verdicts = sum(verdict is not None for *_, verdict in spent)
         levels = self._db.execute(
             "SELECT level, count(*) FROM exposure WHERE root = ? GROUP BY level", (root,)
         ).fetchall()
@@ -147,7 +152,8 @@ class SetLedger:
         return SetStatus(
             size=size,
             verdicts=verdicts,
-            alpha_spent=sum((Fraction(alpha) for alpha, _ in spent), Fraction(0)),
+            alpha_spent=sum((Fraction(alpha) for alpha, *_ in spent), Fraction(0)),
+            violation_spent=sum((Fraction(alpha) for _, alpha, _ in spent), Fraction(0)),
             alpha_cap=Fraction(str(row[1])),
             margin=Fraction(str(row[2])),
             leakage=leakage(size, verdicts) if verdicts else 0.0,
@@ -155,13 +161,16 @@ class SetLedger:
             retired=None if row[3] is None else str(row[3]),
         )
 
-    def enter(self, root: Digest, exercise: Digest, alpha: Fraction) -> SetStatus:
+    def enter(
+        self, root: Digest, exercise: Digest, alpha: Fraction, violation: Fraction = Fraction(0)
+    ) -> SetStatus:
         """Charge an exercise to a set before terms are proposed; further attempts charge nothing.
 
         Args:
             root: Root of the set's tree.
             exercise: The exercise id.
-            alpha: Sum of the risks of the exercise's claims.
+            alpha: Sum of its claims' risks of a false COMPLIANT.
+            violation: Sum of its claims' risks of a false VIOLATION.
 
         Raises:
             LocalError: BUDGET_EXHAUSTED, where the set is used up; CONFIG, where the exercise stands in
@@ -169,13 +178,16 @@ class SetLedger:
         """
         with self._transaction():
             status = self.status(root)
-            kept = self._one("SELECT root, alpha FROM exercises WHERE exercise = ?", exercise)
+            kept = self._one(
+                "SELECT root, alpha, alpha_violation FROM exercises WHERE exercise = ?", exercise
+            )
             if kept is not None:
-                if kept != (root, str(alpha)):
+                if kept != (root, str(alpha), str(violation)):
                     raise LocalError(Reason.CONFIG, "the exercise was entered with another set or risk")
                 return status
-            _refuse_used_up(status, alpha)
-            self._db.execute("INSERT INTO exercises VALUES (?, ?, ?, NULL)", (exercise, root, str(alpha)))
+            _refuse_used_up(status, alpha, violation)
+            row = (exercise, root, str(alpha), str(violation))
+            self._db.execute("INSERT INTO exercises VALUES (?, ?, ?, ?, NULL)", row)
             return self.status(root)
 
     def issue(self, exercise: Digest, verdict: Decision) -> None:
@@ -227,17 +239,19 @@ class SetLedger:
             self._db.execute("UPDATE sets SET retired = coalesce(retired, ?) WHERE root = ?", (why, root))
 
 
-def _refuse_used_up(status: SetStatus, alpha: Fraction) -> None:
+def _refuse_used_up(status: SetStatus, alpha: Fraction, violation: Fraction) -> None:
     """Refuse a set that cannot carry one exercise more. Raises `LocalError` (BUDGET_EXHAUSTED)."""
     if status.retired is not None:
         raise LocalError(Reason.BUDGET_EXHAUSTED, f"the set was retired: {status.retired}")
-    if status.alpha_spent + alpha > status.alpha_cap:
-        raise LocalError(
-            Reason.BUDGET_EXHAUSTED,
-            f"the set's exercises would add up to a risk of {status.alpha_spent + alpha},"
-            f" above its cap of {status.alpha_cap}",
-            hint="use a fresh set",
-        )
+    sums = (("COMPLIANT", status.alpha_spent + alpha), ("VIOLATION", status.violation_spent + violation))
+    for word, total in sums:
+        if total > status.alpha_cap:
+            raise LocalError(
+                Reason.BUDGET_EXHAUSTED,
+                f"the set's exercises would add up to a risk of {total} of a false {word},"
+                f" above its cap of {status.alpha_cap}",
+                hint="use a fresh set",
+            )
     drift = leakage(status.size, status.verdicts + 1)
     if drift > status.margin:
         raise LocalError(

@@ -9,7 +9,15 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from parley_attestation.claims import ASSURANCE_ORDER, Claim, ComputeClaim, GradedClaim, IdentityClaim
+from parley_attestation.claims import (
+    ASSURANCE_ORDER,
+    Claim,
+    ComputeClaim,
+    GradedClaim,
+    IdentityClaim,
+    MetricClaim,
+)
+from parley_attestation.comparison import comparison_plan
 from parley_attestation.evidence.compute.verdict import ClaimKind
 from parley_attestation.frametest import Decision, FramePlan, earliest, require_decidable, threshold_count
 from parley_attestation.graded import GradedPlan, GradedTest
@@ -84,26 +92,13 @@ def lint(terms: Terms, populations: Mapping[str, int], margin: Fraction) -> Lint
         PeerError: BAD_TERMS, where a plan means nothing or cannot lead to any verdict.
     """
     budgets = dict(terms.plan.budgets)
-    notes, costs = _notes(terms), []
-    for claim in terms.metric_claims:
-        size, budget = populations[claim.stratum], budgets[claim.stratum]
-        rate = claim.threshold.as_integer_ratio()
-        least = threshold_count(*rate, size, at_most=claim.at_most)
-        assumed = min(size, least + margin.numerator * size // margin.denominator)
-        plan = FramePlan(size, least, assumed, claim.alpha_compliant, claim.alpha_violation, budget)
-        require_decidable(plan)
-        soonest = earliest(plan)
-        cost = plan_cost(plan, assumed)
-        costs.append(ClaimCost(claim.claim_id, plan, assumed, cost, deterred_ratio(claim.alpha_compliant)))
-        if soonest.compliant is None:
-            notes.append(f"{claim.claim_id}: COMPLIANT is out of reach within {budget} units")
-        if soonest.violation is None:
-            notes.append(f"{claim.claim_id}: VIOLATION is out of reach within {budget} units")
-        if cost.inconclusive > _OFTEN_INCONCLUSIVE:
-            notes.append(
-                f"{claim.claim_id}: INCONCLUSIVE with probability {cost.inconclusive:.0%} even if the claim"
-                f" holds with {assumed} of {size}; raise the budget of {budget} units"
-            )
+    notes = _notes(terms)
+    costs: list[ClaimCost] = []
+    for number, claim in enumerate(terms.metric_claims):
+        count = terms.audited.counts[number] if terms.audited is not None else None
+        cost = _cost(claim, populations[claim.stratum], budgets[claim.stratum], margin, count)
+        costs.append(cost)
+        notes += _warnings(cost)
     graded = tuple(
         _graded(claim, populations[claim.stratum], budgets[claim.stratum], margin)
         for claim in terms.claims
@@ -116,6 +111,35 @@ def lint(terms: Terms, populations: Mapping[str, int], margin: Fraction) -> Lint
             notes.append(f"{one.claim_id}: VIOLATION is out of reach within {one.plan.budget} units")
     drift = tuple((uses, leakage(terms.test_set.size, uses)) for uses in USES)
     return Lint(tuple(costs), graded, drift, tuple(notes))
+
+
+def _cost(claim: MetricClaim, size: int, budget: int, margin: Fraction, audited: int | None) -> ClaimCost:
+    """What one claim costs; `audited` is the count of the receipt that is audited."""
+    least = threshold_count(*claim.threshold.as_integer_ratio(), size, at_most=claim.at_most)
+    assumed = min(size, least + margin.numerator * size // margin.denominator)
+    risks = claim.alpha_compliant, claim.alpha_violation
+    if audited is None:
+        plan = FramePlan(size, least, assumed, *risks, budget)
+    else:
+        plan, assumed = comparison_plan(FramePlan(size, least, None, *risks, budget), audited), size
+    require_decidable(plan)
+    cost = plan_cost(plan, assumed)
+    return ClaimCost(claim.claim_id, plan, assumed, cost, deterred_ratio(claim.alpha_compliant))
+
+
+def _warnings(one: ClaimCost) -> list[str]:
+    plan, notes = one.plan, []
+    soonest = earliest(plan)
+    if soonest.compliant is None:
+        notes.append(f"{one.claim_id}: COMPLIANT is out of reach within {plan.budget} units")
+    if soonest.violation is None:
+        notes.append(f"{one.claim_id}: VIOLATION is out of reach within {plan.budget} units")
+    if one.cost.inconclusive > _OFTEN_INCONCLUSIVE:
+        notes.append(
+            f"{one.claim_id}: INCONCLUSIVE with probability {one.cost.inconclusive:.0%} even if the claim"
+            f" holds with {one.assumed} of {plan.frame}; raise the budget of {plan.budget} units"
+        )
+    return notes
 
 
 def _graded(claim: GradedClaim, size: int, budget: int, margin: Fraction) -> GradedCost:
@@ -155,6 +179,11 @@ def _notes(terms: Terms) -> list[str]:
         notes.append(
             "without a chamber the counts mean units that the prover's side answered by any means"
             " without the references"
+        )
+    if terms.audited is not None:
+        notes.append(
+            "an audit of a receipt is planned as if every claimed result were true and confirmed: more than"
+            f" {terms.audited.tolerance} of false ones is BREACHED, and then no claim becomes COMPLIANT"
         )
     if not terms.witnesses.keys:
         notes.append("without witnesses nobody is blamed for silence, and the verdict prints unwitnessed")

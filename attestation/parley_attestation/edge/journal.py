@@ -250,6 +250,15 @@ class Journal:
             ).fetchall()
         return [_row(found) for found in rows]
 
+    def sessions(self, role: Role) -> list[SessionRow]:
+        """Every session in which the party had `role`, oldest first."""
+        with self._guard():
+            rows = self.connection.execute(
+                "SELECT id, role, secret, session_id, hello, ended FROM session WHERE role=? ORDER BY id",
+                (role.value,),
+            ).fetchall()
+        return [_row(found) for found in rows]
+
     def exercise(self, row: SessionRow) -> bytes | None:
         """The exercise of a session, once it was proposed."""
         with self._guard():

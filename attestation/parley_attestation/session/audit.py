@@ -12,6 +12,7 @@ from typing import Any
 
 from parley_attestation import graded
 from parley_attestation.claims import GradedClaim, MetricClaim, SampledClaim
+from parley_attestation.comparison import ClaimedResults, Compared, ComparisonTest, comparison_plan
 from parley_attestation.encoding import Digest
 from parley_attestation.errors import PeerError, Reason, Role
 from parley_attestation.frametest import FramePlan, FrameTest, require_decidable, threshold_count
@@ -44,6 +45,7 @@ class Challenged:
     unseen: bool = False
     reproduced: bool | None = None
     member: str = ""  # in a set of pairs, known with the reference
+    claimed: bytes = b""  # codes of the audited receipt, once opened
 
 
 @dataclass
@@ -57,6 +59,7 @@ class Audit:
     pointers: list[int] = field(default_factory=list)
     starts: list[list[int]] = field(default_factory=list)
     opened: int = 0
+    receipt: ClaimedResults | None = None
     _orders: list[list[UnitName]] = field(default_factory=list)
 
     @classmethod
@@ -69,7 +72,14 @@ class Audit:
         claims = terms.sampled_claims
         if len(declared) != len(claims):
             raise PeerError(Reason.BAD_COUNT, f"expected {len(claims)} declared counts, got {len(declared)}")
-        audit = cls(claims, frames, declared, pointers=[0] * len(frames), starts=[[] for _ in frames])
+        audit = cls(
+            claims,
+            frames,
+            declared,
+            pointers=[0] * len(frames),
+            starts=[[] for _ in frames],
+            receipt=terms.audited,
+        )
         for number in range(len(claims)):
             audit.plan(number)
         return audit
@@ -78,7 +88,9 @@ class Audit:
         """This audit as a later attempt takes it up: nothing is opened yet, the order goes on."""
         units = [replace(unit, outcomes=None) for unit in self.units]
         starts = [list(s) for s in self.starts]
-        return Audit(self.claims, self.frames, self.declared, units, list(self.pointers), starts)
+        return Audit(
+            self.claims, self.frames, self.declared, units, list(self.pointers), starts, receipt=self.receipt
+        )
 
     def plan(self, number: int) -> FramePlan | GradedPlan:
         """The plan of sampled claim `number`. Raises `PeerError` (BAD_COUNT, BAD_TERMS)."""
@@ -91,7 +103,8 @@ class Audit:
         )
         if not 1 <= threshold <= whole:
             raise PeerError(Reason.BAD_TERMS, f"claim {claim.claim_id}: its threshold decides nothing")
-        least = threshold if isinstance(claim, MetricClaim) else whole + 1
+        counted = isinstance(claim, MetricClaim) and self.receipt is None
+        least = threshold if counted else whole + 1
         if declared is not None and not least <= declared <= whole:
             raise PeerError(
                 Reason.BAD_COUNT,
@@ -103,13 +116,35 @@ class Audit:
             graded.require_decidable(graded_plan)
             return graded_plan
         plan = FramePlan(population.size, threshold, declared, *risks, population.budget)
-        require_decidable(plan)
+        require_decidable(
+            plan if self.receipt is None else comparison_plan(plan, self.receipt.counts[number])
+        )
         return plan
 
-    def test(self, number: int) -> FrameTest | GradedTest:
+    def test(self, number: int) -> FrameTest | GradedTest | ComparisonTest:
         """A fresh test of sampled claim `number`."""
         plan = self.plan(number)
-        return GradedTest(plan) if isinstance(plan, GradedPlan) else FrameTest(plan)
+        if isinstance(plan, GradedPlan):
+            return GradedTest(plan)
+        if self.receipt is not None:
+            return ComparisonTest(plan, self.receipt.counts[number], self.receipt.tolerance)
+        return FrameTest(plan)
+
+    def claimed_place(self, unit: Challenged) -> tuple[int, int]:
+        """Where the audited receipt's tree has the result of a unit, and how many leaves it has."""
+        sizes = [one.size for one in self.frames]
+        return sum(sizes[: unit.frame]) + self.frames[unit.frame].position(unit.name), sum(sizes)
+
+    def compared(self, number: int, *, reproduced: bool) -> list[Compared]:
+        """Claimed and confirmed results of every challenged unit for one claim, in ticket order."""
+        claim = self.claims[number]
+        frame = self.frame_of(claim)
+        position = self._members(frame).index(number)
+        confirmed = self.successes(number, reproduced=reproduced)
+        return [
+            Compared(claimed(claim, unit[0].claimed[position]), None if one is None else bool(one))
+            for unit, one in zip(self.frame_units(frame), confirmed, strict=True)
+        ]
 
     def p_violation(self, number: int, *, reproduced: bool) -> Fraction:
         """The anytime-valid p-value against "the threshold is met", over all challenged units."""
@@ -244,7 +279,10 @@ class Audit:
                 count += 1
                 for n, k in members:
                     if n in going:
-                        tests[n].observe(self._success(unit, self.claims[n], k, reproduced=reproduced))
+                        value = self._success(unit, self.claims[n], k, reproduced=reproduced)
+                        if self.receipt is not None:
+                            value = Compared(claimed(self.claims[n], unit[0].claimed[k]), value)
+                        tests[n].observe(value)
             counts.append(count)
         return tests, tuple(counts)
 
@@ -307,13 +345,19 @@ class Audit:
         ]
 
 
+def claimed(claim: SampledClaim, byte: int) -> bool:
+    """Whether a receipt's byte for a claim says success; no answer is none."""
+    outcome = next((one for one, known in OUTCOMES.items() if known == byte), None)
+    return outcome is not None and isinstance(claim, MetricClaim) and claim.result({"": outcome})
+
+
 def code(claim: SampledClaim, outcome: Outcome | int | None) -> int:
     """The byte of one result: of an outcome, of a graded claim's score, or of no answer."""
     if isinstance(claim, GradedClaim):
         return _NO_SCORE if outcome is None else int(outcome)
-    return OUTCOMES[outcome] if isinstance(outcome, Outcome) else _UNANSWERED
+    return OUTCOMES[outcome] if isinstance(outcome, Outcome) else UNANSWERED
 
 
-Tests = tuple[FrameTest | GradedTest, ...]
-_UNANSWERED, _NO_SCORE = 4, 255
+Tests = tuple[FrameTest | GradedTest | ComparisonTest, ...]
+UNANSWERED, _NO_SCORE = 4, 255
 OUTCOMES = {Outcome.FAIL: 0, Outcome.PASS: 1, Outcome.REFUSE: 2, Outcome.INVALID: 3}

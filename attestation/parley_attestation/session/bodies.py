@@ -132,12 +132,25 @@ class Stop:
 
 
 @dataclass(frozen=True, slots=True)
+class ClaimedResult:
+    """What a receipt's root commits to of one unit: a byte for every claim, under its own key."""
+
+    codes: bytes
+    key: Salt
+    proof: tuple[Digest, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Open:
-    """Message 10: references of the next challenged units; one blob a unit, key || reference."""
+    """Message 10: references of the next challenged units; one blob a unit, key || reference.
+
+    `results` has one entry a unit where the terms audit a receipt, and none otherwise.
+    """
 
     kind: ClassVar[str] = "open"
     sizes: tuple[int, ...]
     stream_digest: Digest
+    results: tuple[ClaimedResult, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from parley_attestation.errors import PeerError, Reason, Role
 from parley_attestation.script import least_output, read_answers, read_script
 from parley_attestation.session import agreement, sealed
 from parley_attestation.session import messages as m
-from parley_attestation.session.audit import Audit, Challenged
+from parley_attestation.session.audit import UNANSWERED, Audit, Challenged
 from parley_attestation.session.checks import Check
 from parley_attestation.session.facts import (
     Context,
@@ -29,7 +29,7 @@ from parley_attestation.session.facts import (
     keyed,
     plain,
 )
-from parley_attestation.session.results import result_root, split
+from parley_attestation.session.results import result_leaf, result_root, split
 from parley_attestation.session.schedule import most_units
 from parley_attestation.session.turns import Blob, Withheld, blob_digest
 
@@ -149,6 +149,7 @@ def _open(at: Context, _sender: Role, body: m.Open) -> Expect:
     if len(shown) != len(body.sizes):
         raise PeerError(Reason.WRONG_UNITS, "more references are shown than units were challenged")
     _check_caps(body.sizes, terms.caps.reference, terms.caps.turn, "reference")
+    _check_claimed(audit, shown, body.results)
     name = SetName(test_set.owner, test_set.set_id)
 
     def finish(blobs: Sequence[Blob]) -> None:
@@ -163,6 +164,8 @@ def _open(at: Context, _sender: Role, body: m.Open) -> Expect:
                 for claim in audit.claims_of(unit.frame):
                     claim.grader.check_reference(reference)
         _grade(at, audit, shown, blobs, told)
+        for unit, one in zip(shown, body.results, strict=False):
+            unit.claimed = one.codes
         audit.opened += len(shown)
         if audit.complete and not audit.redacted:
             try:
@@ -177,6 +180,20 @@ def _open(at: Context, _sender: Role, body: m.Open) -> Expect:
             at.checks[Check.VERDICT] += 1
 
     return keyed(body.sizes, finish)
+
+
+def _check_claimed(audit: Audit, shown: Sequence[Challenged], results: Sequence[m.ClaimedResult]) -> None:
+    """Results that the audited receipt's root commits to, of exactly the units shown."""
+    receipt = audit.receipt
+    if len(results) != (0 if receipt is None else len(shown)):
+        raise PeerError(Reason.WRONG_UNITS, "expected a claimed result for every unit of an audited receipt")
+    for unit, one in zip(shown, results, strict=False):
+        assert receipt is not None
+        place, size = audit.claimed_place(unit)
+        if len(one.codes) != len(audit.claims_of(unit.frame)) or max(one.codes) > UNANSWERED:
+            raise PeerError(Reason.WRONG_RESULT_BITS, "expected one result for every claim over the unit")
+        leaf = result_leaf(one.key, receipt.exercise, place, one.codes)
+        merkle.verify_inclusion(leaf, place, size, one.proof, receipt.result_root)
 
 
 def _grade(

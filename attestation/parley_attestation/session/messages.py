@@ -28,6 +28,7 @@ from parley_attestation.session.bodies import (
     Body,
     Challenge,
     ChamberEvidence,
+    ClaimedResult,
     Coin,
     Decline,
     Dissent,
@@ -56,6 +57,7 @@ __all__ = [
     "Body",
     "Challenge",
     "ChamberEvidence",
+    "ClaimedResult",
     "Coin",
     "Decline",
     "Dissent",
@@ -255,7 +257,16 @@ def _read_answers(m: Any) -> Answers:
 
 def _read_open(m: Any) -> Open:
     sizes = _many(m.sizes, 1, MAX_UNITS_PER_TURN, "sizes")
-    return Open(tuple(_size(s) for s in sizes), Digest(m.stream_digest))
+    results = _many(m.results, 0, MAX_UNITS_PER_TURN, "results")
+    return Open(
+        tuple(_size(s) for s in sizes), Digest(m.stream_digest), tuple(_read_result(r) for r in results)
+    )
+
+
+def _read_result(m: Any) -> ClaimedResult:
+    if not 1 <= len(m.codes) <= MAX_CLAIMS:
+        raise PeerError(Reason.MALFORMED, f"expected 1..{MAX_CLAIMS} results of a unit, got {len(m.codes)}")
+    return ClaimedResult(m.codes, Salt(m.key), _digests(_many(m.proof, 0, MAX_PROOF, "hashes in a proof")))
 
 
 def _read_evidence(m: Any) -> Evidence:
@@ -329,6 +340,11 @@ def _write_release(r: Release) -> Message:
     )
 
 
+def _write_open(o: Open) -> Message:
+    results = [pb.ClaimedResult(codes=one.codes, key=one.key, proof=one.proof) for one in o.results]
+    return pb.Open(sizes=o.sizes, stream_digest=o.stream_digest, results=results)
+
+
 _CODECS: dict[str, tuple[Callable[[], Any], Callable[[Any], Body], Callable[[Any], Any]]] = {
     "hello": (pb.Hello, _read_hello, _plain(pb.Hello)),
     "hello-reply": (pb.HelloReply, _read_reply, _plain(pb.HelloReply)),
@@ -343,7 +359,7 @@ _CODECS: dict[str, tuple[Callable[[], Any], Callable[[Any], Body], Callable[[Any
     "challenge": (pb.Challenge, _read_challenge, _write_units),
     "answers": (pb.Answers, _read_answers, _write_answers),
     "stop": (pb.Stop, lambda m: Stop(_many(m.counts, 1, MAX_CLAIMS, "counts")), _plain(pb.Stop)),
-    "open": (pb.Open, _read_open, _plain(pb.Open)),
+    "open": (pb.Open, _read_open, _write_open),
     "binding": (pb.Binding, lambda m: Binding(_statement(m.statement, "a binding")), _plain(pb.Binding)),
     "evidence": (pb.Evidence, _read_evidence, _write_evidence),
     "release": (pb.Release, _read_release, _write_release),

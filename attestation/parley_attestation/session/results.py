@@ -19,8 +19,13 @@ def result_root(seed: Bytes32, exercise: Digest, outcomes: Sequence[bytes]) -> D
     tree = CompactRange()
     for n, codes in enumerate(outcomes):
         key = bytes(keys[32 * n : 32 * n + 32])
-        tree.append(leaf_hash(mac(key, Label.RESULT_BIT, exercise, u64(n), codes)))
+        tree.append(result_leaf(key, exercise, n, codes))
     return tree.root()
+
+
+def result_leaf(key: bytes, exercise: Digest, place: int, codes: bytes) -> Digest:
+    """The leaf of one unit's results."""
+    return leaf_hash(mac(key, Label.RESULT_BIT, exercise, u64(place), codes))
 
 
 def split(codes: bytes, lengths: Sequence[int]) -> list[bytes]:

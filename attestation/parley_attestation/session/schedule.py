@@ -43,6 +43,11 @@ class Frame:
     def __contains__(self, item: int) -> bool:
         return any(start <= item < stop for start, stop in self.runs)
 
+    def position(self, unit: UnitName) -> int:
+        """Place of a unit of a population without pairs in index order."""
+        before = sum(min(stop, unit[0]) - start for start, stop in self.runs if start < unit[0])
+        return before * self.samples + unit[1]
+
     def units(self) -> Iterator[UnitName]:
         """Every unit of the population, in index order; a pair has the name of its first item."""
         for start, stop in self.runs:
@@ -118,6 +123,8 @@ def _check_pairs(terms: Terms, test_set: TestSet) -> None:
             )
     if not test_set.members:
         return
+    if terms.audited is not None:
+        raise PeerError(Reason.BAD_TERMS, "no receipt is about pairs")
     if terms.mode != "open":
         raise PeerError(Reason.BAD_TERMS, "pairs are evaluated in open mode only")
     if any(start % MEMBERS or count % MEMBERS for start, count in terms.test_set.excluded):

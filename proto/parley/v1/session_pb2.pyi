@@ -258,14 +258,26 @@ class Stop(_message.Message):
     def __init__(self, header: _Optional[_Union[Header, _Mapping]] = ..., counts: _Optional[_Iterable[int]] = ...) -> None: ...
 
 class Open(_message.Message):
-    __slots__ = ("header", "sizes", "stream_digest")
+    __slots__ = ("header", "sizes", "stream_digest", "results")
     HEADER_FIELD_NUMBER: _ClassVar[int]
     SIZES_FIELD_NUMBER: _ClassVar[int]
     STREAM_DIGEST_FIELD_NUMBER: _ClassVar[int]
+    RESULTS_FIELD_NUMBER: _ClassVar[int]
     header: Header
     sizes: _containers.RepeatedScalarFieldContainer[int]
     stream_digest: bytes
-    def __init__(self, header: _Optional[_Union[Header, _Mapping]] = ..., sizes: _Optional[_Iterable[int]] = ..., stream_digest: _Optional[bytes] = ...) -> None: ...
+    results: _containers.RepeatedCompositeFieldContainer[ClaimedResult]
+    def __init__(self, header: _Optional[_Union[Header, _Mapping]] = ..., sizes: _Optional[_Iterable[int]] = ..., stream_digest: _Optional[bytes] = ..., results: _Optional[_Iterable[_Union[ClaimedResult, _Mapping]]] = ...) -> None: ...
+
+class ClaimedResult(_message.Message):
+    __slots__ = ("codes", "key", "proof")
+    CODES_FIELD_NUMBER: _ClassVar[int]
+    KEY_FIELD_NUMBER: _ClassVar[int]
+    PROOF_FIELD_NUMBER: _ClassVar[int]
+    codes: bytes
+    key: bytes
+    proof: _containers.RepeatedScalarFieldContainer[bytes]
+    def __init__(self, codes: _Optional[bytes] = ..., key: _Optional[bytes] = ..., proof: _Optional[_Iterable[bytes]] = ...) -> None: ...
 
 class Binding(_message.Message):
     __slots__ = ("header", "statement")

@@ -44,7 +44,7 @@ def build(found: Judgement, name: str) -> ReportView:
         assurance=said["assurance"] if said is not None else "none",
         validity=_validity(found),
         labels=_labels(found, said),
-        integrity="",
+        integrity=said.get("integrity", "") if said is not None else "",
         identifiers=_identifiers(found),
         shown=tuple(f"{check.title} ({times})" for check, times in checks(found) if times),
         not_shown=tuple(check.title for check, times in checks(found) if not times),
@@ -53,7 +53,7 @@ def build(found: Judgement, name: str) -> ReportView:
             for role, history in facts.histories.items()
         ),
         claims=_claims(found, said),
-        burn=_burn(found.machine),
+        burn=(*_burn(found.machine), *_spent(said)),
         exposure=_exposure(found.machine),
         attempts=(AttemptRow(facts.attempt or 1, ended(found), str(found.standing)),),
         timeline=tuple(
@@ -203,6 +203,39 @@ def _facts(claim: SampledClaim, result: dict[str, Any]) -> tuple[Fact, ...]:
         Fact("Failures", str(result["failures"])),
         Fact("Declared count", str(result["declared_count"] or "none")),
         *_p_values(result),
+        *_compared(result.get("comparison")),
+    )
+
+
+def _compared(audited: dict[str, Any] | None) -> tuple[Fact, ...]:
+    """What an audited receipt claims and what became of it."""
+    if audited is None:
+        return ()
+    return (
+        Fact("Successes that the receipt claims", str(audited["claimed"])),
+        Fact("Claimed successes not confirmed, counted units", str(audited["overstated"])),
+        Fact(
+            "False results opened, and tolerated in all", f"{audited['mismatches']}, {audited['tolerated']}"
+        ),
+        Fact("Integrity of the claims", audited["integrity"]),
+        Fact("p-value against the tolerance kept, at most", audited["p_integrity_at_most"]),
+    )
+
+
+def _spent(said: dict[str, Any] | None) -> tuple[Fact, ...]:
+    """The risks of all exercises that the terms name, this one included."""
+    if said is None or "spent" not in said:
+        return ()
+    risks = said["spent"]
+    count = len(risks["exercises"]) + 1
+    return (
+        Fact(
+            f"Risk of a false COMPLIANT in {count} exercises on this set and model", risks["alpha_compliant"]
+        ),
+        Fact(
+            f"Risk of a false VIOLATION in {count} exercises on this set and model", risks["alpha_violation"]
+        ),
+        *(Fact("Earlier exercise", one) for one in risks["exercises"]),
     )
 
 
