@@ -22,6 +22,13 @@ class Because(StrEnum):
         "{number} of {answered} outputs do not come out of the registered weights under the terms' runtime"
     )
     NO_ANSWER = "no unit was answered"
+    # Sealed mode.
+    CHAMBER_REFUSED = "a chamber refused: {reasons}"
+    CHAMBERS_DIFFER = "the chambers state different counts; this alone says nothing about either party"
+    ROUNDED = "the stated count is rounded, and the threshold lies within what it can mean"
+    LABORATORY = "simulated evidence supports nothing outside a laboratory"
+    PROVERS_CHAMBER = "a chamber that the prover runs adds nothing to the prover's word"
+    PROVERS_PROGRAM = "the prover's program ran: nothing shows that it used the weights"
     # Compute claims.
     NO_RECORDS = "the prover showed no compute records"
     CONTRADICTION = "the records contradict themselves"

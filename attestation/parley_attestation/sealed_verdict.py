@@ -7,6 +7,7 @@ derived from who ran the chambers and from their appraised evidence; the weakest
 
 from typing import TYPE_CHECKING, Any
 
+from parley_attestation.because import Because
 from parley_attestation.claims import ASSURANCE_ORDER, Claim, ComputeClaim, IdentityClaim, MetricClaim
 from parley_attestation.evidence import Assurance, AttestationResult
 from parley_attestation.frametest import Decision, threshold_count
@@ -22,9 +23,6 @@ if TYPE_CHECKING:
 OPERATOR = "Boxes protect the parties from each other's code: the machine's operator and side channels are not covered."
 UNPADDED = "The outcome left when it was there: the time it took may tell of the tests."
 SWAPPED = "A chamber's machine has swap space: what was opened in it may have been written to a disk."
-PROGRAM = "the prover's program ran: nothing shows that it used the weights"
-DIFFER = "the chambers state different counts; this alone says nothing about either party"
-LABORATORY = "simulated evidence supports nothing outside a laboratory"
 _RUN_BY = {"neutral": "neutral-operator", "verifier": "re-executed", "prover": "declared"}
 
 
@@ -83,9 +81,9 @@ def undecided(outcomes: tuple[Outcome, ...]) -> list[str]:
     """Why these outcomes decide nothing: a chamber refused, or they differ; empty where they decide."""
     refused = [one.reason.value for one in outcomes if isinstance(one, ChamberRefusal)]
     if refused:
-        return [f"a chamber refused: {', '.join(refused)}"]
+        return [Because.CHAMBER_REFUSED.says(reasons=", ".join(refused))]
     stated = {one.counts for one in outcomes if isinstance(one, Receipt)}
-    return [DIFFER] if len(stated) > 1 else []
+    return [Because.CHAMBERS_DIFFER.says()] if len(stated) > 1 else []
 
 
 def overall(verdicts: list[str]) -> str:
@@ -131,11 +129,11 @@ def _chamber(stated: StatedKeys, outcome: Outcome) -> dict[str, Any]:
 def _identity(level: str, open_: list[str], rules: SealedTerms) -> tuple[Decision, list[str]]:
     because = list(open_)
     if level == "simulated":
-        because.append(LABORATORY)
+        because.append(Because.LABORATORY.says())
     if level == "declared":
-        because.append("a chamber that the prover runs adds nothing to the prover's word")
+        because.append(Because.PROVERS_CHAMBER.says())
     if rules.program:
-        because.append(PROGRAM)
+        because.append(Because.PROVERS_PROGRAM.says())
     return (Decision.INCONCLUSIVE if because else Decision.COMPLIANT), because
 
 
@@ -163,9 +161,9 @@ def _metric(claim: MetricClaim, facts: "Facts", level: str, open_: list[str]) ->
     found = _decision(low, high, needed)
     said, because = labelled(claim, found, level)
     if level == "simulated":
-        said, because = Decision.INCONCLUSIVE, [LABORATORY]
+        said, because = Decision.INCONCLUSIVE, [Because.LABORATORY.says()]
     if found is Decision.INCONCLUSIVE:
-        because += open_ or ["the stated count is rounded, and the threshold lies within what it can mean"]
+        because += open_ or [Because.ROUNDED.says()]
     return {
         "id": claim.claim_id,
         "type": "metric",

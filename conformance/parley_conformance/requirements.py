@@ -89,6 +89,8 @@ _EVIDENCE = "shows in a verdict only with evidence of the prover's own hardware,
 
 _SINGLE = "no case yet: the suite registers sets of single items, neither scripts nor pairs"
 
+_SEALED = "the exercises of the suite are of open mode"
+
 # What binds a role by its subject and no case of this version tests, with the reason: most cannot be seen from outside.
 UNTESTABLE: Mapping[str, Mapping[str, str]] = {
     "prover": {
@@ -113,6 +115,7 @@ UNTESTABLE: Mapping[str, Mapping[str, str]] = {
         "VERD-2": "a prover reports no verdict; what it acknowledges is ACK-5",
         "VERD-3": "a prover under test prints nothing that the suite sees",
         "BIND-1": "a prover may decline terms that name a chamber; the judge's suite holds the same rule",
+        **dict.fromkeys((f"SEALED-{n}" for n in range(1, 6)), _SEALED),
         "ABORT-1": "blame is what a judge says",
         "GUARD-1": _WITNESSED,
         "GUARD-2": _WITNESSED,
