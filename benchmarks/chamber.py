@@ -17,6 +17,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 
 from chamber_kit import LIMITS, OPERATOR, RUNTIME, ChamberExercise
 from kit import seed
+from parley_attestation.edge import packages
 from parley_attestation.edge.onnx import OnnxModel, pinned
 from parley_attestation.encoding import Bytes32, Digest
 from parley_attestation.errors import Role
@@ -24,7 +25,6 @@ from parley_attestation.model.claim import read_claim
 from parley_attestation.receipt import read_keys
 from parley_attestation.sealing import Grant, seal, wrap
 from parley_attestation.terms import exercise_id
-from parley_chamber import packages
 from parley_chamber.ledger import RunLedger
 from parley_chamber.reexecute import Chamber
 from parley_chamber.run import Job, SealedRun, Upload

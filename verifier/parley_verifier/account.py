@@ -12,6 +12,7 @@ from parley_attestation.errors import Role
 from parley_attestation.frametest import Decision
 from parley_attestation.registration import TestSet
 from parley_attestation.session.machine import Machine
+from parley_attestation.session.tables import State
 from parley_attestation.statement import parse
 from parley_attestation.terms import exercise_id, read_terms
 
@@ -36,7 +37,9 @@ class Account:
         self._config = config
         self._set = tests.public
         self._exercise = exercise_id(said)
-        self._risk = sum((c.alpha_compliant for c in read_terms(said).sampled_claims), Fraction(0))
+        terms = read_terms(said)
+        spent = () if terms.mode == "sealed" else (c.alpha_compliant for c in terms.sampled_claims)
+        self._risk = sum(spent, Fraction(0))  # a sealed exercise samples nothing: its counts are exact
 
     def _open(self) -> SetLedger:
         return SetLedger(self._config.ledger)
@@ -67,5 +70,5 @@ class Account:
                 items = [unit.name[0] for unit in audit.units]
                 ledger.expose(self._set.root, items, Exposure.PROMPT_SEEN)
                 ledger.expose(self._set.root, items[: audit.opened], Exposure.PUBLIC)
-            if verdict is not None:
+            if verdict is not None and machine.state is State.FINISHED:  # until then a chamber may change it
                 ledger.issue(self._exercise, Decision(verdict.predicate["overall"]))
