@@ -265,7 +265,7 @@ def make_terms(
             "prover_default": written.prover_default,
             "verifier_default": written.verifier_default,
         },
-        "binding": _binding(written, base),
+        "binding": _binding(written.chamber, base, sealed=written.mode == "sealed"),
         "qualifiers": written.qualifiers,
         "evidence_policy": written.evidence_policy,
         "inventory": written.inventory,
@@ -286,8 +286,7 @@ def make_terms(
     return terms
 
 
-def _binding(written: TermsFile, base: Path) -> dict[str, Any]:
-    chamber = written.chamber
+def _binding(chamber: ChamberFile | None, base: Path, *, sealed: bool = False) -> dict[str, Any]:
     if chamber is None:
         return {"kind": "none", "operators": []}
     path = base / chamber.runtime
@@ -295,7 +294,7 @@ def _binding(written: TermsFile, base: Path) -> dict[str, Any]:
         runtime = read_runtime(canonical.load(path.read_bytes()))
     except (OSError, PeerError) as error:
         raise LocalError(Reason.CONFIG, f"{path}: no runtime's document ({error})") from error
-    rules = chamber.sealed or (SealedFile() if written.mode == "sealed" else None)
+    rules = chamber.sealed or (SealedFile() if sealed else None)
     return {
         "kind": "chamber",
         "operators": [one.model_dump() for one in chamber.operators],
