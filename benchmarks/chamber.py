@@ -20,6 +20,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 
 from chamber_kit import LIMITS, OPERATOR, RUNTIME, ChamberExercise, program_runtime
 from kit import seed
+from parley_attestation.edge import packages
 from parley_attestation.edge.onnx import OnnxModel, pinned
 from parley_attestation.encoding import Bytes32, Digest
 from parley_attestation.errors import Role
@@ -29,7 +30,6 @@ from parley_attestation.runtime import ProgramRuntime
 from parley_attestation.sealed_terms import SealedTerms
 from parley_attestation.sealing import Grant, seal, wrap
 from parley_attestation.terms import exercise_id
-from parley_chamber import packages
 from parley_chamber.boxes.frames import pack
 from parley_chamber.ledger import RunLedger
 from parley_chamber.reexecute import Chamber

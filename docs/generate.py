@@ -5,13 +5,17 @@ from pathlib import Path
 from typing import get_args
 
 import click
+from parley_attestation.edge.chamber_config import ChamberConfig, SealedConfig
 from parley_cli.main import parley
-from parley_prover.config import DisclosureConfig, ProverConfig
+from parley_prover.config import DisclosureConfig, ProverConfig, SealedModelConfig
 from parley_prover.engines import config as engines
 from parley_verifier.config import (
     CapsFile,
+    ChamberFile,
     ClaimFile,
+    OperatorFile,
     PlanFile,
+    SealedFile,
     TermsFile,
     VerifierConfig,
 )
@@ -55,12 +59,18 @@ def configuration() -> str:
     sections = [
         ("`prover.toml`: `[prover]`", ProverConfig),
         ("`[prover.disclosure]`", DisclosureConfig),
+        ("`[prover.sealed]`", SealedModelConfig),
+        ("`[[prover.sealed.chambers]]`, `[[verifier.sealed.chambers]]`", ChamberConfig),
         *(
             (f"`[prover.engine]`, kind `{get_args(m.model_fields['kind'].annotation)[0]}`", m)
             for m in backends.values()
         ),
         ("`verifier.toml`: `[verifier]`", VerifierConfig),
+        ("`[verifier.sealed]`", SealedConfig),
         ("`terms.toml`", TermsFile),
+        ("`[chamber]` of the terms", ChamberFile),
+        ("`[[chamber.operators]]` of the terms", OperatorFile),
+        ("`[chamber.sealed]` of the terms", SealedFile),
         ("`[plan]` of the terms", PlanFile),
         ("`[caps]` of the terms", CapsFile),
         ("`[[claims]]` of the terms", ClaimFile),

@@ -13,10 +13,10 @@ from typing import BinaryIO
 from parley_attestation.encoding import Digest
 from parley_attestation.errors import PeerError, Reason, Role
 from parley_attestation.qualification import qualified
-from parley_attestation.session import messages
 from parley_attestation.session.checks import Check
 from parley_attestation.session.machine import Duplicate, Machine
-from parley_attestation.session.tables import FINAL, MODES, State
+from parley_attestation.session.modes import offered_mode
+from parley_attestation.session.tables import FINAL, State
 from parley_attestation.session.turns import Blob
 from parley_attestation.statement import Statement
 from parley_attestation.transcript import Entry, Kind, RecordReader, decode_envelope, withheld
@@ -155,10 +155,7 @@ def _mode(entries: "_Peekable") -> str:
     entries.push(first)
     if first.kind is Kind.ENVELOPE:
         with contextlib.suppress(PeerError):
-            envelope = decode_envelope(first.body)
-            _, body = messages.read("hello", envelope.payload)
-            if isinstance(body, messages.Hello):
-                return next((mode for mode in body.modes if mode in MODES), "open")
+            return offered_mode(decode_envelope(first.body))
     return "open"
 
 

@@ -19,7 +19,7 @@ from parley_attestation.model.layout import check_path
 NO_CLASS = "none"  # the execution class of a program that the prover supplies
 MAX_PROGRAM_FILES = 4096
 MAX_WORDS = 64  # of a program's command
-DTYPES = ("float32", "float64", "int32", "int64")
+DTYPES = ("float32", "float64", "int32", "int64", "string")
 MAX_LABELS = 1 << 16
 
 
@@ -30,7 +30,7 @@ class OnnxRuntime:
     Attributes:
         version: Version of onnxruntime.
         file: Path of the graph in the model claim.
-        dtype: Element type of the input tensor.
+        dtype: Element type of the input tensor; "string" takes the prompt as text, in a tensor of one element.
         shape: Shape of one item, without the batch axis.
         scale: Numbers of the prompt are divided by this; a decimal.
         output: "argmax": the label of the largest value; "json": the values themselves.
@@ -153,6 +153,8 @@ def _onnx(fields: Fields) -> OnnxRuntime:
     fields.end()
     if found.scale == "0" or found.scale.startswith("-"):
         raise PeerError(Reason.BAD_RUNTIME, "runtime.scale: expected a number above 0")
+    if found.dtype == "string" and (set(found.shape), found.scale) != ({1}, "1"):
+        raise PeerError(Reason.BAD_RUNTIME, "runtime.shape: expected one element and no scale for text")
     return found
 
 

@@ -4,8 +4,9 @@
               prover supplies the program, an empty frame and its files in the same way
     tests     master secret (32) and result seed (32), then prompt and reference of every item
 
-Each part but a file's bytes is a frame. The parties write it, the chamber reads it onto its tmpfs; what
-is read is hostile until the model claim and the test set's root have been recomputed from it.
+Each part but a file's bytes is a frame. The parties write it (`parley_attestation.edge.packages`), the
+chamber reads it onto its tmpfs; what is read is hostile until the model claim and the test set's root
+have been recomputed from it.
 """
 
 import hashlib
@@ -25,40 +26,8 @@ from parley_attestation.model.layout import MAX_FILES, check_path
 from parley_attestation.registration import TestSet
 from parley_attestation.runtime import ProgramRuntime, Runtime
 
-from parley_chamber.boxes.frames import pack
-
 _SIZE = struct.Struct(">Q")
 _BLOCK = 1 << 20
-
-
-def write_weights(
-    secret: ClaimSecret, files: Iterable[tuple[str, Path]], program: Iterable[tuple[str, Path]] = ()
-) -> Iterator[bytes]:
-    """The stream of a model: its claim's secret, its files by their path in the claim, the program's files."""
-    yield pack(secret.encode())
-    yield from _write_files(files)
-    mark = pack(b"")
-    for part in _write_files(program):
-        yield mark + part
-        mark = b""
-
-
-def _write_files(files: Iterable[tuple[str, Path]]) -> Iterator[bytes]:
-    for path, place in files:
-        yield pack(path.encode())
-        with place.open("rb") as file:
-            yield _SIZE.pack(place.stat().st_size)
-            while part := file.read(_BLOCK):
-                yield part
-
-
-def write_tests(
-    master: Bytes32, result_seed: Bytes32, items: Iterable[tuple[bytes, bytes]]
-) -> Iterator[bytes]:
-    """The stream of a test set: what its keys follow from, a seed for result bits, its items in order."""
-    yield pack(master) + pack(result_seed)
-    for prompt, reference in items:
-        yield pack(prompt) + pack(reference)
 
 
 def read_weights(stream: Iterable[bytes], model: Path, program: Path) -> ClaimSecret:

@@ -47,16 +47,31 @@ def plaintext() -> Iterator[Path]:
     Raises:
         LocalError: CONFIG, where /dev/shm is no tmpfs.
     """
-    harden()
-    mounts = Path("/proc/self/mounts").read_text().splitlines()
-    if not any(line.split()[1:3] == [str(_SHARED), "tmpfs"] for line in mounts):
-        raise LocalError(Reason.CONFIG, f"{_SHARED} is no tmpfs: plaintext has no place here")
-    sweep(_SHARED)
+    prepare()
     folder = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-", dir=_SHARED))
     try:
         yield folder
     finally:
         shutil.rmtree(folder)
+
+
+def prepare() -> None:
+    """Make this process fit to hold plaintext, and remove what a killed one left.
+
+    Raises:
+        LocalError: CONFIG, where /dev/shm is no tmpfs.
+    """
+    harden()
+    mounts = Path("/proc/self/mounts").read_text().splitlines()
+    if not any(line.split()[1:3] == [str(_SHARED), "tmpfs"] for line in mounts):
+        raise LocalError(Reason.CONFIG, f"{_SHARED} is no tmpfs: plaintext has no place here")
+    sweep(_SHARED)
+
+
+def wipe() -> None:
+    """Remove what this process itself still has on the tmpfs: it ends in the middle of a run."""
+    for folder in _SHARED.glob(f"{_PREFIX}{os.getpid()}-*"):
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def sweep(place: Path) -> None:

@@ -4,6 +4,7 @@ It admits pinned parties alone and replays every session itself. What leaves it 
 receipts and reason codes.
 """
 
+import logging
 import secrets
 import threading
 import time
@@ -34,6 +35,7 @@ from parley_chamber.sessions import ChamberSession
 MAX_MESSAGES = 64  # messages of a sealed session
 WORKERS = 8
 T = TypeVar("T")
+log = logging.getLogger("parley.chamber")  # session ids and codes, nothing else
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +165,7 @@ class ChamberService(rpc.ChamberServicer):
         )
         parties = frozenset(history.owner for history in machine.facts.histories.values())
         held = self._held[machine.facts.session_id] = _Held(session, parties)
+        log.info("session %s: opened, fresh keys", _short(machine.facts.session_id))
         return held
 
     def _find(self, session: bytes, card: PeerCard) -> _Held:
@@ -172,14 +175,16 @@ class ChamberService(rpc.ChamberServicer):
         return held
 
     def _upload(self, requests: Iterator[Any], card: PeerCard) -> Any:
-        received, role = 0, _role(card)
+        received, role, session = 0, _role(card), b""
         for request in requests:
             if not 1 <= len(request.data) <= MAX_CHUNK:
                 raise PeerError(Reason.TOO_LARGE, f"expected parts of 1..{MAX_CHUNK} bytes")
-            held = self._find(request.session_id, card)
+            session = request.session_id
+            held = self._find(session, card)
             with held.lock:
                 held.session.append(role, request.offset, request.data)
                 received = held.session.received(role)
+        log.info("session %s: sealed upload of the %s", _short(session), role)
         return pb.UploadResponse(received=received)
 
     def _run(self, request: Any, card: PeerCard) -> Any:
@@ -194,11 +199,17 @@ class ChamberService(rpc.ChamberServicer):
         terms = machine.facts.terms
         assert terms is not None
         assert terms.sealed is not None
-        begun = int(time.time())
+        begun, name = int(time.time()), _short(machine.facts.session_id)
+        log.info("session %s: both keys released, the run begins", name)
         outcome = session.receipt(machine, begun)
         if terms.sealed.release_seconds:
             self._setup.wait(max(0.0, begun + terms.sealed.release_seconds - time.time()))
+        log.info("session %s: the outcome leaves", name)
         return outcome
+
+
+def _short(session: bytes) -> str:
+    return session.hex()[:16]
 
 
 def _role(card: PeerCard) -> Role:

@@ -1,5 +1,10 @@
-"""Room: the command line. `parley chamber reexecute|runtime`."""
+"""Room: the command line. `parley chamber serve|show|reexecute|runtime`; `parley keygen --role chamber` makes one."""
 
+import logging
+import os
+import signal
+import sys
+import threading
 from pathlib import Path
 
 import click
@@ -9,7 +14,96 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 @click.group()
 def chamber() -> None:
-    """Re-execute an exercise where both secrets may be."""
+    """Run or re-execute an exercise where both secrets may be."""
+
+
+@chamber.command()
+@click.argument("folder", type=click.Path(exists=True, path_type=Path))
+def show(folder: Path) -> None:
+    """Print what terms and both parties name of the operator in FOLDER."""
+    from parley_attestation.edge import party  # noqa: PLC0415
+
+    own = party.load(folder)
+    click.echo(f"operator     {own.session.public.hex()}")
+    click.echo(f"fingerprint  {own.card.root}")
+
+
+@chamber.command()
+@click.argument("folder", type=click.Path(exists=True, path_type=Path))
+@click.option("--address", default="127.0.0.1:50571", show_default=True, help="host:port to listen on.")
+@click.option(
+    "--peer",
+    "peers",
+    multiple=True,
+    required=True,
+    type=_FILE,
+    help="Card of a party to admit; a session is between a prover and a verifier of these.",
+)
+@click.option(
+    "--runtime", "runtimes", multiple=True, required=True, type=_FILE, help="A runtime that terms may name."
+)
+@click.option(
+    "--work",
+    type=click.Path(path_type=Path),
+    help="Sealed uploads and the ledger of runs; default: FOLDER/chamber. Plaintext never lies there.",
+)
+@click.option("--memory", default=4096, show_default=True, help="MiB of one box.")
+@click.option("--seconds", default=3600, show_default=True, help="Longest run of one box.")
+@click.option("--sessions", default=16, show_default=True, help="Sessions held at once.")
+@click.option("--unsafe-no-sandbox", "unsafe", is_flag=True, help="Run without boxes; every receipt says so.")
+@click.option("-q", "--quiet", is_flag=True, help="Say no more than where it listens.")
+def serve(  # noqa: PLR0913 - keyword-only, each an option
+    folder: Path,
+    *,
+    address: str,
+    peers: tuple[Path, ...],
+    runtimes: tuple[Path, ...],
+    work: Path | None,
+    memory: int,
+    seconds: int,
+    sessions: int,
+    unsafe: bool,
+    quiet: bool,
+) -> None:
+    """Host the chamber of the operator in FOLDER until it is interrupted.
+
+    Keys are fresh for every session and lie in memory alone; what is opened lies in memory and on the
+    tmpfs at /dev/shm and is wiped. Prints LISTENING and the port on stdout; progress goes to stderr:
+    session ids and codes, never content.
+    """
+    from parley_attestation import canonical  # noqa: PLC0415
+    from parley_attestation.edge import party  # noqa: PLC0415
+    from parley_attestation.runtime import read_runtime  # noqa: PLC0415
+    from parley_chamber import plaintext  # noqa: PLC0415
+    from parley_chamber.sandbox import Limits, Sandbox  # noqa: PLC0415
+    from parley_chamber.service import Setup  # noqa: PLC0415
+    from parley_chamber.service import serve as start  # noqa: PLC0415
+
+    logging.basicConfig(level=logging.WARNING if quiet else logging.INFO, format="%(asctime)s %(message)s")
+    own = party.load(folder)
+    box = Sandbox.find(unsafe=unsafe)
+    plaintext.prepare()
+    setup = Setup(
+        own,
+        tuple(party.read_card(path) for path in peers),
+        work or folder / "chamber",
+        tuple(read_runtime(canonical.load(path.read_bytes())) for path in runtimes),
+        box,
+        Limits(memory=memory << 20, seconds=seconds),
+        sessions,
+    )
+    server, port = start(setup, address)
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    click.echo(f"operator {own.session.public.hex()}; boxes: {box.kind}; swap: {plaintext.swap()}", err=True)
+    click.echo(f"LISTENING {address.rpartition(':')[0]}:{port}")
+    stop.wait()
+    server.stop(grace=5).wait()
+    plaintext.wipe()
+    click.echo("stopped; keys are gone, plaintext is wiped", err=True)
+    sys.stdout.flush()
+    os._exit(0)  # a run in the middle ends with this process, and so does its box
 
 
 @chamber.command()
@@ -66,10 +160,17 @@ def reexecute(
 @click.option("--shape", required=True, help="Shape of one item, such as 64 or 3,32,32.")
 @click.option("--scale", default="1", show_default=True, help="Numbers of a prompt are divided by this.")
 @click.option(
+    "--dtype",
+    type=click.Choice(["float32", "float64", "int32", "int64", "string"]),
+    default="float32",
+    show_default=True,
+    help="Element type of the input; string takes the prompt as text, of shape 1.",
+)
+@click.option(
     "--label", "labels", multiple=True, help="Text of each class, in order; its number where absent."
 )
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), required=True, help="The document.")
-def runtime(file: str, *, shape: str, scale: str, labels: tuple[str, ...], out: Path) -> None:
+def runtime(file: str, *, shape: str, scale: str, dtype: str, labels: tuple[str, ...], out: Path) -> None:
     """Write the document of this machine's ONNX Runtime over FILE of a model claim; terms name its digest."""
     from importlib.metadata import version  # noqa: PLC0415
 
@@ -77,6 +178,6 @@ def runtime(file: str, *, shape: str, scale: str, labels: tuple[str, ...], out: 
     from parley_attestation.runtime import OnnxRuntime, read_runtime  # noqa: PLC0415
 
     axes = tuple(int(n) for n in shape.split(","))
-    made = OnnxRuntime(version("onnxruntime"), file, axes, scale=scale, labels=labels)
+    made = OnnxRuntime(version("onnxruntime"), file, axes, dtype, scale=scale, labels=labels)
     out.write_bytes(canonical.dump(read_runtime(made.document()).document()))
     click.echo(f"runtime {made.digest().hex()}")

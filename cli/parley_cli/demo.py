@@ -1,4 +1,4 @@
-"""Room: the command line. `parley demo`: three short exercises between real processes on real data."""
+"""Room: the command line. `parley demo`: short exercises between real processes on real data."""
 
 import secrets
 import subprocess
@@ -7,6 +7,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.metadata import version
 from pathlib import Path
 
 import click
@@ -35,6 +36,7 @@ threshold = "9/10"
 alpha_compliant = "1/20"
 alpha_violation = "1/100"
 """
+_RUNTIME = "good.runtime.json"
 _PROVER = """\
 [prover]
 party = "prover"
@@ -49,6 +51,7 @@ kind = "onnx"
 model = "data/{model}.onnx"
 shape = [64]
 scale = 16.0
+runtime_version = "{version}"
 """
 _VERIFIER = """\
 [verifier]
@@ -59,7 +62,14 @@ test_set = "hidden.sealed"
 key_file = "hidden.key"
 terms = "{name}.terms.json"
 journal = "{name}.verifier.journal"
+binding = "{name}.binding.json"
 """
+_PARTIES = {
+    "prover": Role.PROVER,
+    "verifier": Role.VERIFIER,
+    "witness": Role.WITNESS,
+    "operator": Role.CHAMBER,
+}
 _EXERCISES = (
     ("record", "good", "the prover answers with the model it registered", ""),
     ("worse", "worse", "the prover answers with a worse model than it registered", ""),
@@ -73,19 +83,45 @@ _EXERCISES = (
             "where both secrets may be present (a chamber that re-executes the opened items, or sealed mode) notices."
         ),
     ),
+    (
+        "reexecuted",
+        "better",
+        "the same swap, and the terms demand that a chamber re-executes every opened item",
+        (
+            "The registered weights do not give the answers that were given: what exercise 3 could not see is "
+            "a VIOLATION of the identity here, at assurance `re-executed`."
+        ),
+    ),
 )
+_CHAMBER = """[[claims]]
+id = "identity"
+type = "identity"
+min_assurance = "re-executed"
+[chamber]
+runtime = "good.runtime.json"
+[[chamber.operators]]
+key = "{operator}"
+run_by = "neutral"
+"""
 
 
 @click.command()
 @click.option("--out", type=click.Path(path_type=Path), help="Folder to work in; default: a fresh one.")
-def demo(out: Path | None) -> int:
-    """Run three exercises: an honest prover, one that swaps in a worse model, and one a better model."""
+@click.option(
+    "--sealed", is_flag=True, help="Sealed mode: a chamber runs it all, nobody sees the other's secret."
+)
+def demo(out: Path | None, *, sealed: bool) -> int:
+    """Run four exercises: an honest prover, one that swaps in a worse model, one a better one, and its catch."""
     folder = out or Path(tempfile.mkdtemp(prefix="parley-demo-"))
     if folder.exists() and any(folder.iterdir()):
         raise LocalError(Reason.CONFIG, f"{folder}: is not empty", hint="name a fresh folder with --out")
     folder.mkdir(parents=True, exist_ok=True)
     began = time.monotonic()
     click.echo(f"Everything below happens in {folder}\n")
+    if sealed:
+        from parley_cli.demo_sealed import run  # noqa: PLC0415
+
+        return run(folder.resolve())
     _prepare(folder)
     with _witness(folder):
         for number, (name, model, what, why) in enumerate(_EXERCISES, 1):
@@ -96,7 +132,7 @@ def demo(out: Path | None) -> int:
     click.echo(
         "\n--- Judged offline by a third process that saw neither party, only the record and two cards:"
     )
-    code = _parley(
+    code = parley(
         folder,
         "check",
         "record.parley",
@@ -119,7 +155,7 @@ def _prepare(folder: Path) -> None:
     accuracy = digits.write(folder / "data")
     rates = ", ".join(f"{name} {rate:.1%}" for name, rate in accuracy.items())
     click.echo(f"Lab: trained three small classifiers on handwritten digits ({rates}).")
-    for name, role in (("prover", Role.PROVER), ("verifier", Role.VERIFIER), ("witness", Role.WITNESS)):
+    for name, role in _PARTIES.items():
         party.create(
             folder / name,
             name=f"demo {name}",
@@ -128,17 +164,22 @@ def _prepare(folder: Path) -> None:
             now=int(time.time()),
         )
     prover = party.load(folder / "prover")
-    claim = register_model(
+    made = register_model(
         str(folder / "data" / "good.onnx"),
         root_key=prover.root,
         name="digits classifier",
         entropy=Bytes32(secrets.token_bytes(32)),
-    ).claim
-    (folder / "model.claim.json").write_bytes(claim.sealed)
+    )
+    (folder / "model.claim.json").write_bytes(made.claim.sealed)
+    (folder / "model.secret").write_bytes(made.secret.encode())
     click.echo("Lab: registered one of them under a keyed commitment; nobody learns which weights it has.")
     witness = party.read_card(folder / "witness" / party.CARD)
-    (folder / "terms.toml").write_text(_TERMS.format(witness=witness.root_key))
-    _parley(
+    terms = _TERMS.format(witness=witness.root_key)
+    (folder / "terms.toml").write_text(terms)
+    operator = party.load(folder / "operator").session.public.hex()
+    (folder / "reexecuted.terms.toml").write_text(terms + _CHAMBER.format(operator=operator))
+    parley(folder, "chamber", "runtime", "good.onnx", *("--shape", "64", "--scale", "16", "--out", _RUNTIME))
+    parley(
         folder,
         "testset",
         "register",
@@ -161,11 +202,12 @@ def _prepare(folder: Path) -> None:
 
 
 def _exercise(folder: Path, name: str, model: str) -> None:
-    _parley(
+    again = name == "reexecuted"
+    parley(
         folder,
         "terms",
         "new",
-        "terms.toml",
+        "reexecuted.terms.toml" if again else "terms.toml",
         "--party",
         "verifier",
         "--registration",
@@ -175,7 +217,9 @@ def _exercise(folder: Path, name: str, model: str) -> None:
         "--out",
         f"{name}.terms.json",
     )
-    (folder / f"{name}.prover.toml").write_text(_PROVER.format(name=name, model=model))
+    (folder / f"{name}.prover.toml").write_text(
+        _PROVER.format(name=name, model=model, version=version("onnxruntime"))
+    )
     (folder / f"{name}.verifier.toml").write_text(_VERIFIER.format(name=name))
     with _server(folder, "prover", "serve", f"{name}.prover.toml") as line:
         endpoint = line.removeprefix("LISTENING ")
@@ -183,7 +227,25 @@ def _exercise(folder: Path, name: str, model: str) -> None:
         click.echo(
             f"    a real prover serves at {endpoint} over mutually pinned TLS; a real verifier connects"
         )
-        _parley(folder, "verifier", "run", f"{name}.verifier.toml", "--record", f"{name}.parley", show=True)
+        ask = ("verifier", "run", f"{name}.verifier.toml", "--record", f"{name}.parley")
+        if again:
+            parley(folder, *ask, stops=True)
+            _reexecute(folder, name)
+        parley(folder, *ask, show=True)
+
+
+def _reexecute(folder: Path, name: str) -> None:
+    """Have a third process, where both secrets are, run the registered weights over every opened item."""
+    from parley_chamber import sandbox  # noqa: PLC0415
+
+    why = sandbox.blocked()
+    click.echo(
+        "    the references are shown, and the verifier waits: a chamber has both, the record and the weights"
+    )
+    click.echo(f"    (without boxes here: {why})" if why else "    (in bubblewrap boxes without a network)")
+    weights = ("--model", "data/good.onnx", "--secret", "model.secret", "--runtime", _RUNTIME)
+    out = ("--party", "operator", "--out", f"{name}.binding.json", *(["--unsafe-no-sandbox"] if why else []))
+    parley(folder, "chamber", "reexecute", f"{name}.opened.parley", *weights, *out, show=True)
 
 
 @contextmanager
@@ -217,8 +279,11 @@ def _server(folder: Path, *arguments: str) -> Iterator[str]:
             server.terminate()
 
 
-def _parley(folder: Path, *arguments: str, show: bool = False) -> int:
-    """Run a parley command in a process of its own; its exit code, where it is not our own fault."""
+def parley(folder: Path, *arguments: str, show: bool = False, stops: bool = False) -> int:
+    """Run a parley command in a process of its own; its exit code, where it is not our own fault.
+
+    With `stops`, the command is one that stops where it needs something else first.
+    """
     done = subprocess.run(
         [sys.executable, "-m", "parley_cli", *arguments],
         cwd=folder,
@@ -226,7 +291,7 @@ def _parley(folder: Path, *arguments: str, show: bool = False) -> int:
         text=True,
         check=False,
     )
-    if done.returncode in {2, 4, 5} or "Traceback" in done.stderr:
+    if done.returncode in ({2, 4} if stops else {2, 4, 5}) or "Traceback" in done.stderr:
         raise LocalError(
             Reason.INTERNAL, f"parley {arguments[0]} {arguments[1]} failed: {done.stderr[-500:]}"
         )

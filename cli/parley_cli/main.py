@@ -13,7 +13,7 @@ _COMMANDS = {
     "terms": ("parley_cli.terms", "terms", "Write, show and compare the terms of an exercise."),
     "prover": ("parley_cli.prover", "prover", "Serve a model to verifiers."),
     "verifier": ("parley_cli.verifier", "verifier", "Run an exercise against a prover."),
-    "chamber": ("parley_cli.chamber", "chamber", "Re-execute an exercise where both secrets may be."),
+    "chamber": ("parley_cli.chamber", "chamber", "Run or re-execute an exercise where both secrets may be."),
     "witness": ("parley_cli.witness", "witness", "Give exercises and registrations a time."),
     "log": ("parley_cli.log", "log", "Keep, prove and follow a public log."),
     "evidence": ("parley_cli.evidence", "evidence", "Appraise, explain and archive compute evidence."),
@@ -28,7 +28,7 @@ _COMMANDS = {
         "Hold an implementation to the specification.",
     ),
     "doctor": ("parley_cli.doctor", "doctor", "Say why a peer cannot be reached or a pin does not match."),
-    "demo": ("parley_cli.demo", "demo", "Run three short exercises on real data."),
+    "demo": ("parley_cli.demo", "demo", "Run short exercises on real data, open or sealed."),
 }
 
 

@@ -26,26 +26,29 @@ def serve(config: Path, *, verbose: bool) -> None:
     from parley_prover.budget import Limits  # noqa: PLC0415
     from parley_prover.config import read_config  # noqa: PLC0415
     from parley_prover.engines.config import open_engine  # noqa: PLC0415
+    from parley_prover.sealed import open_model  # noqa: PLC0415
     from parley_prover.service import ProverService, ServerLimits, serve  # noqa: PLC0415
 
     logging.basicConfig(level=logging.INFO if verbose else logging.WARNING, format="%(asctime)s %(message)s")
     settings = read_config(config)
     me = party.load(settings.party)
     peers = [party.read_card(path) for path in settings.peers]
-    engine = open_engine(settings.engine)
+    engine = open_engine(settings.engine) if settings.engine is not None else None
     limits = ServerLimits(
         sessions=settings.sessions,
         disclosure=Limits(settings.disclosure.answers, settings.disclosure.output_bytes),
     )
+    claims = tuple(path.read_bytes() for path in settings.models)
     offer = Offer(
         me.history,
-        tuple(path.read_bytes() for path in settings.models),
+        claims,
         settings.declared,
         settings.max_turn_bytes,
         tuple(path.read_bytes() for path in settings.records),
         key=me.session,
         verifier_chamber=settings.verifier_chamber,
         require_prior=settings.require_prior,
+        sealed=open_model(settings, me, claims),
     )
     witnesses = [party.read_card(path) for path in settings.witnesses]
     notary = PanelNotary(me, witnesses) if witnesses else None
@@ -59,7 +62,8 @@ def serve(config: Path, *, verbose: bool) -> None:
     with guarding(guardian):
         stop.wait()
     server.stop(grace=5).wait()
-    engine.close()
+    if engine is not None:
+        engine.close()
 
 
 @prover.command()

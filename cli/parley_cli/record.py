@@ -14,6 +14,14 @@ from parley_attestation.statement import Statement
 from parley_attestation.transcript import RecordReader, RecordWriter
 from parley_attestation.transcript import redact as redact_record
 
+# What an assurance that rests on a chamber does not cover, for the first line.
+_NOT_COVERED = {
+    "re-executed": " (not covered: whoever operates the chamber's machine; side channels)",
+    "neutral-operator": " (not covered: whoever operates the chamber's machine; side channels)",
+    "attested": " (not covered: physical attacks on the attested hardware; side channels)",
+    "simulated": " (a laboratory exercise: nothing is covered, it supports no claim)",
+}
+
 
 def read_pin(text: str) -> Digest:
     """A fingerprint, given as 64 hexadecimal digits or as a peer card."""
@@ -105,8 +113,10 @@ def headline(found: Judgement) -> str:
     if not found.pinned:
         return "SELF-CONSISTENT, PARTIES UNKNOWN"
     verdict = found.verdict
-    assurance = f", assurance {verdict.predicate['assurance']}" if verdict is not None else ""
-    return f"VALID{assurance}"
+    if verdict is None:
+        return "VALID"
+    level = verdict.predicate["assurance"]
+    return f"VALID, assurance {level}{_NOT_COVERED.get(level, '')}"
 
 
 def _print_conclusion(found: Judgement) -> None:
@@ -134,6 +144,10 @@ def print_verdict(verdict: Statement) -> None:
             f"  exercises on this set and model: {len(risks['exercises']) + 1}; their risks add up to"
             f" {risks['alpha_compliant']} (false COMPLIANT) and {risks['alpha_violation']} (false VIOLATION)"
         )
+    for chamber in said.get("chambers", ()):
+        if "refused" in chamber:
+            blamed = f" and blames the {chamber['blamed']}" if chamber["blamed"] else ""
+            click.echo(f"  a chamber refused the run ({chamber['refused']}){blamed}, by its own signature")
     for claim in said["claims"]:
         click.echo(f"  {claim['id']}: {claim['verdict']}")
         if claim["type"] == "graded":

@@ -14,7 +14,12 @@ from parley_cli.output import Bar
 from parley_cli.testset import vault_key
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from parley_attestation.edge.sealed import Custody
     from parley_attestation.session.machine import Machine
+    from parley_verifier.config import VerifierConfig
+    from parley_verifier.testset import SealedTestSet
 
 EXIT = {"COMPLIANT": 0, "VIOLATION": 1, "INCONCLUSIVE": 3}
 
@@ -57,6 +62,7 @@ def run(config: Path, record: Path, *, fresh: bool) -> int:
         silence=settings.silence_seconds,
         results=results_for(settings.terms.read_bytes(), settings.results),
         chamber=_chamber(settings.binding, settings.journal, record),
+        sealed=_sealed(settings, me, tests),
     )
     with contextlib.closing(Journal(job.journal)) as journal:
         unfinished = journal.unfinished(Role.VERIFIER)
@@ -95,6 +101,28 @@ def run(config: Path, record: Path, *, fresh: bool) -> int:
         return 3
     print_verdict(verdict)
     return EXIT[verdict.predicate["overall"]]
+
+
+def _sealed(
+    settings: "VerifierConfig", me: "party.Party", tests: "SealedTestSet"
+) -> "Callable[[Journal], AbstractContextManager[Custody]] | None":
+    """What joins a journal to the chambers of sealed terms; None where the terms are open."""
+    from parley_attestation.edge.chamber_config import open_access  # noqa: PLC0415
+    from parley_attestation.envelope import from_json  # noqa: PLC0415
+    from parley_attestation.statement import parse  # noqa: PLC0415
+    from parley_attestation.terms import read_terms  # noqa: PLC0415
+    from parley_verifier.sealed import custody_of  # noqa: PLC0415
+
+    terms = read_terms(parse(from_json(settings.terms.read_bytes()).payload))
+    if terms.mode != "sealed":
+        return None
+    if settings.sealed is None:
+        raise LocalError(
+            Reason.CONFIG, "the terms are sealed, and no chamber is configured", hint="add [verifier.sealed]"
+        )
+    access = open_access(settings.sealed, me, other_party=settings.prover_chamber)
+    access.rules.check_operators(terms)
+    return lambda journal: custody_of(tests, access, journal)
 
 
 def _chamber(statement: Path | None, journal: Path, record: Path) -> "Callable[[Machine], bytes]":

@@ -30,10 +30,12 @@ from parley_attestation.session.machine import Machine
 from parley_attestation.session.schedule import frames, sampling_seed
 from parley_attestation.session.tables import FINAL, State
 from parley_attestation.session.turns import stream_digest
+from parley_attestation.terms import Terms
 
 from parley_prover.budget import DisclosureBudget
 from parley_prover.engines.base import Engine, Prompt
 from parley_prover.scripts import dialogues, generate
+from parley_prover.sealed import SealedModel
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,8 @@ class Offer:
         collectors: Where evidence comes from, if the terms ask for it.
         key: The session key, which seals collected evidence.
         now: The clock, Unix seconds.
-        custody: The prover's part in sealed sessions; None where there is none.
+        sealed: The model that a chamber may have; None where there is no sealed mode.
+        custody: The prover's part in one sealed session, over its journal.
         verifier_chamber: Whether a chamber that the verifier runs may read the weights.
         require_prior: Whether terms must name every earlier exercise that the journal knows on the set and model.
     """
@@ -64,6 +67,7 @@ class Offer:
     now: Callable[[], int] = lambda: int(time.time())
     verifier_chamber: bool = False
     require_prior: bool = False
+    sealed: SealedModel | None = None
     custody: Custody | None = None
 
 
@@ -76,12 +80,15 @@ class ProverPolicy:
         self,
         offer: Offer,
         channel: Channel,
-        engine: Engine,
+        engine: Engine | None,
         journal: Journal,
         budget: DisclosureBudget,
         lock: contextlib.AbstractContextManager[Any] | None = None,
     ) -> None:
-        """Take what the prover brings, and the engine that answers; `lock` guards a shared engine."""
+        """Take what the prover brings, and the engine that answers; `lock` guards a shared engine.
+
+        Without an engine there are sealed sessions alone.
+        """
         self._offer = offer
         self._channel = channel
         self._engine = engine
@@ -116,7 +123,7 @@ class ProverPolicy:
         if exercise is None or terms is None:
             return ()
         if isinstance(body, m.Accept):
-            return (lambda db: self._budget.reserve(db, exercise, _most_answers(machine)),)
+            return self._reserve(exercise, machine)
         if isinstance(body, m.Answers):
             count, size = len(body.answers), sum(a.size for a in body.answers)
             return (lambda db: self._budget.debit(db, exercise, count, size),)
@@ -152,10 +159,7 @@ class ProverPolicy:
             claim = self._claims.get(terms.model_claim)
             if claim is None:
                 raise PeerError(Reason.BAD_MODEL_CLAIM, "no model is registered under the claim in the terms")
-            if machine.mode == "sealed" and self._offer.custody is None:
-                raise PeerError(
-                    Reason.UNSUPPORTED, "sealed mode needs a chamber, and none is configured here"
-                )
+            self._check_mode(machine.mode, terms)
             if terms.caps.turn > self._offer.max_turn_bytes:
                 raise PeerError(
                     Reason.OVER_CAP, f"turns of more than {self._offer.max_turn_bytes} bytes are not accepted"
@@ -193,7 +197,23 @@ class ProverPolicy:
             claim,
             (*self._offer.records, *self._evidence(machine)),
         )
-        return Draft(accept, also=(lambda db: self._budget.reserve(db, exercise, answers),))
+        return Draft(accept, also=self._reserve(exercise, machine))
+
+    def _reserve(self, exercise: Digest, machine: Machine) -> tuple[Also, ...]:
+        """The exercise's whole budget; a sealed one draws no answer."""
+        answers = _most_answers(machine)
+        return (lambda db: self._budget.reserve(db, exercise, answers),) if answers else ()
+
+    def _check_mode(self, mode: str, terms: Terms) -> None:
+        """Raise where this prover has no part in an exercise of this mode."""
+        if mode == "open" and self._engine is None:
+            raise PeerError(Reason.UNSUPPORTED, "no engine is configured here: sealed exercises only")
+        if mode == "sealed":
+            if self._offer.custody is None:
+                raise PeerError(
+                    Reason.UNSUPPORTED, "sealed mode needs a chamber, and none is configured here"
+                )
+            self._offer.custody.rules.check_operators(terms)
 
     def _evidence(self, machine: Machine) -> tuple[bytes, ...]:
         """Evidence over a binder that carries the answering key, where the terms have a policy for it."""
@@ -242,6 +262,7 @@ class ProverPolicy:
             Prompt(self._prompt(unit.prompt), sampling_seed(facts.seed, unit.name), facts.terms.caps.output)
             for unit in units
         ]
+        assert self._engine is not None
         try:
             with self._lock:
                 outputs = (dialogues if facts.test_set.scripted else generate)(self._engine, prompts)
@@ -278,8 +299,10 @@ class ProverPolicy:
 
 
 def _most_answers(machine: Machine) -> int:
-    """Answers that an exercise may draw: two a unit where the units are pairs."""
+    """Answers that an exercise may draw: two a unit where the units are pairs, none in sealed mode."""
     terms, test_set = machine.facts.terms, machine.facts.test_set
     assert terms is not None
     assert test_set is not None
+    if terms.mode == "sealed":
+        return 0
     return test_set.group * sum(units for _, units in terms.plan.budgets)

@@ -2,7 +2,9 @@
 
 from pathlib import Path
 
+from parley_attestation.edge.chamber_config import SealedConfig
 from parley_attestation.edge.toml import read_model
+from parley_attestation.errors import LocalError, Reason
 from pydantic import BaseModel, ConfigDict, Field
 
 from parley_prover.engines.config import EngineConfig
@@ -15,6 +17,16 @@ class DisclosureConfig(BaseModel):
 
     answers: int = Field(default=100_000, ge=1, description="Answered units.")
     output_bytes: int = Field(default=1 << 32, ge=1, description="Bytes of outputs.")
+
+
+class SealedModelConfig(SealedConfig):
+    """Sealed mode: the model that chambers may have, and what is demanded of them."""
+
+    model: Path = Field(description="The weights: the folder, or the one file, that was registered.")
+    secret: Path = Field(description="The secret of the model claim.")
+    program: Path | None = Field(
+        default=None, description="Folder of the program that runs the model, where the terms name one."
+    )
 
 
 class ProverConfig(BaseModel):
@@ -45,12 +57,22 @@ class ProverConfig(BaseModel):
         default=False, description="Give the weights to a chamber that the verifier runs and could read."
     )
     disclosure: DisclosureConfig = Field(default_factory=DisclosureConfig)
-    engine: EngineConfig = Field(discriminator="kind", description="What answers.")
+    engine: EngineConfig | None = Field(
+        default=None, description="What answers in open mode; without it there is sealed mode alone."
+    )
+    sealed: SealedModelConfig | None = Field(
+        default=None, description="Sealed mode; without it there is open mode alone."
+    )
 
 
 def read_config(path: Path) -> ProverConfig:
     """Read a prover's configuration. Raises `LocalError` (CONFIG), naming file and field."""
     config = read_model(path, ProverConfig, "prover")
+    if config.engine is None and config.sealed is None:
+        raise LocalError(
+            Reason.CONFIG,
+            f"{path}: expected [prover.engine] for open mode, [prover.sealed] for sealed mode, or both",
+        )
     base = path.parent
     return config.model_copy(
         update={
@@ -60,6 +82,7 @@ def read_config(path: Path) -> ProverConfig:
             "models": [base / p for p in config.models],
             "records": [base / p for p in config.records],
             "witnesses": [base / p for p in config.witnesses],
-            "engine": config.engine.resolved(base),
+            "engine": config.engine.resolved(base) if config.engine is not None else None,
+            "sealed": config.sealed.resolved(base) if config.sealed is not None else None,
         }
     )

@@ -7,14 +7,14 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent import futures
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import grpc
 from parley.v1 import session_pb2 as pb
 from parley.v1 import session_pb2_grpc as rpc
 from parley_attestation.edge import transport
-from parley_attestation.edge.attempts import earlier_attempts
+from parley_attestation.edge.attempts import earlier_attempts, session_mode
 from parley_attestation.edge.endpoint import Endpoint
 from parley_attestation.edge.journal import Journal, SessionRow
 from parley_attestation.edge.notary import Notary
@@ -24,7 +24,7 @@ from parley_attestation.errors import LocalError, PeerError, Reason, Role
 from parley_attestation.session.agreement import SUITE, VERSION
 from parley_attestation.session.facts import Channel
 from parley_attestation.session.machine import Machine
-from parley_attestation.session.tables import MODES
+from parley_attestation.session.modes import offered_mode
 from parley_attestation.session.turns import envelope_from_wire
 
 from parley_prover.answering import Offer, ProverPolicy
@@ -52,13 +52,16 @@ class ProverService(rpc.ProverServicer):
         self,
         party: Party,
         peers: Sequence[PeerCard],
-        engine: Engine,
+        engine: Engine | None,
         offer: Offer,
         journal: Path,
         limits: ServerLimits,
         notary: Notary | None = None,
     ) -> None:
-        """Serve the verifiers in `peers`, each known by its pinned certificate and root."""
+        """Serve the verifiers in `peers`, each known by its pinned certificate and root.
+
+        Without an engine there is no open mode, without a model for a chamber no sealed one.
+        """
         self._party = party
         self._peers = {peer.tls_digest: peer for peer in peers}
         self._engine = engine
@@ -85,7 +88,11 @@ class ProverService(rpc.ProverServicer):
         return pb.DescribeResponse(
             versions=[VERSION],
             suites=[SUITE],
-            modes=list(MODES),
+            modes=[
+                mode
+                for mode, part in (("open", self._engine), ("sealed", self._offer.sealed))
+                if part is not None
+            ],
             root=self._party.card.fingerprint,
             model_claims=self._offer.model_claims,
             max_payload=MAX_ENVELOPE,
@@ -139,7 +146,9 @@ class ProverService(rpc.ProverServicer):
             held.enter_context(self._alone(peer.tls_digest + _hello(journal, first.frame), context))
             held.enter_context(self._slot())
             row = _known(journal, first.frame)
-            endpoint = self._endpoint(peer, journal, row)
+            endpoint = held.enter_context(
+                self._endpoint(peer, journal, row, _mode(journal, row, first.frame))
+            )
             for frame in self._begin(endpoint, row, first.frame):
                 put(frame)
             for request in requests:
@@ -148,15 +157,30 @@ class ProverService(rpc.ProverServicer):
                 if endpoint.done:
                     return
 
-    def _endpoint(self, peer: PeerCard, journal: Journal, row: SessionRow | None) -> Endpoint:
+    @contextlib.contextmanager
+    def _endpoint(
+        self, peer: PeerCard, journal: Journal, row: SessionRow | None, mode: str
+    ) -> Iterator[Endpoint]:
         channel = Channel(peer.tls_digest, self._party.card.tls_digest)
         budget = DisclosureBudget(journal.connection, peer.fingerprint, self._limits.disclosure)
-        policy = ProverPolicy(self._offer, channel, self._engine, journal, budget, self._engine_lock)
         pins = {Role.VERIFIER: peer.fingerprint, Role.PROVER: self._party.card.fingerprint}
-        machine = Machine(
-            journal, pins=pins, channel=channel, earlier=earlier_attempts(journal, Role.PROVER, row)
-        )
-        return Endpoint(policy, self._party.session, journal, machine, secrets.token_bytes(32), self._notary)
+        earlier = earlier_attempts(journal, Role.PROVER, row)
+        machine = Machine(journal, mode=mode, pins=pins, channel=channel, earlier=earlier)
+        with self._offering(mode, journal) as offer:
+            policy = ProverPolicy(offer, channel, self._engine, journal, budget, self._engine_lock)
+            yield Endpoint(
+                policy, self._party.session, journal, machine, secrets.token_bytes(32), self._notary
+            )
+
+    @contextlib.contextmanager
+    def _offering(self, mode: str, journal: Journal) -> Iterator[Offer]:
+        """What this session is offered: in sealed mode the one model that a chamber may have."""
+        sealed = self._offer.sealed
+        if mode != "sealed" or sealed is None:
+            yield self._offer
+            return
+        with sealed.custody(journal) as custody:
+            yield replace(self._offer, model_claims=(sealed.claim,), custody=custody)
 
     def _begin(self, endpoint: Endpoint, row: SessionRow | None, frame: pb.Frame) -> Iterator[pb.Frame]:
         """Begin a new session, or find the one that the first frame continues."""
@@ -194,6 +218,13 @@ def _known(journal: Journal, frame: pb.Frame) -> SessionRow | None:
     if frame.WhichOneof("kind") == "envelope":
         return journal.find(hello=envelope_from_wire(frame.envelope).head())
     return journal.find(session_id=frame.resume.session_id)
+
+
+def _mode(journal: Journal, row: SessionRow | None, frame: pb.Frame) -> str:
+    """The mode of a session that a first frame continues, or of the one that it begins."""
+    if row is not None:
+        return session_mode(journal, row)
+    return offered_mode(envelope_from_wire(frame.envelope))
 
 
 def _hello(journal: Journal, frame: pb.Frame) -> bytes:

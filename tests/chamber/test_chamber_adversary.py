@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from chamber_kit import LIMITS, RUNTIME, boxed, program_runtime
+from parley_attestation.edge import packages as written
 from parley_attestation.errors import PeerError, Reason, Role
 from parley_attestation.receipt import read_receipt
 from parley_attestation.runtime import ProgramRuntime, read_runtime
@@ -99,7 +100,7 @@ def test_a_model_with_a_pickle_in_it_is_refused_with_that_reason(tmp_path, name)
     if name == "model.pkl":
         sealing.exercise.weights_folder = folder
         files = [(name, sealing.folder / "registered/model.onnx")]
-        content = b"".join(run.packages.write_weights(sealing.exercise.secret, files))
+        content = b"".join(written.write_weights(sealing.exercise.secret, files))
     else:
         content = sealing.weights(folder)
     ends(sealing, Reason.PICKLED, Role.PROVER, weights=content)

@@ -15,6 +15,7 @@ from chamber_kit import LIMITS, OPERATOR, RUNTIME, ChamberExercise, boxed, progr
 from kit import Plan, seed
 from parley_attestation.commitment import SeedTree
 from parley_attestation.ed25519 import SigningKey
+from parley_attestation.edge import packages as written
 from parley_attestation.encoding import Bytes32, Digest
 from parley_attestation.errors import PeerError, Reason, Role
 from parley_attestation.grading import Outcome
@@ -31,7 +32,7 @@ from parley_attestation.sealed_terms import SealedTerms
 from parley_attestation.sealing import Grant, Sealed, seal, wrap
 from parley_attestation.session.results import result_root
 from parley_attestation.terms import exercise_id
-from parley_chamber import packages, plaintext
+from parley_chamber import plaintext
 from parley_chamber.ledger import RunLedger
 from parley_chamber.reexecute import Chamber
 from parley_chamber.run import Job, SealedRun, Upload
@@ -90,11 +91,11 @@ class Sealing:
     def weights(self, folder=None) -> bytes:
         files = [("model.onnx", (folder or self.exercise.weights_folder) / "model.onnx")]
         program = [("serve.py", self.folder / "program" / "serve.py")] if self.code else []
-        return b"".join(packages.write_weights(self.exercise.secret, files, program))
+        return b"".join(written.write_weights(self.exercise.secret, files, program))
 
     def tests(self, items=None) -> bytes:
         master = Bytes32(seed(b"set", "master"))
-        return b"".join(packages.write_tests(master, RESULTS, items or self.exercise.items))
+        return b"".join(written.write_tests(master, RESULTS, items or self.exercise.items))
 
     def send(self, role, content, *, session=None, release=True) -> Upload:
         """Seal a party's content, release its key, and give what the chamber reads."""
@@ -185,7 +186,7 @@ def test_content_of_another_shape_is_refused_and_blames_its_sender(tmp_path, cha
 def test_a_path_that_leaves_the_folder_is_refused(tmp_path):
     sealing = Sealing(tmp_path)
     files = [("../../escaped", sealing.exercise.weights_folder / "model.onnx")]
-    hostile = b"".join(packages.write_weights(sealing.exercise.secret, files))
+    hostile = b"".join(written.write_weights(sealing.exercise.secret, files))
     ends(sealing, Reason.BAD_MODEL_CLAIM, Role.PROVER, weights=hostile)
     assert not Path("/dev/shm/escaped").exists()
 

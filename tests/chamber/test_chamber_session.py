@@ -9,9 +9,10 @@ from chamber_kit import LIMITS, NEUTRAL, OPERATOR, RUNTIME, ChamberExercise, box
 from kit import CHANNEL, metric, pipe, seed
 from parley_attestation.claims import IdentityClaim
 from parley_attestation.ed25519 import SigningKey
+from parley_attestation.edge import packages
 from parley_attestation.edge.endpoint import Draft, Endpoint
 from parley_attestation.edge.records import write_record
-from parley_attestation.edge.sealed import Custody
+from parley_attestation.edge.sealed import Custody, Rules
 from parley_attestation.encoding import Bytes32, Digest
 from parley_attestation.errors import LocalError, PeerError, Reason, Role
 from parley_attestation.evidence.collect import SimulatedCollector
@@ -22,7 +23,6 @@ from parley_attestation.session import messages as m
 from parley_attestation.session.machine import Machine
 from parley_attestation.session.tables import State
 from parley_attestation.terms import Operator
-from parley_chamber import packages
 from parley_chamber.ledger import RunLedger
 from parley_chamber.plaintext import swap
 from parley_chamber.reexecute import Chamber
@@ -86,7 +86,7 @@ class SealedExercise(ChamberExercise):
 
     def custody(self, role):
         plain = self.plain[role]
-        return Custody(role, self.links, lambda _: iter([plain]), len(plain), self.accept)
+        return Custody(role, self.links, lambda _: iter([plain]), len(plain), Rules(other_party=self.accept))
 
     def ends(self, verifier=SealedVerifierPolicy):
         vj, pj = self.journal(Role.VERIFIER), self.journal(Role.PROVER)
@@ -190,9 +190,9 @@ def test_swapped_content_ends_in_a_signed_refusal_on_the_record_that_names_the_p
 
 def test_an_operator_that_the_terms_do_not_name_is_refused(tmp_path):
     link = Link(tmp_path, SigningKey(seed("stranger")))
-    with pytest.raises(LocalError) as caught:
-        SealedExercise(tmp_path, links=(link,)).run()
-    assert caught.value.__cause__.reason is Reason.BAD_EVIDENCE
+    v, _ = SealedExercise(tmp_path, links=(link,)).run()
+    assert v.machine.state is State.ABORTED
+    assert v.machine.facts.ending.reason == Reason.BAD_EVIDENCE
 
 
 @pytest.mark.parametrize("name", ["exercise", "model_claim", "test_set", "runtime", "session", "keys"])
@@ -206,9 +206,9 @@ def test_a_receipt_about_something_else_is_refused(tmp_path, name):
         return replace(good, **{name: Digest(seed("other"))}).sealed(exercise.link.session._run._receipt)
 
     exercise.link.receipt = forged
-    with pytest.raises(LocalError) as caught:
-        exercise.run()
-    assert caught.value.__cause__.reason is Reason.BAD_RECEIPT
+    v, _ = exercise.run()
+    assert v.machine.state is State.ABORTED
+    assert v.machine.facts.ending.reason == Reason.BAD_RECEIPT
 
 
 def test_a_receipt_over_a_part_of_the_set_is_refused(tmp_path):
@@ -221,9 +221,9 @@ def test_a_receipt_over_a_part_of_the_set_is_refused(tmp_path):
         return replace(good, counts=counts).sealed(exercise.link.session._run._receipt)
 
     exercise.link.receipt = forged
-    with pytest.raises(LocalError) as caught:
-        exercise.run()
-    assert caught.value.__cause__.reason is Reason.BAD_RECEIPT
+    v, _ = exercise.run()
+    assert v.machine.state is State.ABORTED
+    assert v.machine.facts.ending.reason == Reason.BAD_RECEIPT
 
 
 def test_a_release_to_other_keys_than_the_record_shows_is_refused(tmp_path):
@@ -272,21 +272,21 @@ def test_a_simulated_enclave_gives_a_simulated_verdict_that_supports_no_claim(tm
 
 def test_evidence_over_another_binder_gets_no_key(tmp_path):
     """Swapped or replayed evidence carries other keys than the chamber states."""
-    with pytest.raises(LocalError) as caught:
-        laboratory(tmp_path, collector=Fixed).run()
-    assert caught.value.__cause__.reason is Reason.BAD_EVIDENCE
+    v, _ = laboratory(tmp_path, collector=Fixed).run()
+    assert v.machine.state is State.ABORTED
+    assert v.machine.facts.ending.reason == Reason.BAD_EVIDENCE
 
 
 def test_evidence_under_another_root_gets_no_key(tmp_path):
-    with pytest.raises(LocalError) as caught:
-        laboratory(tmp_path, root=SigningKey(seed("another root"))).run()
-    assert caught.value.__cause__.reason is Reason.BAD_EVIDENCE
+    v, _ = laboratory(tmp_path, root=SigningKey(seed("another root"))).run()
+    assert v.machine.state is State.ABORTED
+    assert v.machine.facts.ending.reason == Reason.BAD_EVIDENCE
 
 
 def test_a_chamber_without_the_evidence_that_the_terms_demand_is_refused(tmp_path):
-    with pytest.raises(LocalError) as caught:
-        SealedExercise(tmp_path, evidence_policy=LAB_POLICY).run()
-    assert caught.value.__cause__.reason is Reason.BAD_EVIDENCE
+    v, _ = SealedExercise(tmp_path, evidence_policy=LAB_POLICY).run()
+    assert v.machine.state is State.ABORTED
+    assert v.machine.facts.ending.reason == Reason.BAD_EVIDENCE
 
 
 def test_an_upload_goes_on_where_it_stopped_and_nowhere_else(tmp_path):

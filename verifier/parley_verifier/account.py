@@ -11,6 +11,7 @@ from parley_attestation.errors import Role
 from parley_attestation.frametest import Decision
 from parley_attestation.registration import TestSet
 from parley_attestation.session.machine import Machine
+from parley_attestation.session.tables import State
 from parley_attestation.spending import spent
 from parley_attestation.statement import parse
 from parley_attestation.terms import exercise_id, read_terms
@@ -71,5 +72,5 @@ class Account:
                 items = [unit.name[0] for unit in audit.units]
                 ledger.expose(self._set.root, items, Exposure.PROMPT_SEEN)
                 ledger.expose(self._set.root, items[: audit.opened], Exposure.PUBLIC)
-            if verdict is not None:
+            if verdict is not None and machine.state is State.FINISHED:  # until then a chamber may change it
                 ledger.issue(self._exercise, Decision(verdict.predicate["overall"]))

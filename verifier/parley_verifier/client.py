@@ -6,6 +6,7 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from parley_attestation.edge.journal import Journal, SessionRow
 from parley_attestation.edge.notary import Notary
 from parley_attestation.edge.party import Party, PeerCard
 from parley_attestation.edge.records import write_record
+from parley_attestation.edge.sealed import Custody
 from parley_attestation.encoding import Digest
 from parley_attestation.errors import LocalError, Reason, Role
 from parley_attestation.session.facts import Channel
@@ -27,6 +29,7 @@ from parley_attestation.session.machine import Machine
 
 from parley_verifier.challenge import HiddenSet, Progress, VerifierPolicy
 from parley_verifier.results import SealedResults
+from parley_verifier.sealed import SealedVerifierPolicy
 
 _END = None
 
@@ -46,6 +49,7 @@ class Run:
         seconds: Seconds of one stream.
         chamber: Has a chamber re-execute, where the terms demand it; None stops the exercise there.
         results: The results of the sealed run, where the terms audit its receipt.
+        sealed: Joins the journal to the chambers of sealed terms; None where the terms are open.
     """
 
     party: Party
@@ -58,6 +62,7 @@ class Run:
     seconds: float = 6 * 3600.0
     chamber: Callable[[Machine], bytes] | None = None
     results: SealedResults | None = None
+    sealed: Callable[[Journal], AbstractContextManager[Custody]] | None = None
 
 
 def run(
@@ -69,26 +74,39 @@ def run(
         PeerError: The prover broke the protocol, or refused with a reason.
         LocalError: UNREACHABLE, where the connection failed: run again to resume. Others, ours.
     """
-    with contextlib.closing(Journal(job.journal)) as journal, _channel(job) as channel:
-        endpoint = open_endpoint(job, journal, resume, progress)
+    with contextlib.ExitStack() as held:
+        journal = held.enter_context(contextlib.closing(Journal(job.journal)))
+        channel = held.enter_context(_channel(job))
+        custody = held.enter_context(job.sealed(journal)) if job.sealed is not None else None
+        endpoint = open_endpoint(job, journal, resume, progress, custody)
         if not endpoint.done:
             _drive(job, endpoint, rpc.ProverStub(channel))  # type: ignore[no-untyped-call]
         return endpoint
 
 
 def open_endpoint(
-    job: Run, journal: Journal, row: SessionRow | None, progress: Callable[[Progress], None] = lambda _: None
+    job: Run,
+    journal: Journal,
+    row: SessionRow | None,
+    progress: Callable[[Progress], None] = lambda _: None,
+    custody: Custody | None = None,
 ) -> Endpoint:
-    """The verifier's end of a new session, or of the one in `row`."""
+    """The verifier's end of a new session, or of the one in `row`; with `custody`, of a sealed one."""
     seen = Channel(job.party.card.tls_digest, job.peer.tls_digest)
-    policy = VerifierPolicy(
-        job.party.history, seen, job.terms, job.tests, progress, journal, job.chamber, job.results
+    policy = (
+        VerifierPolicy(
+            job.party.history, seen, job.terms, job.tests, progress, journal, job.chamber, job.results
+        )
+        if custody is None
+        else SealedVerifierPolicy(job.party.history, seen, job.terms, job.tests, journal, custody)
     )
     pins: dict[Role, Digest] = {
         Role.VERIFIER: job.party.card.fingerprint,
         Role.PROVER: job.peer.fingerprint,
     }
-    machine = Machine(journal, pins=pins, channel=seen, earlier=earlier_attempts(journal, Role.VERIFIER, row))
+    mode = "open" if custody is None else "sealed"
+    earlier = earlier_attempts(journal, Role.VERIFIER, row)
+    machine = Machine(journal, mode=mode, pins=pins, channel=seen, earlier=earlier)
     endpoint = Endpoint(policy, job.party.session, journal, machine, secrets.token_bytes(32), job.notary)
     if row is not None:
         endpoint.load(row)
@@ -111,12 +129,14 @@ def _drive(job: Run, endpoint: Endpoint, stub: Any) -> None:
     send = _sender(out, call)
     try:
         _begin(endpoint, send)
+        watch.waiting()
         for response in call:
-            watch.seen()
+            watch.busy()
             for frame in endpoint.feed(response.frame):
                 send(frame)
             if endpoint.done:
                 return
+            watch.waiting()
         raise LocalError(Reason.UNREACHABLE, "the prover ended the stream early", hint="run again to resume")
     except grpc.RpcError as error:
         raise transport.to_error(error) from None
@@ -157,24 +177,31 @@ def _sender(out: "queue.Queue[pb.Frame | None]", call: Any) -> Callable[[pb.Fram
 
 
 class _Watch:
-    """Cancels a call on which nothing came for too long; a prover that thinks sends pings."""
+    """Cancels a call on which nothing came for too long; a prover that thinks sends pings.
+
+    What the verifier itself takes, such as the hours of a chamber's run, is not the prover's silence.
+    """
 
     def __init__(self, call: Any, silence: float) -> None:
         self._call = call
         self._silence = silence
-        self._last = time.monotonic()
+        self._since: float | None = None
         self._stop = threading.Event()
         threading.Thread(target=self._loop, name="parley-watch", daemon=True).start()
 
-    def seen(self) -> None:
-        self._last = time.monotonic()
+    def waiting(self) -> None:
+        self._since = time.monotonic()
+
+    def busy(self) -> None:
+        self._since = None
 
     def stop(self) -> None:
         self._stop.set()
 
     def _loop(self) -> None:
         while not self._stop.wait(1.0):
-            if time.monotonic() - self._last > self._silence:
+            since = self._since
+            if since is not None and time.monotonic() - since > self._silence:
                 self._call.cancel()
                 return
 

@@ -9,6 +9,7 @@ from typing import Any, Literal
 from parley_attestation import canonical
 from parley_attestation.claims import ratio
 from parley_attestation.comparison import ClaimedResults
+from parley_attestation.edge.chamber_config import SealedConfig
 from parley_attestation.edge.journal import Journal
 from parley_attestation.edge.spending import spent_before
 from parley_attestation.edge.toml import read_model
@@ -17,6 +18,7 @@ from parley_attestation.errors import LocalError, PeerError, Reason, Role
 from parley_attestation.judge import judge
 from parley_attestation.registration import TestSet
 from parley_attestation.runtime import read_runtime
+from parley_attestation.sealed_terms import SealedTerms
 from parley_attestation.session.audit import Audit
 from parley_attestation.session.audited import check_audited, first_receipt
 from parley_attestation.session.facts import Facts
@@ -44,7 +46,11 @@ class VerifierConfig(BaseModel):
     witnesses: list[Path] = Field(default_factory=list, description="Cards of the witnesses to ask.")
     binding: Path | None = Field(
         default=None,
-        description="The chamber's statement, where the terms demand one; read once it is there.",
+        description="The chamber's statement, where open terms demand one; read once it is there.",
+    )
+    sealed: SealedConfig | None = Field(default=None, description="Sealed mode: its chambers.")
+    prover_chamber: bool = Field(
+        default=False, description="Give the tests to a chamber that the prover runs and could read."
     )
     journal: Path = Field(default=Path("verifier.journal"), description="The journal of sessions.")
     results: Path | None = Field(
@@ -104,14 +110,36 @@ class OperatorFile(BaseModel):
     )
 
 
+class SealedFile(BaseModel):
+    """What may leave the chambers of sealed mode, when, and how often."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    bits: int = Field(default=256, description="Bits about the tests that may leave at most.")
+    program: bool = Field(
+        default=False, description="Whether the prover supplies the program that runs its model."
+    )
+    quorum: int = Field(default=1, description="Chambers, each of another operator, that must agree.")
+    release_seconds: int = Field(
+        default=0, description="The outcome leaves so long after the run began; 0: when it is there."
+    )
+    round_to: int = Field(default=1, description="Counts are rounded down to a multiple of this.")
+    runs: int = Field(
+        default=1, description="How often this set and this model may meet in one chamber, failures included."
+    )
+
+
 class ChamberFile(BaseModel):
-    """A chamber that re-executes every opened item."""
+    """A chamber: in open mode it re-executes every opened item, in sealed mode it runs all of them."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     operators: list[OperatorFile] = Field(min_length=1, description="Any of these may sign.")
     runtime: Path = Field(
         description="The runtime's document, canonical JSON; a relative path is to the terms."
+    )
+    sealed: SealedFile | None = Field(
+        default=None, description="Rules of sealed mode; in sealed mode its defaults where absent."
     )
 
 
@@ -151,7 +179,9 @@ class TermsFile(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     title: str = Field(min_length=1, max_length=200, description="What the exercise is about.")
-    mode: Literal["open"] = Field(default="open", description="Mode of evaluation.")
+    mode: Literal["open", "sealed"] = Field(
+        default="open", description="open: the prover answers what is sampled. sealed: a chamber runs it all."
+    )
     system: dict[str, str] = Field(description="scaffold, runtime and decoding, in words or digests.")
     claims: list[ClaimFile] = Field(min_length=1, description="What is claimed.")
     plan: PlanFile = Field(default_factory=PlanFile)
@@ -168,7 +198,10 @@ class TermsFile(BaseModel):
     )
     prover_default: str = Field(default="The exercise counts as not passed.", description="Consequence.")
     verifier_default: str = Field(default="The exercise counts as withdrawn.", description="Consequence.")
-    chamber: ChamberFile | None = Field(default=None, description="Demand re-execution by a chamber.")
+    chamber: ChamberFile | None = Field(
+        default=None,
+        description="open: demand re-execution by a chamber. sealed: the chamber that runs all items.",
+    )
     audited: AuditedFile | None = Field(default=None, description="Audit the results of a sealed receipt.")
     evidence_policy: dict[str, Any] | None = Field(default=None, description="The agreed appraisal policy.")
     inventory: dict[str, Any] | None = Field(default=None, description="A complete chip-time inventory.")
@@ -187,7 +220,8 @@ def read_config(path: Path) -> VerifierConfig:
         "witnesses": [base / path for path in config.witnesses],
         "qualifications": [base / path for path in config.qualifications],
     }
-    return config.model_copy(update=paths | lists)
+    sealed = {"sealed": config.sealed.resolved(base) if config.sealed is not None else None}
+    return config.model_copy(update=paths | lists | sealed)
 
 
 def parse_rate(text: str) -> Fraction:
@@ -253,7 +287,7 @@ def make_terms(
             "prover_default": written.prover_default,
             "verifier_default": written.verifier_default,
         },
-        "binding": _binding(written.chamber, base),
+        "binding": _binding(written.chamber, base, sealed=written.mode == "sealed"),
         "qualifiers": written.qualifiers,
         "evidence_policy": written.evidence_policy,
         "inventory": written.inventory,
@@ -308,19 +342,20 @@ def _audited(sealed: Facts, tolerance: Fraction) -> dict[str, Any]:
     ).document()
 
 
-def _binding(written: ChamberFile | None, base: Path) -> dict[str, Any]:
-    if written is None:
+def _binding(chamber: ChamberFile | None, base: Path, *, sealed: bool = False) -> dict[str, Any]:
+    if chamber is None:
         return {"kind": "none", "operators": []}
-    path = base / written.runtime
+    path = base / chamber.runtime
     try:
         runtime = read_runtime(canonical.load(path.read_bytes()))
     except (OSError, PeerError) as error:
         raise LocalError(Reason.CONFIG, f"{path}: no runtime's document ({error})") from error
+    rules = chamber.sealed or (SealedFile() if sealed else None)
     return {
         "kind": "chamber",
-        "operators": [one.model_dump() for one in written.operators],
+        "operators": [one.model_dump() for one in chamber.operators],
         "runtime": runtime.digest().hex(),
-    }
+    } | ({} if rules is None else {"sealed": SealedTerms(**rules.model_dump()).document()})
 
 
 def _claim(written: ClaimFile) -> dict[str, Any]:

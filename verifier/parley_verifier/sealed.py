@@ -1,15 +1,20 @@
 """Room: the verifier. The verifier's policy in sealed mode: the chamber instead of challenges."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from parley_attestation.edge.chamber_config import ChamberAccess
 from parley_attestation.edge.endpoint import Draft, Secret
 from parley_attestation.edge.journal import Journal
 from parley_attestation.edge.sealed import Custody, agree
-from parley_attestation.errors import PeerError
-from parley_attestation.session import messages as m
+from parley_attestation.encoding import Bytes32
+from parley_attestation.errors import Role
 from parley_attestation.session.facts import Channel
 from parley_attestation.session.machine import Machine
 from parley_attestation.session.tables import State
 
 from parley_verifier.challenge import HiddenSet, VerifierPolicy
+from parley_verifier.sealedset import SealedTestSet
 
 
 class SealedVerifierPolicy(VerifierPolicy):
@@ -44,14 +49,20 @@ class SealedVerifierPolicy(VerifierPolicy):
             case State.EVIDENCED:
                 return self._custody.decide(machine, secret)
             case State.RUNNING:
-                return self._outcomes(machine)
+                return self._custody.outcomes(machine)
             case State.RECEIVED:
                 return agree(machine)
         return super().propose(machine, secret)
 
-    def _outcomes(self, machine: Machine) -> Draft:
-        """What the chambers left; a run that is lost with its chamber is on the record and not repeated."""
-        try:
-            return self._custody.outcomes(machine)
-        except PeerError as error:
-            return Draft(m.Abort(error.reason.value, "a chamber's run ended without an outcome"))
+
+@contextmanager
+def custody_of(tests: SealedTestSet, access: ChamberAccess, journal: Journal) -> Iterator[Custody]:
+    """The verifier's part: the whole set, its ways to the chambers, and its rules about them."""
+    with access.links(journal) as links:
+        yield Custody(
+            Role.VERIFIER,
+            links,
+            lambda secret: tests.package(Bytes32(secret.derive(b"result-seed"))),
+            tests.package_size,
+            access.rules,
+        )

@@ -6,6 +6,7 @@ which every item key follows; the footer's size. Nothing but what is asked for i
 """
 
 import struct
+from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
@@ -14,6 +15,7 @@ from typing import Self
 from parley_attestation import canonical, merkle
 from parley_attestation.canonical import Fields
 from parley_attestation.commitment import Field, SeedTree, SetName
+from parley_attestation.edge import packages
 from parley_attestation.edge.vault import SealedReader, SealedWriter, VaultKey
 from parley_attestation.encoding import MAX_STATEMENT, Bytes32, Digest, Salt
 from parley_attestation.errors import LocalError, ParleyError, PeerError, Reason
@@ -88,7 +90,7 @@ class SealedTestSet:
         fields = Fields(canonical.load(footer, limit=_MAX_FOOTER))
         fields.choice("format", {FORMAT: FORMAT})
         self._table = fields.integer("table")
-        master = fields.bytes32("master")
+        self._master = master = fields.bytes32("master")
         self.registration = fields.text("registration", _MAX_FOOTER).encode()
         fields.end()
         self.public: TestSet = read_registration(self.registration, None)
@@ -128,6 +130,17 @@ class SealedTestSet:
     def inclusion(self, index: int) -> tuple[Digest, ...]:
         """The inclusion proof of an item; the first call builds the tree, 64 bytes of memory an item."""
         return self._tree.inclusion(self._checked(index))
+
+    def package(self, result_seed: Bytes32) -> Iterator[bytes]:
+        """The whole set as it is sealed for a chamber, with the seed under which result bits are committed."""
+        items = ((self.prompt(n), self.reference(n)) for n in range(self.public.size))
+        return packages.write_tests(self._master, result_seed, items)
+
+    @property
+    def package_size(self) -> int:
+        """Bytes of the package."""
+        entries = (self._entry(n) for n in range(self.public.size))
+        return packages.tests_size(size for _, *sizes, _ in entries for size in sizes)
 
     @cached_property
     def _tree(self) -> merkle.Tree:

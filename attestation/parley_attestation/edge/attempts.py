@@ -11,6 +11,7 @@ from parley_attestation.encoding import Digest
 from parley_attestation.errors import LocalError, ParleyError, Reason, Role
 from parley_attestation.session.facts import Earlier
 from parley_attestation.session.machine import Duplicate, Machine
+from parley_attestation.session.modes import offered_mode
 
 
 def earlier_attempts(
@@ -25,9 +26,15 @@ def earlier_attempts(
     return find
 
 
+def session_mode(journal: Journal, row: SessionRow) -> str:
+    """The mode of a session in the journal."""
+    return next((offered_mode(turn.envelope) for _, turn in journal.turns(row)), "open")
+
+
 def replay(journal: Journal, role: Role, row: SessionRow) -> Machine:
     """The machine of a session in the journal. Raises `LocalError` (CORRUPT)."""
-    machine = Machine(journal, earlier=earlier_attempts(journal, role, row))
+    mode = session_mode(journal, row)
+    machine = Machine(journal, mode=mode, earlier=earlier_attempts(journal, role, row))
     for sequence, turn in journal.turns(row):
         try:
             machine.step(turn)

@@ -3,7 +3,8 @@
 One thread by default, so that equal runs answer alike.
 
 Prompts are JSON arrays of numbers: integers, decimals, or decimals as strings, as canonical JSON
-writes them. External weights are loaded by the runtime, which refuses any outside the model's folder.
+writes them. With dtype "string" the prompt is the text itself, and the model holds its own tokenizer.
+External weights are loaded by the runtime, which refuses any outside the model's folder.
 """
 
 import json
@@ -28,7 +29,7 @@ except ImportError as _error:
 
 _OLDEST = (1, 24)  # older ones load external weights from anywhere
 _TENSORS = {"float32": "tensor(float)", "float64": "tensor(double)"} | {
-    name: f"tensor({name})" for name in ("int32", "int64")
+    name: f"tensor({name})" for name in ("int32", "int64", "string")
 }
 
 
@@ -126,6 +127,8 @@ class OnnxModel:
         return found
 
     def _read(self, number: int, content: bytes) -> Any:
+        if self._config.dtype == "string":
+            return self._text(number, content)
         wanted = f"prompt {number} of the batch: expected a JSON array of {self._size} numbers"
         try:
             values = [_number(v) for v in _flat(json.loads(content))]
@@ -139,6 +142,12 @@ class OnnxModel:
                 return np.array(values, dtype=self._config.dtype).reshape(self._config.shape)
         except (ValueError, TypeError, ArithmeticError, RecursionError):
             raise LocalError(Reason.BAD_PROMPT, wanted) from None
+
+    def _text(self, number: int, content: bytes) -> Any:
+        try:
+            return np.full(self._config.shape, content.decode(), dtype=object)
+        except UnicodeDecodeError:
+            raise LocalError(Reason.BAD_PROMPT, f"prompt {number} of the batch: expected UTF-8") from None
 
     def _write(self, row: Any) -> bytes:
         if self._config.output == "json":

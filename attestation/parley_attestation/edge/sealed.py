@@ -10,11 +10,22 @@ from typing import Protocol
 from parley_attestation.edge.endpoint import Draft, Secret
 from parley_attestation.encoding import Bytes32
 from parley_attestation.errors import PeerError, Reason, Role
+from parley_attestation.evidence import Assurance, AttestationResult
+from parley_attestation.evidence.policy import Policy
+from parley_attestation.receipt import StatedKeys
 from parley_attestation.sealing import seal, wrap
 from parley_attestation.session import messages as m
+from parley_attestation.session.backing import read_chamber
 from parley_attestation.session.machine import Machine
-from parley_attestation.session.sealed import grants, result_root_of, sealed_content
+from parley_attestation.session.sealed import (
+    grants,
+    read_evidence,
+    read_outcomes,
+    result_root_of,
+    sealed_content,
+)
 from parley_attestation.session.turns import stream_digest
+from parley_attestation.terms import Terms
 
 
 class ChamberLink(Protocol):
@@ -31,6 +42,47 @@ class ChamberLink(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Rules:
+    """What a party demands of every chamber before it releases its key, besides what the terms say.
+
+    Attributes:
+        operators: Keys of the operators it accepts; empty accepts those that the terms name.
+        other_party: Whether a chamber that the other party runs may have its secret.
+        unsandboxed: Whether a chamber may run without boxes.
+        swap: Whether the chamber's machine may have swap space, to which memory could be written.
+        policy: Its own policy for the chambers' evidence; None leaves it at the one in the terms.
+    """
+
+    operators: frozenset[Bytes32] = frozenset()
+    other_party: bool = False
+    unsandboxed: bool = False
+    swap: bool = False
+    policy: Policy | None = None
+
+    def check_operators(self, terms: Terms) -> None:
+        """Raise `PeerError` (BAD_CUSTODY) where the terms name too few of the accepted operators."""
+        assert terms.sealed is not None
+        known = self.operators & {one.key for one in terms.operators}
+        if self.operators and len(known) < terms.sealed.quorum:
+            raise PeerError(
+                Reason.BAD_CUSTODY,
+                f"the terms need {terms.sealed.quorum} chambers and name {len(known)} operators accepted here",
+            )
+
+    def check(self, role: Role, stated: StatedKeys) -> None:
+        """Raise `PeerError` (BAD_CUSTODY) where this chamber may not have the secret of `role`."""
+        run_by = stated.operator.run_by
+        if self.operators and stated.operator.key not in self.operators:
+            raise PeerError(Reason.BAD_CUSTODY, "the chamber's operator is none that is accepted here")
+        if run_by not in {"neutral", role.value} and not self.other_party:
+            raise PeerError(Reason.BAD_CUSTODY, f"the chamber is run by the {run_by}")
+        if stated.keys.sandbox == "none" and not self.unsandboxed:
+            raise PeerError(Reason.BAD_CUSTODY, "the chamber runs without a sandbox")
+        if stated.keys.swap == "present" and not self.swap:
+            raise PeerError(Reason.BAD_CUSTODY, "the chamber's machine could write memory to a disk")
+
+
+@dataclass(frozen=True, slots=True)
 class Custody:
     """One party's part in a sealed session.
 
@@ -39,30 +91,36 @@ class Custody:
         links: The ways to the chambers of the terms' quorum, in any order.
         content: Gives the plain content, again and again the same; the result seed goes into tests.
         size: Bytes of it.
-        other_party: Whether chambers that the other party runs may have it.
+        rules: What the party demands of the chambers.
     """
 
     role: Role
     links: tuple[ChamberLink, ...]
     content: Callable[[Secret], Iterator[bytes]] = field(repr=False)
     size: int
-    other_party: bool = False
+    rules: Rules = field(default_factory=Rules)
 
     def show(self, machine: Machine) -> Draft:
-        """Put every chamber's keys and evidence on the record."""
-        return Draft(m.Evidence(tuple(m.ChamberEvidence(*link.open(machine)) for link in self.links)))
+        """Put every chamber's keys and evidence on the record; a chamber that refuses or lies ends it."""
+        try:
+            shown = m.Evidence(tuple(m.ChamberEvidence(*link.open(machine)) for link in self.links))
+            read_evidence(machine.facts, shown, machine.heads)
+        except PeerError as error:
+            if error.reason is Reason.SESSION_LIMIT:
+                raise  # it is busy: later it may not be
+            return Draft(m.Abort(error.reason.value, f"a chamber: {error.message}"))
+        return Draft(shown)
 
     def decide(self, machine: Machine, secret: Secret) -> Draft:
         """Release the key to the chambers on the record, or refuse with the reason."""
-        try:
-            self._judge(machine)
-            links = self._ordered(machine)
-        except PeerError as error:
-            return Draft(m.Refusal(error.reason.value, error.message))
         data_key = Bytes32(secret.derive(b"data-key"))
         what = sealed_content(machine.facts, self.role, self.size)
-        for link in links:
-            link.upload(machine, self.role, seal(what, data_key, _reader(self.content(secret))))
+        try:
+            self._judge(machine)
+            for link in self._ordered(machine):
+                link.upload(machine, self.role, seal(what, data_key, _reader(self.content(secret))))
+        except PeerError as error:
+            return Draft(m.Refusal(error.reason.value, error.message))
         given = zip(machine.facts.chambers, grants(machine.facts, self.role, self.size), strict=True)
         keys = tuple(
             m.WrappedKey(stated.statement.digest(), wrap(data_key, stated.keys.hpke, grant))
@@ -71,21 +129,28 @@ class Custody:
         return Draft(m.Release(keys, self.size))
 
     def outcomes(self, machine: Machine) -> Draft:
-        """Have every chamber run, and put what each left on the record."""
-        return Draft(m.Receipt(tuple(link.receipt(machine) for link in self._ordered(machine))))
+        """Have every chamber run, and put what each left on the record; one that left nothing ends it."""
+        try:
+            left = m.Receipt(tuple(link.receipt(machine) for link in self._ordered(machine)))
+            read_outcomes(machine.facts, left)
+        except PeerError as error:
+            return Draft(m.Abort(error.reason.value, f"no receipt: {error.message}"))
+        return Draft(left)
 
     def _ordered(self, machine: Machine) -> list[ChamberLink]:
         """The ways in the order of the record.
 
         Raises:
-            PeerError: BAD_EVIDENCE, where a chamber shows this party other keys than stand on the record.
+            PeerError: BAD_EVIDENCE, where a chamber shows this party something else than stands on the record.
         """
-        shown = {link.open(machine)[0]: link for link in self.links}
-        found = [shown.get(stated.sealed) for stated in machine.facts.chambers]
+        shown = {link.open(machine): link for link in self.links}
+        found = [shown.get(said) for said in machine.facts.chambers_said]
         links = [link for link in found if link is not None]
         if len(links) != len(found):
             raise PeerError(
-                Reason.BAD_EVIDENCE, "a chamber shows this party other keys than stand on the record"
+                Reason.BAD_EVIDENCE,
+                "a chamber shows this party other keys or evidence than stand on the record: it was restarted, "
+                "or it has two faces",
             )
         return links
 
@@ -93,16 +158,19 @@ class Custody:
         """Raise unless these chambers may have the secret."""
         facts = machine.facts
         assert facts.terms is not None
-        for stated, result in zip(facts.chambers, facts.appraisals, strict=True):
-            run_by = stated.operator.run_by
-            if run_by not in {"neutral", self.role.value} and not self.other_party:
-                raise PeerError(Reason.BAD_CUSTODY, f"the chamber is run by the {run_by}")
-            if facts.terms.evidence_policy is not None and (
-                result is None or result.assurance.value == "none"
-            ):
-                raise PeerError(
-                    Reason.BAD_EVIDENCE, "the chamber's evidence is not affirming under the terms"
-                )
+        own = self.rules.policy
+        for stated, result, said in zip(facts.chambers, facts.appraisals, facts.chambers_said, strict=True):
+            self.rules.check(self.role, stated)
+            if facts.terms.evidence_policy is not None:
+                _affirming(result, "the terms")
+            if own is not None:
+                found = read_chamber(facts, machine.heads, said[1], stated.keys, own) if said[1] else None
+                _affirming(found, "this party's own policy")
+
+
+def _affirming(result: AttestationResult | None, under: str) -> None:
+    if result is None or result.assurance is Assurance.NONE:
+        raise PeerError(Reason.BAD_EVIDENCE, f"the chamber's evidence is not affirming under {under}")
 
 
 def agree(machine: Machine) -> Draft:

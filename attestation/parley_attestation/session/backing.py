@@ -16,6 +16,7 @@ from parley_attestation.evidence import AttestationResult, EvidenceItem, Exercis
 from parley_attestation.evidence.archive import read_item, write_item
 from parley_attestation.evidence.compute.records import RECORD, Records, read_records
 from parley_attestation.evidence.compute.verdict import Backing, Inventory
+from parley_attestation.evidence.policy import Policy
 from parley_attestation.keys import MAX_TIME
 from parley_attestation.receipt import ChamberKeys
 from parley_attestation.session.facts import Facts
@@ -93,15 +94,22 @@ def read_support(facts: Facts, heads: Sequence[Digest], sealed: Sequence[bytes],
 
 
 def read_chamber(
-    facts: Facts, heads: Sequence[Digest], sealed: bytes, keys: ChamberKeys
+    facts: Facts, heads: Sequence[Digest], sealed: bytes, keys: ChamberKeys, own: Policy | None = None
 ) -> AttestationResult:
-    """Appraise a chamber's evidence, whose binder carries both keys of the run, under the terms' policy.
+    """Appraise a chamber's evidence, whose binder carries both keys of the run.
+
+    Args:
+        facts: The session.
+        heads: Its messages so far.
+        sealed: The sealed evidence.
+        keys: The keys that the chamber stated.
+        own: A party's own policy; the terms' where it is None.
 
     Raises:
         PeerError: BAD_EVIDENCE, BAD_SIGNATURE, BAD_STATEMENT.
     """
     assert facts.terms is not None
-    policy = facts.terms.evidence_policy
+    policy = own or facts.terms.evidence_policy
     if policy is None:
         raise PeerError(Reason.BAD_EVIDENCE, "evidence comes that the terms do not ask for")
     items, at = _read(statement.open_sealed(sealed, keys.receipt).expect(EVIDENCE))

@@ -74,6 +74,7 @@ class Facts:
     stop_counts: tuple[int, ...] = ()
     binding: Bound | None = None
     chambers: tuple[StatedKeys, ...] = ()
+    chambers_said: tuple[tuple[bytes, bytes], ...] = ()  # keys and evidence of each, as embedded
     appraisals: tuple[AttestationResult | None, ...] = ()  # of each chamber's evidence, under the terms
     released: dict[Role, tuple[Grant, ...]] = field(default_factory=dict)  # one per chamber
     wrapped: dict[Role, tuple[bytes, ...]] = field(default_factory=dict)

@@ -56,20 +56,35 @@ def check_bits(terms: Terms, audit: Audit) -> None:
 
 def evidence(at: Context, body: m.Evidence, heads: Sequence[Digest]) -> Expect:
     """The keys of every chamber, and its evidence where the terms have a policy for it."""
-    facts = at.facts
+    facts, shown = at.facts, read_evidence(at.facts, body, heads)
+
+    def record() -> None:
+        facts.chambers = tuple(stated for stated, _ in shown)
+        facts.chambers_said = tuple((one.keys, one.evidence) for one in body.chambers)
+        facts.appraisals = tuple(result for _, result in shown)
+        at.checks[Check.CHAMBER] += 1
+
+    return plain(record)
+
+
+def read_evidence(
+    facts: Facts, body: m.Evidence, heads: Sequence[Digest]
+) -> list[tuple[StatedKeys, AttestationResult | None]]:
+    """What chambers say of themselves in this session: their keys, and their evidence as the terms appraise it.
+
+    The verifier calls it before it embeds what they gave, the machine when it is on the record.
+
+    Raises:
+        PeerError: BAD_EVIDENCE, BAD_SIGNATURE, BAD_STATEMENT. Evidence that fails the policy raises
+            nothing: each party refuses its key by itself.
+    """
     assert facts.terms is not None
     assert facts.terms.sealed is not None
     _one_each(body.chambers, facts.terms.sealed.quorum, Reason.BAD_EVIDENCE)
     shown = [_chamber(facts, one, heads) for one in body.chambers]
     if len({stated.operator.key for stated, _ in shown}) != len(shown):
         raise PeerError(Reason.BAD_EVIDENCE, "expected every chamber under an operator of its own")
-
-    def record() -> None:
-        facts.chambers = tuple(stated for stated, _ in shown)
-        facts.appraisals = tuple(result for _, result in shown)
-        at.checks[Check.CHAMBER] += 1
-
-    return plain(record)
+    return shown
 
 
 def _chamber(
@@ -119,11 +134,7 @@ def refusal(at: Context, sender: Role, body: m.Refusal) -> Expect:
 
 def receipt(at: Context, body: m.Receipt) -> Expect:
     """What every run left: of these keys, and a receipt is over the whole of every population."""
-    facts = at.facts
-    _one_each(body.statements, len(facts.chambers), Reason.BAD_RECEIPT)
-    found = tuple(read_outcome(one, keys) for one, keys in zip(body.statements, facts.chambers, strict=True))
-    for one in found:
-        check_outcome(facts, one)
+    facts, found = at.facts, read_outcomes(at.facts, body)
 
     def record() -> None:
         facts.outcomes = found
@@ -132,6 +143,21 @@ def receipt(at: Context, body: m.Receipt) -> Expect:
         at.checks[Check.VERDICT] += 1
 
     return plain(record)
+
+
+def read_outcomes(facts: Facts, body: m.Receipt) -> tuple[Outcome, ...]:
+    """Verify what the chambers on the record left, and that it is about this session.
+
+    The verifier calls it before it embeds what they gave, the machine when it is on the record.
+
+    Raises:
+        PeerError: BAD_RECEIPT, BAD_SIGNATURE, BAD_STATEMENT.
+    """
+    _one_each(body.statements, len(facts.chambers), Reason.BAD_RECEIPT)
+    found = tuple(read_outcome(one, keys) for one, keys in zip(body.statements, facts.chambers, strict=True))
+    for one in found:
+        check_outcome(facts, one)
+    return found
 
 
 def check_outcome(facts: Facts, found: Outcome) -> None:

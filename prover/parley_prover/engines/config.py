@@ -27,8 +27,9 @@ class OnnxConfig(_Config):
         default="json-array", description="How prompts are read: a JSON array of numbers, flat or nested."
     )
     scale: float = Field(default=1.0, gt=0, allow_inf_nan=False, description="Numbers are divided by this.")
-    dtype: Literal["float32", "float64", "int32", "int64"] = Field(
-        default="float32", description="Element type of the input tensor."
+    dtype: Literal["float32", "float64", "int32", "int64", "string"] = Field(
+        default="float32",
+        description="Element type of the input tensor; string: the prompt is the text itself, of shape [1].",
     )
     shape: tuple[Annotated[int, Field(ge=1, le=1 << 24)], ...] = Field(
         max_length=8, description="Shape of one item, without the batch axis."
