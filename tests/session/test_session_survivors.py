@@ -1,0 +1,163 @@
+"""What survived when checks were weakened one by one: each test here kills one that nothing else did."""
+
+from dataclasses import replace
+from types import SimpleNamespace
+
+import kit
+import pytest
+from parley.v1 import session_pb2 as pb
+from parley_attestation import commitment, ed25519, merkle, statement
+from parley_attestation.ed25519 import SigningKey
+from parley_attestation.encoding import MAX_BLOB, MAX_CHUNK, MAX_ENVELOPE, MAX_STATEMENT, Bytes32, Digest
+from parley_attestation.envelope import Envelope, Signature
+from parley_attestation.errors import PeerError, Reason, Role
+from parley_attestation.session import agreement, messages
+from parley_attestation.session import messages as m
+from parley_attestation.session.facts import Earlier
+from parley_attestation.session.turns import Assembler
+from parley_attestation.statement import Statement, Subject
+
+ZERO, ONE = Digest(bytes(32)), Digest(bytes(31) + b"\x01")
+
+
+def refused(reason, call, *args, **kwargs):
+    with pytest.raises(PeerError) as caught:
+        call(*args, **kwargs)
+    assert caught.value.reason is reason
+
+
+# -- signatures and envelopes
+
+
+def test_a_signature_that_borrows_its_last_byte_from_the_message_is_refused():
+    key = SigningKey(kit.seed("key"))
+    value = key.sign(b"message")
+    refused(Reason.BAD_SIGNATURE, ed25519.verify, key.public, value[63:] + b"message", value[:63])
+    refused(Reason.BAD_SIGNATURE, ed25519.verify, key.public, b"essage", value + b"m")
+
+
+def test_an_envelope_may_be_as_large_as_its_limits():
+    signature = Signature(SigningKey(kit.seed("key")).public, bytes(64))
+    Envelope("x" * 128, bytes(MAX_ENVELOPE), (signature,) * 8)
+    refused(Reason.TOO_LARGE, Envelope, "x", bytes(MAX_ENVELOPE + 1), (signature,))
+    refused(Reason.MALFORMED, Envelope, "x" * 129, b"", (signature,))
+    refused(Reason.MALFORMED, Envelope, "", b"", (signature,))
+    refused(Reason.MALFORMED, Envelope, "x", b"", (signature,) * 9)
+
+
+def test_a_statement_may_be_as_large_as_its_limit():
+    def said(size):
+        return Statement("t", (Subject("s", ZERO),), {"p": "x" * size})
+
+    room = MAX_STATEMENT - len(said(0).payload())
+    key = SigningKey(kit.seed("key"))
+    statement.seal(said(room), key)
+    refused(Reason.TOO_LARGE, statement.seal, said(room + 1), key)
+
+
+# -- trees and seeds
+
+
+def test_two_trees_of_one_size_are_consistent_where_they_are_one_tree():
+    merkle.verify_consistency(3, ZERO, 3, ZERO, ())
+    refused(Reason.BAD_PROOF, merkle.verify_consistency, 3, ZERO, 3, ONE, ())
+    refused(Reason.BAD_PROOF, merkle.verify_consistency, 3, ZERO, 3, ZERO, (ZERO,))
+
+
+def test_a_consistency_proof_that_is_empty_or_too_long_is_refused():
+    tree = merkle.Tree(merkle.leaf_hash(bytes([n])) for n in range(7))
+    old = merkle.Tree(merkle.leaf_hash(bytes([n])) for n in range(3))
+    refused(Reason.BAD_PROOF, merkle.verify_consistency, 3, old.root(), 7, tree.root(), ())
+    refused(Reason.BAD_PROOF, merkle.verify_consistency, 3, old.root(), 7, tree.root(), (ZERO,) * 9)
+
+
+def test_a_cover_of_seeds_has_heights_from_0_to_32():
+    seed = Bytes32(kit.seed("seed"))
+    assert len(list(commitment.expand_cover(((0, 0, seed),)))) == 1
+    next(commitment.expand_cover(((0, 32, seed),)))
+    for height in (-1, 33):
+        refused(Reason.MALFORMED, next, commitment.expand_cover(((0, height, seed),)))
+
+
+# -- messages
+
+
+@pytest.mark.parametrize("field", ["session_id", "previous"])
+@pytest.mark.parametrize("size", [1, 31, 33])
+def test_a_header_digest_of_another_size_is_refused(field, size):
+    message = pb.Stop(header=pb.Header(sequence=5, **{field: bytes(size)}), counts=[1])
+    refused(Reason.MALFORMED, messages.parse, "stop", message.SerializeToString())
+
+
+def test_words_beside_a_reason_may_be_as_long_as_their_limit():
+    def read(length):
+        body = m.Abort("TIMEOUT", "x" * length)
+        header = m.Header(ZERO, 5, ZERO)
+        return messages.read("abort", messages.write(header, body))
+
+    read(messages.MAX_DETAIL)
+    refused(Reason.TOO_LARGE, read, messages.MAX_DETAIL + 1)
+
+
+def test_content_may_be_as_large_as_its_limit():
+    assert messages._size(MAX_BLOB) == MAX_BLOB
+    refused(Reason.TOO_LARGE, messages._size, MAX_BLOB + 1)
+
+
+def test_a_sealed_statement_in_a_message_is_neither_empty_nor_too_large():
+    for size in (1, 2 * MAX_STATEMENT):
+        assert messages._statement(bytes(size), "terms") == bytes(size)
+    for size in (0, 2 * MAX_STATEMENT + 1):
+        refused(Reason.TOO_LARGE, messages._statement, bytes(size), "terms")
+
+
+def test_a_wrapped_key_has_one_length():
+    assert messages._wrapped(bytes(messages.WRAPPED)) == bytes(messages.WRAPPED)
+    for size in (0, messages.WRAPPED - 1, messages.WRAPPED + 1):
+        refused(Reason.MALFORMED, messages._wrapped, bytes(size))
+
+
+def test_chunks_have_from_1_byte_to_their_limit():
+    for size in (1, MAX_CHUNK):
+        found = Assembler((size,))
+        found.add(pb.BlobChunk(offset=0, data=bytes(size)))
+        assert found.complete
+    refused(Reason.BLOB_MISMATCH, Assembler((1,)).add, pb.BlobChunk(offset=0, data=b""))
+    too_large = pb.BlobChunk(offset=0, data=bytes(MAX_CHUNK + 1))
+    refused(Reason.BLOB_MISMATCH, Assembler((MAX_CHUNK + 1,)).add, too_large)
+    refused(Reason.BLOB_MISMATCH, Assembler((1,)).add, pb.BlobChunk(offset=0, data=b"xx"))
+
+
+def test_a_chunk_after_the_last_byte_is_refused():
+    found = Assembler((1,))
+    found.add(pb.BlobChunk(offset=0, data=b"x"))
+    refused(Reason.BLOB_MISMATCH, found.add, pb.BlobChunk(offset=1, data=b"x"))
+
+
+# -- attempts
+
+
+def proposal(**changes):
+    return replace(m.Propose(b"terms", 2, (ONE,), ZERO, b"set"), **changes)
+
+
+def earlier(*, over=False):
+    facts = SimpleNamespace(attempt=1, earlier_heads=(), coin_commitments={Role.VERIFIER: ZERO})
+    return Earlier(facts, ONE, over)
+
+
+def test_a_later_attempt_names_number_heads_and_coin_of_the_earlier():
+    agreement._check_attempt(proposal(), earlier())
+    for wrong in ({"attempt": 3}, {"attempt": 1}, {"earlier_heads": ()}, {"earlier_heads": (ZERO,)}):
+        refused(Reason.BAD_ATTEMPT, agreement._check_attempt, proposal(**wrong), earlier())
+    refused(Reason.BAD_COIN, agreement._check_attempt, proposal(coin_commitment=ONE), earlier())
+
+
+def test_nothing_continues_an_exercise_that_is_over():
+    refused(Reason.BAD_ATTEMPT, agreement._check_attempt, proposal(), earlier(over=True))
+
+
+def test_a_first_attempt_has_number_1_and_names_no_heads():
+    agreement._check_attempt(proposal(attempt=1, earlier_heads=()), None)
+    refused(Reason.BAD_ATTEMPT, agreement._check_attempt, proposal(attempt=1), None)
+    refused(Reason.BAD_ATTEMPT, agreement._check_attempt, proposal(earlier_heads=()), None)
