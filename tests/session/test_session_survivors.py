@@ -161,3 +161,69 @@ def test_a_first_attempt_has_number_1_and_names_no_heads():
     agreement._check_attempt(proposal(attempt=1, earlier_heads=()), None)
     refused(Reason.BAD_ATTEMPT, agreement._check_attempt, proposal(attempt=1), None)
     refused(Reason.BAD_ATTEMPT, agreement._check_attempt, proposal(earlier_heads=()), None)
+
+
+# -- greetings and acceptance
+
+
+def greeted():
+    """A session in which a verifier has said Hello under one key and nonce."""
+    facts = SimpleNamespace(
+        offers={(1, 1, "open")},
+        session_keys={Role.VERIFIER: b"key"},
+        nonces={Role.VERIFIER: b"nonce"},
+        histories={},
+    )
+    return SimpleNamespace(facts=facts, mode="open", pins={}, channel=None)
+
+
+def test_two_parties_that_sign_with_one_key_are_refused():
+    reply = m.HelloReply(1, 1, "open", (), b"other", ZERO, ZERO)
+    refused(Reason.BAD_KEY, agreement.greet, greeted(), Role.PROVER, b"key", reply)
+
+
+def test_two_parties_that_show_one_nonce_are_refused():
+    reply = m.HelloReply(1, 1, "open", (), b"nonce", ZERO, ZERO)
+    refused(Reason.MALFORMED, agreement.greet, greeted(), Role.PROVER, b"other", reply)
+
+
+def test_a_reply_that_chooses_what_was_not_offered_is_refused():
+    for choice in ((2, 1, "open"), (1, 2, "open"), (1, 1, "sealed")):
+        reply = m.HelloReply(*choice, (), b"other", ZERO, ZERO)
+        refused(Reason.UNSUPPORTED_VERSION, agreement.greet, greeted(), Role.PROVER, b"other", reply)
+
+
+def test_terms_of_another_mode_than_the_sessions_are_refused(tmp_path):
+    made = kit.Exercise(tmp_path)
+    sealed = statement.seal(made.terms.statement(), made.verifier.session)
+    histories = {Role.VERIFIER: made.verifier, Role.PROVER: made.prover}
+    facts = SimpleNamespace(session_keys={Role.VERIFIER: made.verifier.session.public}, histories=histories)
+    body = m.Propose(sealed, 1, (), ZERO, made.tests.registration)
+    at = SimpleNamespace(facts=facts, mode="sealed", earlier=lambda _: None)
+    refused(Reason.BAD_TERMS, agreement.propose, at, Role.VERIFIER, body)
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"declared_counts": (1,)}, Reason.BAD_COUNT),
+        ({"coin_commitment": ONE}, Reason.BAD_COIN),
+        ({"terms_digest": ZERO}, Reason.WRONG_TERMS),
+    ],
+)
+def test_a_later_attempt_is_accepted_with_the_counts_and_coin_of_the_first(tmp_path, changes, reason):
+    made = kit.Exercise(tmp_path)
+    said = made.terms.statement()
+    history = SimpleNamespace(owner=made.prover.owner, root=made.prover.root.public)
+    before = SimpleNamespace(
+        audit=SimpleNamespace(declared=(0,), continued=lambda: None), coin_commitments={Role.PROVER: ZERO}
+    )
+    facts = SimpleNamespace(
+        terms=made.terms,
+        test_set=made.tests.public,
+        terms_statement=said,
+        histories={Role.PROVER: history},
+        earlier=before,
+    )
+    body = replace(m.Accept(said.digest(), (0,), ZERO, made.claim, ()), **changes)
+    refused(reason, agreement.accept, SimpleNamespace(facts=facts), Role.PROVER, body, ())
