@@ -6,16 +6,21 @@ from types import SimpleNamespace
 import kit
 import pytest
 from parley.v1 import session_pb2 as pb
-from parley_attestation import commitment, ed25519, merkle, statement
+from parley_attestation import commitment, ed25519, merkle, statement, witnessing
 from parley_attestation.ed25519 import SigningKey
 from parley_attestation.encoding import MAX_BLOB, MAX_CHUNK, MAX_ENVELOPE, MAX_STATEMENT, Bytes32, Digest
 from parley_attestation.envelope import Envelope, Signature
 from parley_attestation.errors import PeerError, Reason, Role
-from parley_attestation.session import agreement, messages
+from parley_attestation.evidence.archive import write_item
+from parley_attestation.evidence.model import Endorsements, EvidenceItem
+from parley_attestation.log.witness import Event
+from parley_attestation.session import agreement, backing, messages, schedule
 from parley_attestation.session import messages as m
+from parley_attestation.session.audit import Audit
 from parley_attestation.session.facts import Earlier
 from parley_attestation.session.turns import Assembler
 from parley_attestation.statement import Statement, Subject
+from parley_attestation.terms import Plan
 
 ZERO, ONE = Digest(bytes(32)), Digest(bytes(31) + b"\x01")
 
@@ -227,3 +232,93 @@ def test_a_later_attempt_is_accepted_with_the_counts_and_coin_of_the_first(tmp_p
     )
     body = replace(m.Accept(said.digest(), (0,), ZERO, made.claim, ()), **changes)
     refused(reason, agreement.accept, SimpleNamespace(facts=facts), Role.PROVER, body, ())
+
+
+# -- populations
+
+
+def begun(made, declared):
+    frames = schedule.frames(made.terms, made.tests.public)
+    return Audit.begin(made.terms, frames, (declared,))
+
+
+def test_a_declared_count_lies_between_the_threshold_and_the_population(tmp_path):
+    made = kit.Exercise(tmp_path)
+    threshold, size = 48, 60  # four fifths of sixty sums
+    for count in (0, threshold, size):
+        begun(made, count)
+    for count in (threshold - 1, size + 1):
+        refused(Reason.BAD_COUNT, begun, made, count)
+
+
+def test_a_budget_is_at_most_the_population_and_names_a_stratum_of_the_set(tmp_path):
+    made = kit.Exercise(tmp_path)
+
+    def frames(*budget):
+        return schedule.frames(replace(made.terms, plan=Plan(1, 8, (budget,))), made.tests.public)
+
+    assert frames("", 60)[0].size == 60
+    refused(Reason.BAD_TERMS, frames, "", 61)
+    refused(Reason.BAD_TERMS, frames, "none such", 10)
+
+
+def test_an_excluded_run_takes_its_items_and_no_other_out_of_a_population(tmp_path):
+    made = kit.Exercise(tmp_path)
+
+    def runs(*excluded):
+        terms = replace(
+            made.terms, test_set=replace(made.terms.test_set, excluded=excluded), plan=Plan(1, 8, (("", 9),))
+        )
+        return schedule.frames(terms, made.tests.public)[0].runs
+
+    assert runs() == ((0, 60),)
+    assert runs((0, 1)) == ((1, 60),)
+    assert runs((59, 1)) == ((0, 59),)
+    assert runs((10, 1), (11, 1)) == ((0, 10), (12, 60))
+    (frame,) = schedule.frames(replace(made.terms, plan=Plan(1, 8, (("", 9),))), made.tests.public)
+    assert 0 in frame
+    assert 59 in frame
+    assert 60 not in frame
+
+
+# -- evidence and witnesses
+
+
+def unasked(policy=None):
+    """Facts of a session whose terms have no evidence policy."""
+    terms = SimpleNamespace(evidence_policy=policy, inventory=None)
+    return SimpleNamespace(terms=terms, nonces={Role.PROVER: bytes(32), Role.VERIFIER: bytes(32)})
+
+
+def test_a_statement_of_another_kind_among_the_evidence_is_refused():
+    key = SigningKey(kit.seed("key"))
+    made = statement.seal(Statement("tag:parley,2026:other/v1", (Subject("s", ZERO),), {}), key)
+    refused(Reason.BAD_EVIDENCE, backing.read_support, unasked(), (ZERO,) * 3, (made,), key.public)
+
+
+def test_evidence_that_the_terms_do_not_ask_for_is_refused():
+    key = SigningKey(kit.seed("key"))
+    made = backing.seal_evidence({}, 1, key)
+    refused(Reason.BAD_EVIDENCE, backing.read_support, unasked(), (ZERO,) * 3, (made,), key.public)
+    refused(
+        Reason.BAD_EVIDENCE, backing.read_support, unasked("a policy"), (ZERO,) * 3, (made,) * 2, key.public
+    )
+    keys = SimpleNamespace(receipt=key.public, hpke=bytes(32))
+    refused(Reason.BAD_EVIDENCE, backing.read_chamber, unasked(), (ZERO,) * 3, made, keys)
+
+
+def test_two_pieces_of_evidence_under_one_name_are_refused():
+    item = write_item("gpu", EvidenceItem("simulated", b"raw", Endorsements((), (), (), None)))
+    said = Statement(backing.EVIDENCE, (Subject("s", ZERO),), {"at": 1, "items": [item]})
+    assert list(backing._read(said)[0]) == ["gpu"]
+    refused(Reason.BAD_EVIDENCE, backing._read, replace(said, predicate={"at": 1, "items": [item, item]}))
+
+
+@pytest.mark.parametrize(("heads", "keys"), [(3, (b"key",)), (4, ())])
+def test_nothing_is_established_before_the_decision_or_without_witnesses(heads, keys):
+    terms = SimpleNamespace(witnesses=SimpleNamespace(keys=keys, threshold=0))
+    facts = SimpleNamespace(terms=terms, exercise=ZERO, attempt=1, session_id=ZERO)
+    machine = SimpleNamespace(facts=facts, heads=[ZERO] * heads, sequence=heads)
+    with pytest.raises(PeerError, match="nothing to be witnessed") as caught:
+        witnessing.established(machine, (), Event.ACCEPTED)
+    assert caught.value.reason is Reason.BAD_COSIGNATURE

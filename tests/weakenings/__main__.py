@@ -49,6 +49,7 @@ TESTS = (
     "tests/vectors",
     "tests/e2e/test_e2e_wire.py",
     "tests/prover/test_prover_budget.py",
+    "tests/conformance/test_prover_serve.py",
     *(f"tests/chamber/test_chamber_{name}.py" for name in ("reexecute", "session")),
     "tests/verifier/test_verifier_terms.py",
     "tests/verifier/test_report_build.py",
@@ -87,20 +88,20 @@ def collected(run: Callable[[Runner], None], paths: Sequence[str]) -> None:
         sys.exit(f"the tests could not be collected:\n{said.getvalue()[-4000:]}")
 
 
-def trace(out: Path, jobs: int) -> None:
-    """Write which test runs which lines. Fails where a test fails unweakened."""
+def trace(out: Path, jobs: int, paths: Sequence[str]) -> None:
+    """Write which test runs which lines; of some `paths` alone, beside what is there. Fails where a test fails."""
 
     def run(runner: Runner) -> None:
-        found: dict[str, Any] = {}
-        for name, result in runner.trace(jobs):
+        found: dict[str, Any] = json.loads(out.read_text()) if paths and out.exists() else {}
+        for done, (name, result) in enumerate(runner.trace(jobs), 1):
             found[name] = result
-            _progress(len(found), len(runner.items))
+            _progress(done, len(runner.items))
         failed = sorted(name for name, one in found.items() if one is None or one["failed"])
         if failed:
             sys.exit("these tests fail unweakened: " + ", ".join(failed[:10]))
         out.write_text(json.dumps(found))
 
-    collected(run, TESTS)
+    collected(run, paths or TESTS)
 
 
 def plan(
@@ -191,15 +192,19 @@ def _progress(done: int, of: int, began: float | None = None) -> None:
 def main() -> int:
     """Run what the command line asks for."""
     parser = argparse.ArgumentParser(prog="weakenings", description=__doc__)
-    parser.add_argument("what", choices=("trace", "try", "merge", "all", "sample"))
+    parser.add_argument("what", choices=("trace", "try", "merge", "all", "sample", "readme"))
     parser.add_argument("--work", type=Path, default=ROOT / "build/weakenings", help="where results are kept")
     parser.add_argument("--shard", default="1/1", help="K/N: every Nth weakening, from the Kth")
     parser.add_argument("--only", default="", help="weakenings whose id contains this")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--paths", nargs="*", default=[], help="trace these tests alone, beside the others")
     parser.add_argument("--budget", type=float, default=BUDGET_SECONDS, help="seconds of tests a weakening")
     parser.add_argument("--again", action="store_true", help="try what survived so far again")
     parser.add_argument("--count", type=int, default=16, help="weakenings of a sample")
     wanted = parser.parse_args()
+    if wanted.what == "readme":
+        ledger.fill(ROOT / "README.md")
+        return 0
     if wanted.what == "sample":
         return sample(wanted.count, wanted.jobs)
     wanted.work.mkdir(parents=True, exist_ok=True)
@@ -207,7 +212,7 @@ def main() -> int:
     nth, of = map(int, wanted.shard.split("/"))
     sites = [s for s in all_sites()[nth - 1 :: of] if wanted.only in s.id]
     if wanted.what in {"trace", "all"}:
-        trace(traced, wanted.jobs)
+        trace(traced, wanted.jobs, wanted.paths)
     if wanted.what in {"try", "all"}:
         found = json.loads(traced.read_text())
         try_out(found, sites, wanted.work / f"found-{nth}-of-{of}.json", wanted)

@@ -95,3 +95,18 @@ def known(site: Site, ledger: Ledger) -> str:
     """The recorded killer of a weakening, where there is one that can be asked again."""
     killer = ledger.killer(site.id) if site.id in ledger.results else ""
     return "" if killer == HUNG else killer
+
+
+BEGIN, END = "<!-- begin weakenings -->", "<!-- end weakenings -->"
+
+
+def block(found: Ledger) -> str:
+    """The figures between the marks that a page has around them."""
+    return f"{BEGIN}\n{figures(found)}\n{END}"
+
+
+def fill(page: Path) -> None:
+    """Write the figures into a page that has the marks."""
+    before, mark, rest = page.read_text().partition(BEGIN)
+    assert mark, f"{page} has no {BEGIN}"
+    page.write_text(before + block(read()) + rest.partition(END)[2])
