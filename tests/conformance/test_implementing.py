@@ -27,6 +27,11 @@ def _steps():
             yield [command], expected
 
 
+def _without_totals(text):
+    """How many cases there are may grow without the page being wrong."""
+    return re.sub(r"\d+ passed", "N passed", text)
+
+
 def _free_port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -55,7 +60,7 @@ def test_every_command_of_the_page_does_what_the_page_says(tmp_path):
         shown = done.stdout + done.stderr
         code = CODES.get(words[words.index("--out") + 1], 0) if "run" in words else 0
         assert done.returncode == code, (words, shown)
-        for wanted in then:
-            assert wanted in shown.split("\n"), (words, shown)
+        lines = _without_totals(shown).split("\n")
+        assert [one for one in then if _without_totals(one) not in lines] == [], shown
         commands += 1
     assert commands >= 10
