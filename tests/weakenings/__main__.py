@@ -211,12 +211,14 @@ def main() -> int:
     traced = wanted.work / "trace.json"
     nth, of = map(int, wanted.shard.split("/"))
     sites = [s for s in all_sites()[nth - 1 :: of] if wanted.only in s.id]
+    out = wanted.work / f"found-{nth}-of-{of}.json"
+    if wanted.what == "all":
+        out.unlink(missing_ok=True)
     if wanted.what in {"trace", "all"}:
         trace(traced, wanted.jobs, wanted.paths)
     if wanted.what in {"try", "all"}:
-        found = json.loads(traced.read_text())
-        try_out(found, sites, wanted.work / f"found-{nth}-of-{of}.json", wanted)
-    if wanted.what in {"merge", "all"}:
+        try_out(json.loads(traced.read_text()), sites, out, wanted)
+    if wanted.what == "merge" or (wanted.what == "all" and of == 1):
         return ledger.merge(wanted.work)
     return 0
 

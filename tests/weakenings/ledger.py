@@ -70,7 +70,11 @@ def merge(work: Path) -> int:
     for path in sorted(work.glob("found-*.json")):
         found |= json.loads(path.read_text())
     here = {site.id: site for site in all_sites()}
-    rows = {name: {"what": here[name].what[:200], **one} for name, one in found.items() if name in here}
+    rows = {
+        name: {"what": here[name].what[:200], "tests": one.get("tests"), "cases": one.get("cases")}
+        for name, one in found.items()
+        if name in here
+    }
     missing = sorted(set(here) - set(rows))
     RESULTS.write_text(json.dumps(rows, indent=1, sort_keys=True) + "\n")
     problems = [*read().problems, *(f"{name}: not tried" for name in missing)]
