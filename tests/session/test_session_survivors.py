@@ -9,7 +9,7 @@ from parley.v1 import session_pb2 as pb
 from parley_attestation import commitment, ed25519, merkle, statement, witnessing
 from parley_attestation.ed25519 import SigningKey
 from parley_attestation.encoding import MAX_BLOB, MAX_CHUNK, MAX_ENVELOPE, MAX_STATEMENT, Bytes32, Digest
-from parley_attestation.envelope import Envelope, Signature
+from parley_attestation.envelope import Envelope, Signature, pae
 from parley_attestation.errors import PeerError, Reason, Role
 from parley_attestation.evidence.archive import write_item
 from parley_attestation.evidence.model import Endorsements, EvidenceItem
@@ -18,6 +18,7 @@ from parley_attestation.session import agreement, backing, messages, schedule
 from parley_attestation.session import messages as m
 from parley_attestation.session.audit import Audit
 from parley_attestation.session.facts import Earlier
+from parley_attestation.session.machine import Machine
 from parley_attestation.session.turns import Assembler
 from parley_attestation.statement import Statement, Subject
 from parley_attestation.terms import Plan
@@ -322,3 +323,44 @@ def test_nothing_is_established_before_the_decision_or_without_witnesses(heads, 
     with pytest.raises(PeerError, match="nothing to be witnessed") as caught:
         witnessing.established(machine, (), Event.ACCEPTED)
     assert caught.value.reason is Reason.BAD_COSIGNATURE
+
+
+# -- words
+
+
+def test_a_reason_is_a_code_of_the_error_table():
+    assert messages._reason("TIMEOUT") == "TIMEOUT"
+    refused(Reason.MALFORMED, messages._reason, "BECAUSE")
+
+
+def test_the_name_of_a_mode_has_from_1_character_to_its_limit_and_is_printable():
+    for name in ("x", "x" * messages.MAX_MODE):
+        assert messages._mode(name) == name
+    for name in ("", "x" * (messages.MAX_MODE + 1), "a\nb"):
+        refused(Reason.MALFORMED, messages._mode, name)
+
+
+def test_a_message_of_another_session_in_a_slot_that_is_filled_blames_nobody(tmp_path):
+    made = kit.Exercise(tmp_path)
+    key = made.verifier.session
+
+    def machine():
+        found = Machine(SimpleNamespace(get=lambda _: None))
+        found.facts.session_keys[Role.VERIFIER] = key.public
+        found.facts.session_id = ONE
+        found.heads, found.authors = [ZERO] * 4, [Role.VERIFIER, Role.PROVER] * 2
+        return found
+
+    def said(session, sequence, previous=ZERO):
+        made = m.write(m.Header(session, sequence, previous), m.Stop((1,)))
+        kind = m.payload_type("stop")
+        return Envelope(kind, made, (Signature(key.public, key.sign(pae(kind, made))),))
+
+    refused(Reason.WRONG_SESSION, machine().begin, said(ZERO, 3))
+    refused(Reason.WRONG_SESSION, machine().begin, said(ZERO, 5))
+    refused(Reason.WRONG_SESSION, machine().begin, said(b"", 0))
+    refused(Reason.EQUIVOCATION, machine().begin, said(ONE, 3))
+    for sequence, previous, blamed in ((4, ZERO, Role.VERIFIER), (4, ONE, None)):
+        with pytest.raises(PeerError) as caught:
+            machine().begin(said(ONE, sequence, previous))
+        assert (caught.value.reason, caught.value.blamed) == (Reason.OUT_OF_ORDER, blamed)
