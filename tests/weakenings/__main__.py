@@ -6,6 +6,7 @@ first, and against the suite's cases on their own. Runs in shards; `merge` joins
 
 import argparse
 import contextlib
+import hashlib
 import io
 import json
 import os
@@ -48,6 +49,7 @@ TESTS = (
     "tests/vectors",
     "tests/e2e/test_e2e_wire.py",
     "tests/prover/test_prover_budget.py",
+    "tests/conformance/test_prover_serve.py",
     *(f"tests/chamber/test_chamber_{name}.py" for name in ("reexecute", "session")),
     "tests/verifier/test_verifier_terms.py",
     "tests/verifier/test_report_build.py",
@@ -86,20 +88,20 @@ def collected(run: Callable[[Runner], None], paths: Sequence[str]) -> None:
         sys.exit(f"the tests could not be collected:\n{said.getvalue()[-4000:]}")
 
 
-def trace(out: Path, jobs: int) -> None:
-    """Write which test runs which lines. Fails where a test fails unweakened."""
+def trace(out: Path, jobs: int, paths: Sequence[str]) -> None:
+    """Write which test runs which lines; of some `paths` alone, beside what is there. Fails where a test fails."""
 
     def run(runner: Runner) -> None:
-        found: dict[str, Any] = {}
-        for name, result in runner.trace(jobs):
+        found: dict[str, Any] = json.loads(out.read_text()) if paths and out.exists() else {}
+        for done, (name, result) in enumerate(runner.trace(jobs), 1):
             found[name] = result
-            _progress(len(found), len(runner.items))
+            _progress(done, len(runner.items))
         failed = sorted(name for name, one in found.items() if one is None or one["failed"])
         if failed:
             sys.exit("these tests fail unweakened: " + ", ".join(failed[:10]))
         out.write_text(json.dumps(found))
 
-    collected(run, TESTS)
+    collected(run, paths or TESTS)
 
 
 def plan(
@@ -118,21 +120,34 @@ def plan(
     return site, chosen, total
 
 
-def try_out(traced: dict[str, Any], sites: Sequence[Site], out: Path, jobs: int) -> None:
-    """Try weakenings and write how each came out; what `out` holds already is not tried again."""
+def try_out(traced: dict[str, Any], sites: Sequence[Site], out: Path, how: argparse.Namespace) -> None:
+    """Try weakenings and write how each came out; what `out` holds already is not tried again.
+
+    With `how.again`, what survived so far is tried again, under the present budget.
+    """
     found: dict[str, Any] = json.loads(out.read_text()) if out.exists() else {}
+    done_with = ("tests", "cases")
+
+    def due(site: Site, stage: str) -> bool:
+        one = found.get(site.id, {})
+        if how.again:
+            return not any(one.get(name) for name in done_with)
+        return stage not in one
 
     def run(runner: Runner) -> None:
         began = time.monotonic()
-        for stage, cases in (("tests", False), ("cases", True)):
-            left = [s for s in sites if stage not in found.get(s.id, {})]
-            plans = {s.id: plan(s, traced, cases=cases) for s in left}
+        for stage in done_with:
+            plans = {
+                s.id: plan(s, traced, cases=stage == "cases", budget=how.budget)
+                for s in sites
+                if due(s, stage)
+            }
             for key, (_, names, _) in plans.items():
                 if not names:
                     found.setdefault(key, {})[stage] = None
             plans = {key: one for key, one in plans.items() if one[1]}
-            for done, (key, result) in enumerate(runner.against(jobs, plans), 1):
-                killer = "it hung or died" if result is None else result["killer"]
+            for done, (key, result) in enumerate(runner.against(how.jobs, plans), 1):
+                killer = ledger.HUNG if result is None else result["killer"]
                 assert result is None or result["swapped"], f"{key}: no live function has this code"
                 found.setdefault(key, {})[stage] = killer
                 out.write_text(json.dumps(found, indent=1))
@@ -140,6 +155,30 @@ def try_out(traced: dict[str, Any], sites: Sequence[Site], out: Path, jobs: int)
         out.write_text(json.dumps(found, indent=1))
 
     collected(run, TESTS)
+
+
+def sample(count: int, jobs: int) -> int:
+    """Ask the recorded killers of a few weakenings again; which ones follows from the weakened source."""
+    known = ledger.read()
+    source = b"".join((ROOT / module).read_bytes() for module in MODULES)
+
+    def rank(site: Site) -> bytes:
+        return hashlib.sha256(source + site.id.encode()).digest()
+
+    asked = sorted((s for s in all_sites() if ledger.known(s, known)), key=rank)[:count]
+    killers = {s.id: ledger.known(s, known) for s in asked}
+    survived: list[str] = []
+
+    def run(runner: Runner) -> None:
+        plans = {s.id: (s, [killers[s.id]], 10.0) for s in asked if killers[s.id] in runner.items}
+        survived.extend(f"{key}: its killer is gone" for key in set(killers) - set(plans))
+        for key, result in runner.against(jobs, plans):
+            if result is not None and not result["killer"]:
+                survived.append(f"{key}: {killers[key]} no longer kills it")
+
+    collected(run, sorted({name.partition("::")[0] for name in killers.values()}))
+    sys.stdout.write("".join(f"{line}\n" for line in survived) or f"{len(killers)} killed again\n")
+    return 1 if survived else 0
 
 
 def _progress(done: int, of: int, began: float | None = None) -> None:
@@ -153,22 +192,33 @@ def _progress(done: int, of: int, began: float | None = None) -> None:
 def main() -> int:
     """Run what the command line asks for."""
     parser = argparse.ArgumentParser(prog="weakenings", description=__doc__)
-    parser.add_argument("what", choices=("trace", "try", "merge", "all"))
+    parser.add_argument("what", choices=("trace", "try", "merge", "all", "sample", "readme"))
     parser.add_argument("--work", type=Path, default=ROOT / "build/weakenings", help="where results are kept")
     parser.add_argument("--shard", default="1/1", help="K/N: every Nth weakening, from the Kth")
     parser.add_argument("--only", default="", help="weakenings whose id contains this")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--paths", nargs="*", default=[], help="trace these tests alone, beside the others")
+    parser.add_argument("--budget", type=float, default=BUDGET_SECONDS, help="seconds of tests a weakening")
+    parser.add_argument("--again", action="store_true", help="try what survived so far again")
+    parser.add_argument("--count", type=int, default=16, help="weakenings of a sample")
     wanted = parser.parse_args()
+    if wanted.what == "readme":
+        ledger.fill(ROOT / "README.md")
+        return 0
+    if wanted.what == "sample":
+        return sample(wanted.count, wanted.jobs)
     wanted.work.mkdir(parents=True, exist_ok=True)
     traced = wanted.work / "trace.json"
     nth, of = map(int, wanted.shard.split("/"))
     sites = [s for s in all_sites()[nth - 1 :: of] if wanted.only in s.id]
+    out = wanted.work / f"found-{nth}-of-{of}.json"
+    if wanted.what == "all":
+        out.unlink(missing_ok=True)
     if wanted.what in {"trace", "all"}:
-        trace(traced, wanted.jobs)
+        trace(traced, wanted.jobs, wanted.paths)
     if wanted.what in {"try", "all"}:
-        found = json.loads(traced.read_text())
-        try_out(found, sites, wanted.work / f"found-{nth}-of-{of}.json", wanted.jobs)
-    if wanted.what in {"merge", "all"}:
+        try_out(json.loads(traced.read_text()), sites, out, wanted)
+    if wanted.what == "merge" or (wanted.what == "all" and of == 1):
         return ledger.merge(wanted.work)
     return 0
 
