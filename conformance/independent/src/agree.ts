@@ -151,6 +151,7 @@ export function accept(s: Session, m: Accept): Turn {
     s.declared = m.declared_counts;
     s.coinCommitP = m.coin_commitment;
     s.modelClaim = claim;
+    s.evidence = m.evidence.length > 0;
   });
 }
 

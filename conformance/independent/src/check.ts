@@ -33,6 +33,8 @@ function main(args: readonly string[]): number {
       reservation: judged.known ? null : "self-consistent only: the parties are unknown",
       fault, state: session.state, withheld: judged.withheld,
       acknowledged: Object.fromEntries([...session.acknowledged].map(([party, digest]) => [party, hex(digest)])),
+      dissented: Object.fromEntries([...session.dissented].map(([party, digest]) => [party, hex(digest)])),
+      unsupported: session.evidence ? "evidence or compute records, which are not appraised here" : null,
       verdict: verdict === null ? null : { digest: hex(verdict.digest), ...verdict.predicate },
     }, null, 1));
     return fault === null ? 0 : 1;

@@ -102,6 +102,8 @@ export class Session {
   measured: readonly Measured[] = [];
   declared: readonly bigint[] | null = null;
   modelClaim: ModelClaim | null = null;
+  /** Whether Accept carries evidence or compute records, which this implementation does not appraise. */
+  evidence = false;
   coinV: Bytes | null = null;
   seed: Bytes | null = null;
   orders: readonly (readonly Unit[])[] = [];

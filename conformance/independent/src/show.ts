@@ -123,9 +123,9 @@ export function binding(s: Session, m: Binding): Turn {
   return silent(() => { s.binding = fact; });
 }
 
-/** The verdict where everything that it follows from is there. */
+/** The verdict where everything that it follows from is there, and is understood here. */
 export function verdictOf(s: Session): Verdict | null {
-  return s.results === null || s.withheld.size > 0 ? null : deriveVerdict(s);
+  return s.results === null || s.withheld.size > 0 || s.evidence ? null : deriveVerdict(s);
 }
 
 function checkComplete(s: Session): void {
@@ -144,7 +144,7 @@ export function acknowledge(s: Session, sender: Party, m: Acknowledge): Turn {
       const found = parts(blobs[0]);
       if (found === null) return;
       const bits = splitBits(s, found.content);
-      if (verdict !== null) demand(sameBits(bits, known(s.results).bits), "WRONG_RESULT_BITS", "other result bits than the derived ones");
+      if (s.results !== null) demand(sameBits(bits, s.results.bits), "WRONG_RESULT_BITS", "other result bits than the derived ones");
       const root = resultRoot(found.key, known(s.terms).exercise, bits);
       same(root, m.result_root, "WRONG_RESULT_BITS", "result bits of another root");
     },

@@ -1,6 +1,5 @@
 // The verdict statement, derived from a session and from nothing else.
 import { type Bytes, hex } from "./bytes.js";
-import { refuse } from "./errors.js";
 import { sha256 } from "./framing.js";
 import { type Evidence, pValue, printP } from "./frametest.js";
 import type { Json } from "./json.js";
@@ -17,6 +16,7 @@ const FIXED = [
 ] as const;
 const DEGRADING = "at declared assurance, refusing or degrading outputs would meet this claim";
 const OPEN_AGAIN = "nothing is decided once outputs that do not come out again count as failures";
+const NO_RECORDS = "the prover showed no compute records";
 const ONLY_OWN_WORD = "nothing but the prover's own program shows which weights answered";
 
 export interface Verdict {
@@ -139,7 +139,10 @@ export function deriveVerdict(s: Session): Verdict {
   const others: Decision[] = [];
   const claims = terms.claims.map((claim): Json => {
     if (claim.type === "metric") return known(judged.get(claim)).json;
-    if (claim.type === "compute") return refuse("UNSUPPORTED", "a compute claim");
+    if (claim.type === "compute") {
+      others.push("INCONCLUSIVE");
+      return { id: claim.id, type: "compute", verdict: "INCONCLUSIVE", because: [NO_RECORDS], flop_on_record: "0" };
+    }
     const sentence = own.verdict === "COMPLIANT" ? below(claim.minAssurance, assurance) : null;
     const verdict = sentence === null ? own.verdict : "INCONCLUSIVE";
     others.push(verdict);

@@ -61,7 +61,8 @@ export class Speaker {
   protected objection(s: Session, terms: Terms, drawn: Budget): { reason: Reason; detail: string } | null {
     const no = (reason: Reason, detail: string): { reason: Reason; detail: string } => ({ reason, detail });
     if (!this.config.models.some((m) => equal(m.digest, terms.modelClaim))) return no("BAD_MODEL_CLAIM", "no such model is served here");
-    if (terms.claims.some((c) => c.type === "compute") || terms.policy || terms.inventory) return no("UNSUPPORTED", "no compute evidence is given here");
+    if (terms.policy || terms.inventory) return no("UNSUPPORTED", "no evidence is given here");
+    if (terms.witnesses.keys.length > 0) return no("UNSUPPORTED", "no witness is asked here");
     if (terms.binding.kind !== "none") return no("UNSUPPORTED", "no chamber gets these weights");
     if (terms.caps.turn > this.config.maxTurnBytes) return no("OVER_CAP", "a turn above what is accepted here");
     const size = s.populations.reduce((sum, p) => sum + p.size, 0n);
