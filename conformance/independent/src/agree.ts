@@ -12,6 +12,7 @@ import { metrics, readTerms, type Terms } from "./terms.js";
 import { counted, type Options, same, silent, sized, type Turn } from "./turns.js";
 
 const MAX_BUDGET = 2 ** 18;
+const MAX_UNITS = 2n ** 24n;
 
 export function boundsPropose(m: Propose): void {
   counted(m.terms.length, 1, 1048576);
@@ -36,7 +37,7 @@ export function boundsEnding(m: Ending): void {
 }
 
 function populationsOf(terms: Terms, set: TestSet): Population[] {
-  return terms.budgets.map(({ stratum, units }) => {
+  const populations = terms.budgets.map(({ stratum, units }) => {
     const found = set.strata.find((s) => s.name === stratum);
     demand(stratum === "" || found !== undefined, "BAD_TERMS", "a stratum that the set does not have");
     const [start, end] = found === undefined ? [0, set.size] : [found.start, found.start + found.count];
@@ -45,6 +46,9 @@ function populationsOf(terms: Terms, set: TestSet): Population[] {
     demand(BigInt(units) <= size && units <= MAX_BUDGET, "BAD_TERMS", "a budget out of bounds");
     return { name: stratum, ranges, budget: units, size };
   });
+  const all = populations.reduce((sum, p) => sum + p.size, 0n);
+  demand(all <= MAX_UNITS, "BAD_TERMS", "populations above their limit together");
+  return populations;
 }
 
 function measure(terms: Terms, populations: readonly Population[]): Measured[] {
@@ -110,6 +114,7 @@ export function propose(s: Session, options: Options, m: Propose): Turn {
 /** Units of earlier attempts keep place, commitments and outputs. */
 function carryOver(s: Session, earlier: Session): void {
   s.challenged = earlier.challenged.map((unit) => ({ ...unit }));
+  for (const item of earlier.withheld) s.withheld.add(item);
   s.asked = [...earlier.asked];
   s.lastBegan = [...earlier.lastBegan];
   s.declared = earlier.declared;
@@ -130,6 +135,14 @@ export function accept(s: Session, m: Accept): Turn {
   const terms = known(s.terms);
   const prover = known(s.prover);
   same(m.terms_digest, terms.digest, "WRONG_TERMS", "other terms");
+  const claim = readModelClaim(m.model_claim, prover.history.root);
+  same(claim.digest, terms.modelClaim, "BAD_MODEL_CLAIM", "another model claim than the terms'");
+  const before = s.declared;
+  if (before !== null) {
+    const kept = before.length === m.declared_counts.length && before.every((n, i) => n === m.declared_counts[i]);
+    demand(kept, "BAD_COUNT", "other counts than in the earlier attempt");
+  }
+  if (s.coinCommitP !== null) same(m.coin_commitment, s.coinCommitP, "BAD_COIN", "another coin than in the earlier attempt");
   demand(m.declared_counts.length === s.measured.length, "BAD_COUNT", "another number of declared counts");
   const measured = s.measured.map((one, i): Measured => {
     const declared = m.declared_counts[i] as bigint;
@@ -137,14 +150,7 @@ export function accept(s: Session, m: Accept): Turn {
     demand(declared === 0n || (declared >= threshold && declared <= population), "BAD_COUNT", "a declared count out of bounds");
     return { ...one, plan: { ...one.plan, declared } };
   });
-  const before = s.declared;
-  if (before !== null) {
-    demand(before.every((n, i) => n === m.declared_counts[i]), "BAD_COUNT", "other counts than in the earlier attempt");
-  }
   for (const { plan } of measured) demand(decidable(plan), "BAD_TERMS", "a claim that no results decide within its budget");
-  if (s.coinCommitP !== null) same(m.coin_commitment, s.coinCommitP, "BAD_COIN", "another coin than in the earlier attempt");
-  const claim = readModelClaim(m.model_claim, prover.history.root);
-  same(claim.digest, terms.modelClaim, "BAD_MODEL_CLAIM", "another model claim than the terms'");
   checkEvidence(terms, m.evidence, prover.key);
   return silent(() => {
     s.measured = measured;

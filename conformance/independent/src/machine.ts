@@ -66,8 +66,7 @@ export class Machine {
     this.ofSession(header, n < 2n ? EMPTY : s.sessionId);
     this.isNext(header);
     this.follows(header);
-    // Under the verifier's own key a reply is still a reply, so that it can be refused as one.
-    const sender: Party = kind === "hello-reply" && s.length === 1 ? "prover" : author;
+    const sender: Party = author;
     const blames = s.length >= 2;
     try {
       this.known(parsed);

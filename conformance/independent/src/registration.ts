@@ -1,5 +1,5 @@
 // What parties register before any exercise: test sets and model claims.
-import { type Bytes, equal, hex, isPrintable } from "./bytes.js";
+import { type Bytes, equal, hex, isPlain } from "./bytes.js";
 import { fingerprint } from "./commitments.js";
 import { demand } from "./errors.js";
 import { Fields } from "./schema.js";
@@ -69,7 +69,7 @@ export function readModelClaim(sealed: Bytes, rootKey: Bytes): ModelClaim {
   f.oneOf(p["scheme"], ["sha256-chunks-64k/v1"]);
   demand(hasSubject(statement, "model-claim", f.digest(p["commitment"])), f.reason, "another subject");
   const name = f.text(p["name"], 1, 200);
-  demand(isPrintable(name), f.reason, "a name that is not printable");
+  demand(isPlain(name), f.reason, "a name that is not printable");
   const formats = f.list(p["formats"], 0, FORMATS.length).map((value) => f.oneOf(value, FORMATS));
   for (let i = 1; i < formats.length; i++) {
     demand((formats[i - 1] as string) < (formats[i] as string), f.reason, "formats out of order");

@@ -7,7 +7,7 @@ import type { Json, JsonObject } from "./json.js";
 import type { Ranges } from "./population.js";
 import { MAX_CONTENT } from "./registration.js";
 import { Fields, parseRatio, type Ratio } from "./schema.js";
-import { hasSubject, MAX_STATEMENT, predicateType, type Statement } from "./statement.js";
+import { hasSubject, predicateType, type Statement } from "./statement.js";
 
 export const ASSURANCES = ["declared", "re-executed", "neutral-operator", "attested", "proven"] as const;
 export type Assurance = (typeof ASSURANCES)[number];
@@ -90,7 +90,7 @@ function readClaim(value: Json): Claim {
     f.oneOf(c["kind"], ["at-most", "at-least", "exclusive", "devices"]);
     const flop = f.text(c["flop"], 1, 39);
     demand(/^(0|[1-9][0-9]*)$/.test(flop) && BigInt(flop) < 1n << 128n, "BAD_TERMS", "no number of operations");
-    f.list(c["devices"], 0, 4096).forEach((d) => f.text(d, 1, 128));
+    f.list(c["devices"], 0, 4096).forEach((d) => f.text(d, 1, 4096));
     if (c["run"] !== "") f.digest(c["run"]);
     return { type, ...base(c) };
   }
@@ -118,7 +118,7 @@ function readExcluded(value: Json | undefined, size: number): Ranges {
 }
 
 function sortedTexts(value: Json | undefined, least: number, most: number, allowed: readonly string[] | null): string[] {
-  const texts = f.list(value, least, most).map((t) => (allowed === null ? f.text(t, 1, 128) : f.oneOf(t, allowed)));
+  const texts = f.list(value, least, most).map((t) => (allowed === null ? f.text(t, 1, 4096) : f.oneOf(t, allowed)));
   for (let i = 1; i < texts.length; i++) demand((texts[i - 1] as string) < (texts[i] as string), "BAD_TERMS", "a list out of order");
   return texts;
 }
@@ -213,8 +213,8 @@ export function readTerms(statement: Statement): Terms {
     f.integer(inventory["end"], f.integer(inventory["start"], 0, 2 ** 42), 2 ** 42);
   }
   const scope = f.object(p["scope"], ["construct", "sampling_frame", "not_concluded"]);
-  f.text(scope["construct"], 1, MAX_STATEMENT);
-  f.text(scope["sampling_frame"], 1, MAX_STATEMENT);
+  f.text(scope["construct"], 1, 4096);
+  f.text(scope["sampling_frame"], 1, 4096);
   return {
     digest: statement.digest,
     exercise: digest("exercise", statement.payload),
@@ -231,6 +231,6 @@ export function readTerms(statement: Statement): Terms {
     binding: readBinding(p["binding"]),
     policy: p["evidence_policy"] !== null,
     inventory: p["inventory"] !== null,
-    notConcluded: f.list(scope["not_concluded"], 1, 64).map((s) => f.text(s, 1, MAX_STATEMENT)),
+    notConcluded: f.list(scope["not_concluded"], 1, 64).map((s) => f.text(s, 1, 4096)),
   };
 }

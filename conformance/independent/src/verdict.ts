@@ -91,9 +91,8 @@ function smaller(a: Evidence, b: Evidence): boolean {
 
 /** Places of the claims that Holm's procedure accuses at the least risk of all metric claims. */
 function accused(s: Session, claims: readonly ClaimResults[]): Set<number> {
-  const independent = s.binding !== null && s.binding.operator.runBy !== "prover";
   const ps = claims.map((c, i) => ({
-    i, p: violationP(c.measured.plan, independent ? withBinding(s, c) : c.results),
+    i, p: violationP(c.measured.plan, withBinding(s, c)),
   }));
   let least = known(claims[0]).measured.plan.alphaViolation;
   for (const { measured } of claims) {
