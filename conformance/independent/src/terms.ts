@@ -3,7 +3,7 @@ import { type Bytes, equal, hex } from "./bytes.js";
 import { demand, refuse } from "./errors.js";
 import { digest } from "./framing.js";
 import { type Grader, readGrader } from "./graderdoc.js";
-import type { Json, JsonObject } from "./json.js";
+import { isObject, type Json, type JsonObject } from "./json.js";
 import type { Ranges } from "./population.js";
 import { MAX_CONTENT } from "./registration.js";
 import { Fields, parseRatio, type Ratio } from "./schema.js";
@@ -20,16 +20,32 @@ export interface MetricClaim extends Common {
   readonly type: "metric";
   readonly stratum: string;
   readonly grader: Grader;
-  readonly events: readonly Event[];
+  readonly events: Events;
   readonly direction: "at-least" | "at-most";
   readonly threshold: Ratio;
   readonly alphaCompliant: Ratio;
   readonly alphaViolation: Ratio;
 }
 
+/** A list, or in a set of pairs a list for one or both members. */
+export type Events = readonly Event[] | ReadonlyMap<string, readonly Event[]>;
+
+export interface GradedClaim extends Common {
+  readonly type: "graded";
+  readonly stratum: string;
+  readonly grader: Grader;
+  readonly top: number;
+  readonly direction: "at-least" | "at-most";
+  readonly threshold: Ratio;
+  readonly alphaCompliant: Ratio;
+  readonly alphaViolation: Ratio;
+}
+
+export type MeasuredClaim = MetricClaim | GradedClaim;
+
 export interface IdentityClaim extends Common { readonly type: "identity" }
 export interface ComputeClaim extends Common { readonly type: "compute" }
-export type Claim = MetricClaim | IdentityClaim | ComputeClaim;
+export type Claim = MeasuredClaim | IdentityClaim | ComputeClaim;
 
 export interface Operator { readonly key: Bytes; readonly runBy: "neutral" | "prover" | "verifier"; readonly json: JsonObject }
 export interface Budget { readonly stratum: string; readonly units: number }
@@ -58,8 +74,12 @@ export interface Terms {
 
 const f = new Fields("BAD_TERMS");
 
-export function metrics(terms: Terms): MetricClaim[] {
-  return terms.claims.filter((c) => c.type === "metric");
+export function measuredClaims(terms: Pick<Terms, "claims">): MeasuredClaim[] {
+  return terms.claims.filter((c) => c.type === "metric" || c.type === "graded");
+}
+
+export function isList(events: Events): events is readonly Event[] {
+  return Array.isArray(events);
 }
 
 function ratio(value: Json | undefined): Ratio {
@@ -72,6 +92,13 @@ function alpha(value: Json | undefined): Ratio {
   return r;
 }
 
+function readAnyEvents(value: Json | undefined): Events {
+  if (!isObject(value)) return readEvents(value);
+  const names = Object.keys(value);
+  demand(names.length >= 1 && names.length <= 2, "BAD_TERMS", "events of no member");
+  return new Map(names.sort().map((name) => [f.text(name, 1, 64), readEvents(value[name])] as const));
+}
+
 function readEvents(value: Json | undefined): Event[] {
   const events = f.list(value, 1, 3).map((event) => f.oneOf(event, EVENTS));
   for (let i = 1; i < events.length; i++) {
@@ -82,7 +109,7 @@ function readEvents(value: Json | undefined): Event[] {
 
 function readClaim(value: Json): Claim {
   const common = ["type", "id", "min_assurance"];
-  const type = f.oneOf((value as JsonObject | null)?.["type"], ["metric", "identity", "compute"]);
+  const type = f.oneOf((value as JsonObject | null)?.["type"], ["metric", "graded", "identity", "compute"]);
   const base = (c: JsonObject): Common => ({ id: f.text(c["id"], 1, 64), minAssurance: f.oneOf(c["min_assurance"], ASSURANCES) });
   if (type === "identity") return { type, ...base(f.object(value, common)) };
   if (type === "compute") {
@@ -95,15 +122,20 @@ function readClaim(value: Json): Claim {
     return { type, ...base(c) };
   }
   const c = f.object(value, [
-    ...common, "stratum", "grader", "events", "direction", "threshold", "alpha_compliant", "alpha_violation",
+    ...common, "stratum", "grader", "direction", "threshold", "alpha_compliant", "alpha_violation",
+    ...(type === "metric" ? ["events"] : []),
   ]);
   const threshold = ratio(c["threshold"]);
   demand(threshold.p <= threshold.q, "BAD_TERMS", "a threshold above 1");
-  return {
-    type, ...base(c), stratum: f.text(c["stratum"], 0, 64), grader: readGrader(c["grader"], "BAD_TERMS"),
-    events: readEvents(c["events"]), direction: f.oneOf(c["direction"], ["at-least", "at-most"]), threshold,
+  const grader = readGrader(c["grader"], "BAD_TERMS");
+  const rest = {
+    ...base(c), stratum: f.text(c["stratum"], 0, 64), grader, threshold,
+    direction: f.oneOf(c["direction"], ["at-least", "at-most"]),
     alphaCompliant: alpha(c["alpha_compliant"]), alphaViolation: alpha(c["alpha_violation"]),
   };
+  if (type === "metric") return { type, ...rest, events: readAnyEvents(c["events"]) };
+  demand(grader.rule.kind === "checklist", "BAD_TERMS", "a grader that gives no points");
+  return { type, ...rest, top: grader.rule.points };
 }
 
 function readExcluded(value: Json | undefined, size: number): Ranges {
@@ -149,7 +181,9 @@ function readWitnesses(value: Json | undefined): Terms["witnesses"] {
 
 function checkClaims(claims: readonly Claim[], budgets: readonly Budget[]): void {
   demand(new Set(claims.map((c) => c.id)).size === claims.length, "BAD_TERMS", "a claim that stands twice");
-  const metric = claims.filter((c) => c.type === "metric");
+  const metric = measuredClaims({ claims });
+  const eventsOf = (c: MeasuredClaim): string =>
+    (c.type === "graded" ? "graded" : isList(c.events) ? c.events.join() : JSON.stringify([...c.events]));
   demand(metric.length > 0, "BAD_TERMS", "no metric claim");
   const named = new Set(metric.map((c) => c.stratum));
   const budgeted = new Set(budgets.map((b) => b.stratum));
@@ -158,7 +192,7 @@ function checkClaims(claims: readonly Claim[], budgets: readonly Budget[]): void
   demand(!named.has("") || named.size === 1, "BAD_TERMS", "the whole set beside strata");
   for (const a of metric) {
     for (const b of metric) {
-      const same = a.stratum === b.stratum && equal(a.grader.digest, b.grader.digest) && a.events.join() === b.events.join();
+      const same = a.stratum === b.stratum && equal(a.grader.digest, b.grader.digest) && eventsOf(a) === eventsOf(b);
       const above = a.threshold.p * b.threshold.q > b.threshold.p * a.threshold.q;
       demand(!(same && a.direction === "at-least" && b.direction === "at-most" && above), "BAD_TERMS", "claims that exclude each other");
     }

@@ -8,7 +8,7 @@ import * as M from "../messages.js";
 import { readScript } from "../scripts.js";
 import { type Challenged, known, type Session } from "../session.js";
 import { verdictOf } from "../show.js";
-import { metrics, type Terms } from "../terms.js";
+import { measuredClaims, type Terms } from "../terms.js";
 import type { Config } from "./config.js";
 import { answerScript, type Engine, within } from "./engine.js";
 import type { CoinPair, StoredTurn } from "./journal.js";
@@ -84,7 +84,7 @@ export class Speaker {
   protected accept(s: Session, terms: Terms, pair: CoinPair): Said {
     const model = known(this.config.models.find((m) => equal(m.digest, terms.modelClaim)));
     const payload = M.Accept.write({
-      header: this.header(s), terms_digest: terms.digest, declared_counts: metrics(terms).map(() => 0n),
+      header: this.header(s), terms_digest: terms.digest, declared_counts: measuredClaims(terms).map(() => 0n),
       coin_commitment: coinCommitment(pair.key, terms.exercise, "prover", pair.coin), model_claim: model.sealed, evidence: [],
     });
     return this.say("accept", payload, [], pair);
