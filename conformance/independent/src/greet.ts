@@ -59,9 +59,9 @@ export function hello(s: Session, options: Options, key: Bytes, m: Hello): Turn 
 export function helloReply(s: Session, options: Options, key: Bytes, m: HelloReply): Turn {
   const verifier = known(s.verifier);
   const offer = known(s.offer);
-  demand(!equal(m.nonce, verifier.nonce), "MALFORMED", "the verifier's nonce");
   const chosen = offer.versions.includes(m.version) && offer.suites.includes(m.suite) && offer.modes.includes(m.mode);
   demand(chosen && m.version === 1 && m.suite === 1 && m.mode === "open", "UNSUPPORTED_VERSION", "a choice that was not offered");
+  demand(!equal(m.nonce, verifier.nonce), "MALFORMED", "the verifier's nonce");
   const found = greeting(s, options, "prover", key, m);
   return silent(() => {
     s.prover = found;

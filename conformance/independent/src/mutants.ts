@@ -1,6 +1,6 @@
 // For tests only: provers that cheat or leave a check out, each one change away from the honest prover.
 import { Metadata, status } from "@grpc/grpc-js";
-import { type Bytes, concat } from "./bytes.js";
+import { type Bytes, concat, fromUtf8 } from "./bytes.js";
 import { blobDigest, streamDigest } from "./commitments.js";
 import type { Envelope, Signature } from "./envelope.js";
 import { signEnvelope } from "./envelope.js";
@@ -12,11 +12,11 @@ import { Dialogue, type Surroundings } from "./prover/dialogue.js";
 import { Incoming } from "./prover/incoming.js";
 import type { StoredTurn } from "./prover/journal.js";
 import { HONEST, type Parts } from "./prover/server.js";
-import { random } from "./prover/speaker.js";
+import { random, type Said, Speaker } from "./prover/speaker.js";
 import { type Kept, Store } from "./prover/store.js";
 import { serve } from "./prover.js";
-import type { Blob } from "./session.js";
-import { known } from "./session.js";
+import { type Blob, known, type Session } from "./session.js";
+import type { Terms } from "./terms.js";
 import { type Options, silent, type Turn } from "./turns.js";
 
 export interface Mutant { readonly what: string; readonly requirement: string; readonly parts: Partial<Parts> }
@@ -163,6 +163,32 @@ const CHATTY: Parts["refused"] = (error) => {
   return error instanceof Refusal ? wire : { ...wire, details: words, metadata: wire.metadata };
 };
 
+/** Fails on prompts that are no text, and names them. */
+const chattySpeaker: Parts["speaker"] = (config, engine) => HONEST.speaker(config, {
+  answer(prompt) {
+    if (fromUtf8(prompt) === null) throw new Error(`cannot read ${Buffer.from(prompt).toString("latin1")}`);
+    return engine.answer(prompt);
+  },
+});
+
+class OneKey extends Speaker {
+  protected override outputKey(): Bytes {
+    return new Uint8Array(32).fill(7);
+  }
+}
+
+class OneCoin extends Speaker {
+  protected override accept(s: Session, terms: Terms): Said {
+    return super.accept(s, terms, { coin: new Uint8Array(32).fill(1), key: new Uint8Array(32).fill(2) });
+  }
+}
+
+class AnySides extends Dialogue {
+  protected override mostSides(): number {
+    return Number.MAX_SAFE_INTEGER;
+  }
+}
+
 const UNTYPED: Parts["refused"] = () => ({ code: status.UNKNOWN, details: "no", metadata: new Metadata() });
 
 function anyCoin(make: () => Turn, parsed: Parsed, m: Lax): Turn {
@@ -198,7 +224,7 @@ const said = new WeakSet<StoredTurn>();
 
 export const MUTANTS: Readonly<Record<string, Mutant>> = {
   "other-coin": {
-    what: "opens another coin than it committed to", requirement: "P-RUN-1",
+    what: "opens another coin than it committed to", requirement: "FRAME-1",
     parts: lying((turn, kind, sign) => {
       if (kind !== "coin") return null;
       const m = M.Coin.read(turn.envelope.payload).value;
@@ -206,7 +232,7 @@ export const MUTANTS: Readonly<Record<string, Mutant>> = {
     }),
   },
   "other-terms": {
-    what: "accepts other terms than were proposed", requirement: "P-RUN-1",
+    what: "accepts other terms than were proposed", requirement: "FRAME-1",
     parts: lying((turn, kind, sign) => {
       if (kind !== "accept") return null;
       const m = M.Accept.read(turn.envelope.payload).value;
@@ -214,54 +240,65 @@ export const MUTANTS: Readonly<Record<string, Mutant>> = {
     }),
   },
   "one-answer-less": {
-    what: "leaves the last answer of a turn out", requirement: "P-RUN-1",
+    what: "leaves the last answer of a turn out", requirement: "FRAME-1",
     parts: answersLie((m, blobs) => ({ answers: m.answers.slice(0, -1), blobs: blobs.slice(0, -1) })),
   },
   "changed-output": {
-    what: "sends another output than it committed to", requirement: "P-RUN-1",
+    what: "sends another output than it committed to", requirement: "FRAME-1",
     parts: answersLie((_m, blobs) => ({ blobs: blobs.map((b, i) => (i === 0 ? concat(b.subarray(0, 32), flip(b.subarray(32))) : b)) })),
   },
   "other-stream": {
-    what: "signs the digest of other content", requirement: "P-RUN-1",
+    what: "signs the digest of other content", requirement: "WIRE-1",
     parts: answersLie((m, blobs) => ({ blobs, stream: flip(m.stream_digest) })),
   },
   "other-verdict": {
-    what: "acknowledges another verdict than the record gives", requirement: "P-VERDICT-2",
+    what: "acknowledges another verdict than the record gives", requirement: "ACK-5",
     parts: acknowledgeLie((message, blob) => ({ message: { ...message, verdict_digest: flip(message.verdict_digest) }, blob })),
   },
   "other-results": {
-    what: "commits to other result bits than the outputs give", requirement: "P-RUN-1",
+    what: "commits to other result bits than the outputs give", requirement: "ACK-5",
     parts: acknowledgeLie((message, blob) => ({ message, blob: concat(blob.subarray(0, 32), flip(blob.subarray(32))) })),
   },
   "two-faced": {
-    what: "says something else each time it is asked for a message again", requirement: "P-SLOT-2",
+    what: "says something else each time it is asked for a message again", requirement: "RES-3",
     parts: lying((turn, kind, sign) => {
       if (kind !== "hello-reply" || !said.has(turn)) return said.add(turn), null;
       const m = M.HelloReply.read(turn.envelope.payload).value;
       return { ...turn, envelope: sign(M.HelloReply.write({ ...m, nonce: random() })) };
     }),
   },
-  "unsigned": { what: "takes messages whose signature does not hold", requirement: "P-SIGN-1", parts: machine((o) => new Unsigned(o)) },
-  "many-signatures": { what: "takes messages with more signatures than one", requirement: "P-SIGN-2", parts: machine((o) => new ManySigned(o)) },
-  "unknown-fields": { what: "takes fields that the schema lacks", requirement: "P-FORM-1", parts: machine((o) => new Tolerant(o)) },
-  "any-size": { what: "does not look at sizes and counts", requirement: "P-FORM-3", parts: machine((o) => new Unbounded(o)) },
-  "any-session": { what: "takes messages of another session", requirement: "P-CHAIN-1", parts: machine((o) => new AnySession(o)) },
-  "any-number": { what: "takes messages with any later number", requirement: "P-CHAIN-2", parts: machine((o) => new AnyNumber(o)) },
-  "any-predecessor": { what: "takes messages with any predecessor", requirement: "P-CHAIN-3", parts: machine((o) => new AnyPredecessor(o)) },
-  "equivocation": { what: "takes a second message for a slot as the first again", requirement: "P-SLOT-1", parts: machine((o) => new Forgetful(o)) },
-  "any-coin": { what: "takes a coin that opens no commitment", requirement: "P-COIN-1", parts: lax(anyCoin) },
-  "any-order": { what: "answers units in whatever order they are asked", requirement: "P-TICKET-1", parts: lax(anyOrder) },
-  "any-prompt": { what: "answers prompts that open no commitment", requirement: "P-OPEN-1", parts: blind("challenge", ["BAD_OPENING"]) },
-  "any-stop": { what: "does not look when the test stopped", requirement: "P-STOP-1", parts: blind("open", ["STOP_TOO_EARLY", "STOP_TOO_LATE"]) },
-  "any-verdict": { what: "takes any verdict as the record's", requirement: "P-VERDICT-1", parts: lax(anyVerdict) },
-  "any-stream": { what: "takes content of another digest than signed", requirement: "P-STREAM-1", parts: machine((o) => new AnyStream(o)) },
-  "any-offset": { what: "takes chunks at any offset", requirement: "P-STREAM-2", parts: { incoming: () => new AnyOffset() } },
-  "any-head": { what: "resumes a session whatever head it is shown", requirement: "P-RESUME-2", parts: { dialogue: (around) => new AnyHead(around) } },
-  "forgiving": { what: "goes on with a session that a provable fault ended", requirement: "P-FAULT-1", parts: { store: (c, m) => new Forgiving(c, m) } },
-  "amnesia": { what: "runs an exercise again that has ended", requirement: "P-ATTEMPT-1", parts: amnesia },
-  "any-channel": { what: "takes a greeting that names other certificates", requirement: "P-GREET-2", parts: machine((o) => new Machine({ ...o, tls: null })) },
-  "untyped": { what: "refuses without a reason", requirement: "P-ERROR-1", parts: { refused: UNTYPED } },
-  "chatty": { what: "lets the words of its own failures across", requirement: "P-ERROR-2", parts: { refused: CHATTY } },
+  "unsigned": { what: "takes messages whose signature does not hold", requirement: "SIG-1", parts: machine((o) => new Unsigned(o)) },
+  "many-signatures": { what: "takes messages with more signatures than one", requirement: "CHAIN-1", parts: machine((o) => new ManySigned(o)) },
+  "unknown-fields": { what: "takes fields that the schema lacks", requirement: "CHAIN-1", parts: machine((o) => new Tolerant(o)) },
+  "any-size": { what: "does not look at sizes and counts", requirement: "CHAIN-1", parts: machine((o) => new Unbounded(o)) },
+  "any-session": { what: "takes messages of another session", requirement: "CHAIN-1", parts: machine((o) => new AnySession(o)) },
+  "any-number": { what: "takes messages with any later number", requirement: "CHAIN-1", parts: machine((o) => new AnyNumber(o)) },
+  "any-predecessor": { what: "takes messages with any predecessor", requirement: "CHAIN-2", parts: machine((o) => new AnyPredecessor(o)) },
+  "equivocation": { what: "takes a second message for a slot as the first again", requirement: "CHAIN-1", parts: machine((o) => new Forgetful(o)) },
+  "any-coin": { what: "takes a coin that opens no commitment", requirement: "COIN-1", parts: lax(anyCoin) },
+  "any-order": { what: "answers units in whatever order they are asked", requirement: "CHAL-1", parts: lax(anyOrder) },
+  "any-prompt": { what: "answers prompts that open no commitment", requirement: "COMMIT-2", parts: blind("challenge", ["BAD_OPENING"]) },
+  "any-stop": { what: "does not look when the test stopped", requirement: "OPEN-2", parts: blind("open", ["STOP_TOO_EARLY", "STOP_TOO_LATE"]) },
+  "any-verdict": { what: "takes any verdict as the record's", requirement: "ACK-2", parts: lax(anyVerdict) },
+  "any-stream": { what: "takes content of another digest than signed", requirement: "WIRE-4", parts: machine((o) => new AnyStream(o)) },
+  "any-offset": { what: "takes chunks at any offset", requirement: "WIRE-2", parts: { incoming: () => new AnyOffset() } },
+  "any-head": { what: "resumes a session whatever head it is shown", requirement: "RES-4", parts: { dialogue: (around) => new AnyHead(around) } },
+  "forgiving": { what: "goes on with a session that a provable fault ended", requirement: "RES-8", parts: { store: (c, m) => new Forgiving(c, m) } },
+  "amnesia": { what: "runs an exercise again that has ended", requirement: "ATT-3", parts: amnesia },
+  "any-channel": { what: "takes a greeting that names other certificates", requirement: "HELLO-3", parts: machine((o) => new Machine({ ...o, tls: null })) },
+  "untyped": { what: "refuses without a reason", requirement: "CHAIN-1", parts: { refused: UNTYPED } },
+  "chatty": { what: "lets the words of its own failures across", requirement: "ERR-1", parts: { refused: CHATTY, speaker: chattySpeaker } },
+  "one-key": {
+    what: "uses one key for all of its outputs", requirement: "ANS-2", parts: { speaker: (config, engine) => new OneKey(config, engine) },
+  },
+  "one-coin": {
+    what: "commits to the same coin in every exercise", requirement: "COIN-2", parts: { speaker: (config, engine) => new OneCoin(config, engine) },
+  },
+  "side-flood": { what: "keeps side records without end", requirement: "SIDE-1", parts: { dialogue: (around) => new AnySides(around) } },
+  "old-stream": {
+    what: "lets an older stream of a session go on beside the new one", requirement: "RES-9",
+    parts: { dialogue: (around) => new Dialogue({ ...around, attach: () => undefined }) },
+  },
 };
 
 if (process.argv[1]?.endsWith("mutants.js") === true) {
