@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import { type Bytes, fromHex, hex } from "./bytes.js";
 import { Refusal } from "./errors.js";
+import { findings } from "./findings.js";
 import { judge } from "./judge.js";
 
 function pin(text: string): Bytes {
@@ -30,11 +31,9 @@ function main(args: readonly string[]): number {
     const { fault, verdict, session } = judged;
     console.log(JSON.stringify({
       valid: fault === null,
-      reservation: judged.known ? null : "self-consistent only: the parties are unknown",
+      findings: findings(judged),
       fault, state: session.state, withheld: judged.withheld,
       acknowledged: Object.fromEntries([...session.acknowledged].map(([party, digest]) => [party, hex(digest)])),
-      dissented: Object.fromEntries([...session.dissented].map(([party, digest]) => [party, hex(digest)])),
-      unsupported: session.evidence ? "evidence or compute records, which are not appraised here" : null,
       verdict: verdict === null ? null : { digest: hex(verdict.digest), ...verdict.predicate },
     }, null, 1));
     return fault === null ? 0 : 1;

@@ -67,6 +67,7 @@ export interface Terms {
   readonly deadlines: { readonly answer: number; readonly turn: number };
   readonly witnesses: { readonly keys: readonly Bytes[]; readonly threshold: number; readonly unreachable: string };
   readonly binding: { readonly kind: "none" | "chamber"; readonly operators: readonly Operator[]; readonly runtime: Bytes | null };
+  readonly qualifiers: readonly Bytes[];
   readonly policy: boolean;
   readonly inventory: boolean;
   readonly notConcluded: readonly string[];
@@ -239,7 +240,7 @@ export function readTerms(statement: Statement): Terms {
   const consequences = f.object(p["consequences"], ["prover_default", "verifier_default"]);
   f.text(consequences["prover_default"], 1, 4096);
   f.text(consequences["verifier_default"], 1, 4096);
-  f.list(p["qualifiers"], 0, 16).forEach((q) => f.digest(q));
+  const qualifiers = f.list(p["qualifiers"], 0, 16).map((q) => f.digest(q));
   if (p["evidence_policy"] !== null) demand(typeof p["evidence_policy"] === "object", "BAD_TERMS", "no policy");
   if (p["inventory"] !== null) {
     const inventory = f.object(p["inventory"], ["devices", "start", "end"]);
@@ -263,6 +264,7 @@ export function readTerms(statement: Statement): Terms {
     deadlines: { answer: f.integer(deadlines["answer_seconds"], 1, 2 ** 24), turn: f.integer(deadlines["turn_seconds"], 1, 2 ** 24) },
     witnesses: readWitnesses(p["witnesses"]),
     binding: readBinding(p["binding"]),
+    qualifiers,
     policy: p["evidence_policy"] !== null,
     inventory: p["inventory"] !== null,
     notConcluded: f.list(scope["not_concluded"], 1, 64).map((s) => f.text(s, 1, 4096)),
