@@ -170,7 +170,7 @@ export class Machine {
       case "coin": sized((v as M.Coin).coin); sized((v as M.Coin).key); return;
       case "challenge": return boundsChallenge(v as M.Challenge);
       case "answers": return boundsAnswers(v as M.Answers);
-      case "stop": return counted((v as M.Stop).counts.length, 0, 64);
+      case "stop": return counted((v as M.Stop).counts.length, 1, 64);
       case "open": return boundsOpen(v as M.Open);
       case "binding": return boundsBinding(v as M.Binding);
       case "acknowledge": return boundsAcknowledge(v as M.Acknowledge);
