@@ -58,7 +58,7 @@ function suite(folder: string, parley: string, name: string, port: string): Prom
     "conformance", "run", "--prover", `127.0.0.1:${port}`, "--party", "suite", "--peer", "lab/card.json", "--out", `${name}.out`,
     "--deadline", "8",
   ];
-  const child = spawn(parley, args, { cwd: folder, stdio: "ignore" });
+  const child = spawn(parley, args, { cwd: folder, stdio: "ignore", timeout: 900_000 });
   return new Promise((resolve) => child.on("exit", () => {
     try {
       resolve(JSON.parse(readFileSync(join(folder, `${name}.out`, "report.json"), "utf8")) as Report);
