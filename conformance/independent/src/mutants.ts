@@ -295,10 +295,6 @@ export const MUTANTS: Readonly<Record<string, Mutant>> = {
     what: "commits to the same coin in every exercise", requirement: "COIN-2", parts: { speaker: (config, engine) => new OneCoin(config, engine) },
   },
   "side-flood": { what: "keeps side records without end", requirement: "SIDE-1", parts: { dialogue: (around) => new AnySides(around) } },
-  "old-stream": {
-    what: "lets an older stream of a session go on beside the new one", requirement: "RES-9",
-    parts: { dialogue: (around) => new Dialogue({ ...around, attach: () => undefined }) },
-  },
 };
 
 if (process.argv[1]?.endsWith("mutants.js") === true) {
