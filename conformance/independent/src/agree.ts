@@ -3,15 +3,17 @@ import { type Bytes, codePoints, equal, hex } from "./bytes.js";
 import { coinCommitment, jointSeed } from "./commitments.js";
 import { demand, isReason, type Party } from "./errors.js";
 import type { Accept, Coin, Ending, Propose } from "./messages.js";
+import { gradedDecidable, type GradedPlan, thresholdTotal } from "./graded.js";
 import { decidable, type Plan, thresholdCount } from "./metric.js";
 import { countItems, subtract, ticketOrder } from "./population.js";
 import { readModelClaim, readTestSet, type TestSet } from "./registration.js";
 import { known, type Measured, type Population, type Session } from "./session.js";
 import { openStatement, predicateType } from "./statement.js";
-import { metrics, readTerms, type Terms } from "./terms.js";
+import { isList, measuredClaims, readTerms, type Terms } from "./terms.js";
 import { counted, type Options, same, silent, sized, type Turn } from "./turns.js";
 
 const MAX_BUDGET = 2 ** 18;
+const MAX_UNITS = 2n ** 24n;
 
 export function boundsPropose(m: Propose): void {
   counted(m.terms.length, 1, 1048576);
@@ -36,30 +38,56 @@ export function boundsEnding(m: Ending): void {
 }
 
 function populationsOf(terms: Terms, set: TestSet): Population[] {
-  return terms.budgets.map(({ stratum, units }) => {
+  const populations = terms.budgets.map(({ stratum, units }) => {
     const found = set.strata.find((s) => s.name === stratum);
     demand(stratum === "" || found !== undefined, "BAD_TERMS", "a stratum that the set does not have");
     const [start, end] = found === undefined ? [0, set.size] : [found.start, found.start + found.count];
     const ranges = subtract(BigInt(start), BigInt(end), terms.set.excluded);
-    const size = countItems(ranges) * BigInt(terms.samples);
+    const size = (countItems(ranges) / (set.members === null ? 1n : 2n)) * BigInt(terms.samples);
     demand(BigInt(units) <= size && units <= MAX_BUDGET, "BAD_TERMS", "a budget out of bounds");
     return { name: stratum, ranges, budget: units, size };
   });
+  const all = populations.reduce((sum, p) => sum + p.size, 0n);
+  demand(all <= MAX_UNITS, "BAD_TERMS", "populations above their limit together");
+  return populations;
 }
 
 function measure(terms: Terms, populations: readonly Population[]): Measured[] {
-  return metrics(terms).map((claim) => {
+  return measuredClaims(terms).map((claim): Measured => {
     const population = populations.findIndex((p) => p.name === claim.stratum);
     const { size, budget } = known(populations[population]);
+    const { alphaCompliant, alphaViolation } = claim;
+    if (claim.type === "graded") {
+      const top = BigInt(claim.top);
+      const total = thresholdTotal(claim.direction, claim.threshold, size, top);
+      demand(total >= 1n && total <= size * top, "BAD_TERMS", "a threshold total out of bounds");
+      const plan: GradedPlan = { population: size, top, threshold: total, budget, alphaCompliant, alphaViolation };
+      demand(gradedDecidable(plan), "BAD_TERMS", "a claim that no results decide within its budget");
+      return { kind: "graded", claim, population, plan };
+    }
     const threshold = thresholdCount(claim.direction, claim.threshold, size);
     demand(threshold >= 1n && threshold <= size, "BAD_TERMS", "a threshold count out of bounds");
     const plan: Plan = {
-      population: size, threshold, declared: 0n, budget,
-      alphaCompliant: claim.alphaCompliant, alphaViolation: claim.alphaViolation,
+      population: size, threshold, declared: 0n, budget, alphaCompliant, alphaViolation,
     };
     demand(decidable(plan), "BAD_TERMS", "a claim that no results decide within its budget");
-    return { claim, population, plan };
+    return { kind: "metric", claim, population, plan };
   });
+}
+
+/** What a set of pairs asks of the terms, and what only such a set allows. */
+function checkPairs(terms: Terms, set: TestSet): void {
+  const { members } = set;
+  const ok = (condition: boolean, detail: string): void => demand(condition, "BAD_TERMS", detail);
+  for (const claim of terms.claims) {
+    const named = claim.type === "metric" && !isList(claim.events) ? [...claim.events.keys()] : null;
+    if (members === null) ok(named === null, "events of members in a set without pairs");
+    else ok(named !== null && named.every((name) => members.includes(name)), "a claim that names no members of the pairs");
+  }
+  if (members === null) return;
+  ok(terms.set.excluded.every(([from, to]) => from % 2n === 0n && to % 2n === 0n), "an excluded run that cuts a pair");
+  const largest = Math.max(terms.caps.prompt, terms.caps.reference, terms.caps.output);
+  ok(terms.batch >= 2 && 2 * (largest + 32) <= terms.caps.turn, "a turn that does not hold a pair");
 }
 
 function checkAttempt(earlier: Session | null, m: Propose): void {
@@ -86,11 +114,12 @@ export function propose(s: Session, options: Options, m: Propose): Turn {
   const set = readTestSet(m.test_set, verifier.history.root);
   const named = equal(terms.set.statement, set.digest) && equal(terms.set.root, set.root) && terms.set.size === set.size;
   demand(named, "BAD_TERMS", "a test set that the terms do not name");
-  for (const claim of metrics(terms)) {
+  for (const claim of measuredClaims(terms)) {
     demand(set.graders.includes(hex(claim.grader.digest)), "BAD_TERMS", "a grader that the registration does not list");
     demand((claim.grader.answers !== null) === (set.kind === "script"), "BAD_TERMS", "a grader for items of another kind");
   }
   demand(set.kind !== "script" || terms.binding.kind === "none", "BAD_TERMS", "a chamber for script items");
+  checkPairs(terms, set);
   const populations = populationsOf(terms, set);
   const measured = measure(terms, populations);
   return silent(() => {
@@ -110,6 +139,7 @@ export function propose(s: Session, options: Options, m: Propose): Turn {
 /** Units of earlier attempts keep place, commitments and outputs. */
 function carryOver(s: Session, earlier: Session): void {
   s.challenged = earlier.challenged.map((unit) => ({ ...unit }));
+  for (const item of earlier.withheld) s.withheld.add(item);
   s.asked = [...earlier.asked];
   s.lastBegan = [...earlier.lastBegan];
   s.declared = earlier.declared;
@@ -130,27 +160,33 @@ export function accept(s: Session, m: Accept): Turn {
   const terms = known(s.terms);
   const prover = known(s.prover);
   same(m.terms_digest, terms.digest, "WRONG_TERMS", "other terms");
+  const claim = readModelClaim(m.model_claim, prover.history.root);
+  same(claim.digest, terms.modelClaim, "BAD_MODEL_CLAIM", "another model claim than the terms'");
+  const before = s.declared;
+  if (before !== null) {
+    const kept = before.length === m.declared_counts.length && before.every((n, i) => n === m.declared_counts[i]);
+    demand(kept, "BAD_COUNT", "other counts than in the earlier attempt");
+  }
+  if (s.coinCommitP !== null) same(m.coin_commitment, s.coinCommitP, "BAD_COIN", "another coin than in the earlier attempt");
   demand(m.declared_counts.length === s.measured.length, "BAD_COUNT", "another number of declared counts");
   const measured = s.measured.map((one, i): Measured => {
     const declared = m.declared_counts[i] as bigint;
     const { threshold, population } = one.plan;
+    if (one.kind === "graded") {
+      demand(declared === 0n, "BAD_COUNT", "a declared count of a graded claim");
+      return one;
+    }
     demand(declared === 0n || (declared >= threshold && declared <= population), "BAD_COUNT", "a declared count out of bounds");
     return { ...one, plan: { ...one.plan, declared } };
   });
-  const before = s.declared;
-  if (before !== null) {
-    demand(before.every((n, i) => n === m.declared_counts[i]), "BAD_COUNT", "other counts than in the earlier attempt");
-  }
-  for (const { plan } of measured) demand(decidable(plan), "BAD_TERMS", "a claim that no results decide within its budget");
-  if (s.coinCommitP !== null) same(m.coin_commitment, s.coinCommitP, "BAD_COIN", "another coin than in the earlier attempt");
-  const claim = readModelClaim(m.model_claim, prover.history.root);
-  same(claim.digest, terms.modelClaim, "BAD_MODEL_CLAIM", "another model claim than the terms'");
+  for (const one of measured) demand(one.kind === "graded" || decidable(one.plan), "BAD_TERMS", "a claim that no results decide within its budget");
   checkEvidence(terms, m.evidence, prover.key);
   return silent(() => {
     s.measured = measured;
     s.declared = m.declared_counts;
     s.coinCommitP = m.coin_commitment;
     s.modelClaim = claim;
+    s.evidence = m.evidence.length > 0;
   });
 }
 
@@ -163,6 +199,6 @@ export function coin(s: Session, sender: Party, m: Coin): Turn {
   const seed = jointSeed(terms.exercise, commitV, commitP, known(s.coinV), m.coin);
   return silent(() => {
     s.seed = seed;
-    s.orders = s.populations.map((p) => ticketOrder(p.ranges, terms.samples, p.budget, terms.set.root, seed));
+    s.orders = s.populations.map((p) => ticketOrder(p.ranges, terms.samples, p.budget, terms.set.root, seed, BigInt(s.width)));
   });
 }

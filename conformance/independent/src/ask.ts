@@ -53,12 +53,13 @@ function place(s: Session, units: Challenge["units"]): { populations: number[]; 
     const population = s.populations[index];
     demand(population !== undefined, "WRONG_INDEX", "an item of no population");
     const at = asked[index] as number;
-    demand(at < population.budget, "OVER_BUDGET", "a population whose budget is used up");
+    demand(at < population.budget * s.width, "OVER_BUDGET", "a population whose budget is used up");
     const next = known(s.orders[index]?.[at]);
     demand(next.item === item && next.sample === sample, "WRONG_INDEX", "a unit that is not the next of its order");
     asked[index] = at + 1;
     return index;
   });
+  demand(asked.every((n) => n % s.width === 0), "WRONG_UNITS", "a pair with one item challenged");
   return { populations, asked };
 }
 
@@ -142,7 +143,7 @@ export function answers(s: Session, m: Answers): Turn {
 export function stop(s: Session, m: Stop): Turn {
   demand(m.counts.length === s.populations.length, "WRONG_UNITS", "another number of counts than of budgets");
   m.counts.forEach((count, i) => {
-    demand(count >= 1n && count <= BigInt(s.asked[i] as number), "STOP_TOO_EARLY", "a count beyond what was challenged");
+    demand(count >= 1n && count <= BigInt(s.asked[i] as number) / BigInt(s.width), "STOP_TOO_EARLY", "a count beyond what was challenged");
   });
   return silent(() => { s.counts = m.counts; });
 }

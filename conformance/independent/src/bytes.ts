@@ -72,9 +72,9 @@ export function fromUtf8(bytes: Bytes): string | null {
   }
 }
 
-/** No control, format or unassigned characters, no separators but the space. */
-export function isPrintable(text: string): boolean {
-  return !/[\p{C}\p{Zl}\p{Zp}]|(?! )\p{Zs}/u.test(text);
+/** No control characters and none that turn the direction of text or hide in it. */
+export function isPlain(text: string): boolean {
+  return !/[\u0000-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069\ufeff]/.test(text);
 }
 
 /** Number of Unicode code points. */

@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import { type Bytes, fromHex, hex } from "./bytes.js";
 import { Refusal } from "./errors.js";
+import { findings } from "./findings.js";
 import { judge } from "./judge.js";
 
 function pin(text: string): Bytes {
@@ -16,21 +17,31 @@ function pin(text: string): Bytes {
 function main(args: readonly string[]): number {
   const pins: Bytes[] = [];
   let record: string | null = null;
+  let short = false;
   for (let i = 0; i < args.length; i++) {
     const arg = args[i] as string;
     if (arg === "--pin") pins.push(pin(args[++i] ?? ""));
+    else if (arg === "--json") short = true;
     else record = arg;
   }
   if (record === null) {
-    console.error("usage: check RECORD [--pin CARD-OR-FINGERPRINT]...");
+    console.error("usage: check RECORD [--json] [--pin CARD-OR-FINGERPRINT]...");
     return 2;
   }
   try {
     const judged = judge(readFileSync(record), pins);
     const { fault, verdict, session } = judged;
+    if (short) {
+      console.log(JSON.stringify({
+        valid: fault === null, pinned: judged.known, reason: fault?.reason ?? "", blamed: fault?.blamed ?? "",
+        sequence: fault?.sequence ?? 0, state: session.state, turn: session.turn ?? "", unseen: judged.withheld,
+        verdict: verdict === null ? "" : hex(verdict.digest), overall: verdict?.overall ?? "",
+      }));
+      return fault === null ? 0 : 1;
+    }
     console.log(JSON.stringify({
       valid: fault === null,
-      reservation: judged.known ? null : "self-consistent only: the parties are unknown",
+      findings: findings(judged),
       fault, state: session.state, withheld: judged.withheld,
       acknowledged: Object.fromEntries([...session.acknowledged].map(([party, digest]) => [party, hex(digest)])),
       verdict: verdict === null ? null : { digest: hex(verdict.digest), ...verdict.predicate },
@@ -38,6 +49,10 @@ function main(args: readonly string[]): number {
     return fault === null ? 0 : 1;
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
+    if (short) {
+      console.log(JSON.stringify({ valid: false, reason: error.reason, blamed: "" }));
+      return 1;
+    }
     console.log(JSON.stringify({ valid: false, fault: { reason: error.reason, blamed: error.blamed, detail: error.detail } }, null, 1));
     return 1;
   }

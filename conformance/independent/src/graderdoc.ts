@@ -14,6 +14,7 @@ export type Rule =
   | { readonly kind: "numeric"; readonly absolute: string; readonly relative: string; readonly pick: "only" | "first" | "last"; readonly thousands: boolean; readonly marker: string | null }
   | { readonly kind: "contains"; readonly ignoreCase: boolean; readonly wholeWords: boolean }
   | { readonly kind: "regex"; readonly whole: boolean; readonly ignoreCase: boolean }
+  | { readonly kind: "checklist"; readonly points: number; readonly ignoreCase: boolean; readonly wholeWords: boolean }
   | { readonly kind: "json_field"; readonly path: readonly (string | number)[]; readonly ignoreCase: boolean };
 
 export interface Grader {
@@ -30,6 +31,7 @@ const OWN_FIELDS: Readonly<Record<Rule["kind"], readonly [readonly string[], rea
   contains: [["ignore_case", "whole_words"], []],
   regex: [["whole", "ignore_case"], []],
   json_field: [["path", "ignore_case"], []],
+  checklist: [["points", "ignore_case", "whole_words"], []],
 };
 
 export function foldText(text: string): string {
@@ -70,6 +72,9 @@ function readRule(f: Fields, kind: Rule["kind"], d: JsonObject): Rule {
     };
     case "contains": return { kind, ignoreCase: flag("ignore_case"), wholeWords: flag("whole_words") };
     case "regex": return { kind, whole: flag("whole"), ignoreCase: flag("ignore_case") };
+    case "checklist": return {
+      kind, points: f.integer(d["points"], 2, 254), ignoreCase: flag("ignore_case"), wholeWords: flag("whole_words"),
+    };
     case "json_field": return {
       kind, path: f.list(d["path"], 0, 16).map((step) => readStep(f, step)), ignoreCase: flag("ignore_case"),
     };

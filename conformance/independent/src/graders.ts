@@ -152,6 +152,27 @@ function sameScalar(a: Free | undefined, b: Free | undefined, ignoreCase: boolea
   return a === b;
 }
 
+/** The texts of a checklist, trimmed; null for anything that is none. */
+function checklist(reference: Bytes): Bytes[] | null {
+  let list: Json;
+  try {
+    list = parse(reference, MAX_REFERENCE);
+  } catch {
+    return null;
+  }
+  if (!Array.isArray(list) || list.length < 1 || list.length > 64) return null;
+  if (!list.every((x) => typeof x === "string")) return null;
+  const texts = (list as string[]).map((x) => trim(utf8(x)));
+  const distinct = new Set(texts.map(latin)).size === texts.length;
+  return distinct && texts.every((t) => t.length >= 1 && t.length <= 1024) ? texts : null;
+}
+
+function ticked(rule: Rule & { kind: "checklist" }, output: Bytes, texts: readonly Bytes[]): number {
+  const form = (b: Bytes): Bytes => (rule.ignoreCase ? fold(b) : b);
+  const where = form(output);
+  return texts.filter((text) => occurs(where, form(text), rule.wholeWords)).length;
+}
+
 const verdict = (passes: boolean): Grade => (passes ? "pass" : "fail");
 
 function apply(rule: Rule, output: Bytes, reference: Bytes): Grade {
@@ -184,6 +205,10 @@ function apply(rule: Rule, output: Bytes, reference: Bytes): Grade {
       const text = fromUtf8(rule.ignoreCase ? fold(trim(output)) : trim(output));
       return node === null || text === null ? "invalid" : verdict(matches(node, text, rule.whole));
     }
+    case "checklist": {
+      const texts = checklist(reference);
+      return texts === null ? "invalid" : verdict(ticked(rule, output, texts) === texts.length);
+    }
     case "json_field": {
       const wanted = readFree(reference);
       const given = follow(readFree(output), rule.path);
@@ -205,6 +230,7 @@ export function usable(grader: Grader, reference: Bytes): boolean {
       return length >= 1 && length <= 1024;
     }
     case "regex": return patternOf(reference, rule.ignoreCase) !== null;
+    case "checklist": return checklist(reference) !== null;
     case "json_field": return isScalar(readFree(reference));
   }
 }
@@ -221,7 +247,8 @@ function scriptAnswer(output: Bytes, answers: "last" | "joined"): Bytes | null {
   return utf8(answers === "last" ? list[list.length - 1] as string : (list as string[]).join("\n"));
 }
 
-export function grade(grader: Grader, output: Bytes, reference: Bytes): Grade {
+/** What the kind's own rule looks at, or the outcome where that is decided before. */
+function subjectOf(grader: Grader, output: Bytes, reference: Bytes): Bytes | "refuse" | "invalid" {
   if (output.length > MAX_OUTPUT || reference.length > MAX_REFERENCE) return "invalid";
   const subject = grader.answers === null ? output : scriptAnswer(output, grader.answers);
   if (subject === null) return "invalid";
@@ -229,6 +256,20 @@ export function grade(grader: Grader, output: Bytes, reference: Bytes): Grade {
     const text = fromUtf8(grader.refusal.ignoreCase ? fold(subject) : subject);
     if (text !== null && matches(grader.refusal.node, text, false)) return "refuse";
   }
-  return apply(grader.rule, subject, reference);
+  return subject;
+}
+
+export function grade(grader: Grader, output: Bytes, reference: Bytes): Grade {
+  const subject = subjectOf(grader, output, reference);
+  return typeof subject === "string" ? subject : apply(grader.rule, subject, reference);
+}
+
+/** The points of an output; 0 for every kind that gives none. */
+export function score(grader: Grader, output: Bytes, reference: Bytes): number {
+  const { rule } = grader;
+  const subject = subjectOf(grader, output, reference);
+  const texts = checklist(reference);
+  if (rule.kind !== "checklist" || typeof subject === "string" || texts === null) return 0;
+  return Math.floor((rule.points * ticked(rule, subject, texts)) / texts.length);
 }
 

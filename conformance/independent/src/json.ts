@@ -65,6 +65,7 @@ class Reader {
   }
 
   private value(depth: number): Json {
+    demand(depth <= MAX_DEPTH, "MALFORMED", "nested too deep");
     this.space();
     const c = this.text[this.at];
     if (c === "{") return this.object(depth + 1);
@@ -122,7 +123,6 @@ class Reader {
   }
 
   private array(depth: number): Json[] {
-    demand(depth <= MAX_DEPTH, "MALFORMED", "nested too deep");
     this.at++;
     const out: Json[] = [];
     this.space();
@@ -136,7 +136,6 @@ class Reader {
   }
 
   private object(depth: number): JsonObject {
-    demand(depth <= MAX_DEPTH, "MALFORMED", "nested too deep");
     this.at++;
     const out = Object.create(null) as Record<string, Json>;
     this.space();

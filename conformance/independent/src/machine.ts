@@ -3,7 +3,7 @@ import { type Bytes, equal } from "./bytes.js";
 import { accept, boundsAccept, boundsEnding, boundsPropose, coin, propose } from "./agree.js";
 import { answers, boundsAnswers, boundsChallenge, challenge, stop } from "./ask.js";
 import { streamDigest } from "./commitments.js";
-import { checkBounds, type Envelope, pae } from "./envelope.js";
+import { checkBounds, type Envelope, pae, type Signature } from "./envelope.js";
 import { verify } from "./ed25519.js";
 import { demand, type Party, refuse, Refusal } from "./errors.js";
 import { digest, sha256 } from "./framing.js";
@@ -30,7 +30,7 @@ export interface Pending {
 
 export type Admission = { readonly duplicate: true; readonly slot: number } | { readonly duplicate: false; readonly pending: Pending };
 
-interface Parsed { readonly kind: M.Kind; readonly value: { readonly header: M.Header | undefined }; readonly unknown: boolean }
+export interface Parsed { readonly kind: M.Kind; readonly value: { readonly header: M.Header | undefined }; readonly unknown: boolean }
 
 function parsePayload(kind: M.Kind, payload: Bytes): Parsed {
   const { value, unknown } = M.KINDS[kind].read(payload);
@@ -44,16 +44,14 @@ function digestSize(bytes: Bytes): void {
 export class Machine {
   readonly session = new Session();
 
-  constructor(private readonly options: Options) {}
+  constructor(protected readonly options: Options) {}
 
   /** Steps 1 to 10. Refuses, finds a duplicate, or says what content has to follow. */
   admit(envelope: Envelope): Admission {
     const s = this.session;
     checkBounds(envelope);
-    const [signature, more] = envelope.signatures;
-    demand(signature !== undefined && more === undefined, "MALFORMED", "another count of signatures than one");
     const encoded = pae(envelope.payloadType, envelope.payload);
-    demand(verify(signature.key, encoded, signature.value), "BAD_SIGNATURE", "a signature that does not verify");
+    const signature = this.signature(envelope, encoded);
     const author = this.author(signature.key);
     const kind = M.kindOf(envelope.payloadType) ?? refuse("UNSUPPORTED", "an unknown payload type");
     const parsed = parsePayload(kind, envelope.payload);
@@ -62,18 +60,16 @@ export class Machine {
     digestSize(header.previous);
     const n = BigInt(s.length);
     const { sequence } = header;
-    demand(sequence <= 2n || equal(header.session_id, s.sessionId), "WRONG_SESSION", "another session");
+    if (sequence > 2n) this.ofSession(header, s.sessionId);
     const head = sha256(encoded);
     if (sequence >= 1n && sequence <= n) return this.filled(Number(sequence), head, header, parsed, author);
-    const expected = n < 2n ? EMPTY : s.sessionId;
-    demand(equal(header.session_id, expected), "WRONG_SESSION", "another session");
-    demand(sequence === n + 1n, "WRONG_SEQUENCE", "another number than the next");
-    demand(equal(header.previous, s.head), "WRONG_PREVIOUS", "another predecessor than the last message");
-    // Under the verifier's own key a reply is still a reply, so that it can be refused as one.
-    const sender: Party = kind === "hello-reply" && s.length === 1 ? "prover" : author;
+    this.ofSession(header, n < 2n ? EMPTY : s.sessionId);
+    this.isNext(header);
+    this.follows(header);
+    const sender: Party = author;
     const blames = s.length >= 2;
     try {
-      demand(!parsed.unknown, "UNKNOWN_FIELD", "a field that is not defined");
+      this.known(parsed);
       this.bounds(parsed);
       const next = nextState(s.state, kind);
       demand(turnOf(s.state) === sender && next !== null, "OUT_OF_ORDER", `${kind} of the ${sender} in state ${s.state}`);
@@ -89,10 +85,7 @@ export class Machine {
     const { turn } = pending;
     const fits = blobs.length === turn.sizes.length && blobs.every((b, i) => b.size === turn.sizes[i]);
     demand(fits, "BLOB_MISMATCH", "other content than announced");
-    if (turn.stream !== null) {
-      const stream = streamDigest(blobs.map((b) => b.digest));
-      demand(equal(stream, turn.stream), "STREAM_MISMATCH", "content of another digest than announced");
-    }
+    if (turn.stream !== null) this.streamed(turn.stream, blobs);
     try {
       turn.content(blobs);
     } catch (error) {
@@ -105,6 +98,35 @@ export class Machine {
     if (s.length === 2) s.sessionId = digest("session", ...s.slots.map((slot) => slot.pae));
   }
 
+  /** Steps of their own, one a method. */
+  protected signature(envelope: Envelope, encoded: Bytes): Signature {
+    const [signature, more] = envelope.signatures;
+    demand(signature !== undefined && more === undefined, "MALFORMED", "another count of signatures than one");
+    demand(verify(signature.key, encoded, signature.value), "BAD_SIGNATURE", "a signature that does not verify");
+    return signature;
+  }
+
+  protected ofSession(header: M.Header, id: Bytes): void {
+    demand(equal(header.session_id, id), "WRONG_SESSION", "another session");
+  }
+
+  protected isNext(header: M.Header): void {
+    demand(header.sequence === BigInt(this.session.length + 1), "WRONG_SEQUENCE", "another number than the next");
+  }
+
+  protected follows(header: M.Header): void {
+    demand(equal(header.previous, this.session.head), "WRONG_PREVIOUS", "another predecessor than the last message");
+  }
+
+  protected known(parsed: Parsed): void {
+    demand(!parsed.unknown, "UNKNOWN_FIELD", "a field that is not defined");
+  }
+
+  protected streamed(announced: Bytes, blobs: readonly Blob[]): void {
+    const stream = streamDigest(blobs.map((b) => b.digest));
+    demand(equal(stream, announced), "STREAM_MISMATCH", "content of another digest than announced");
+  }
+
   private author(key: Bytes): Party {
     const s = this.session;
     if (s.verifier === null) return "verifier";
@@ -114,7 +136,7 @@ export class Machine {
   }
 
   /** Step 6: a message for a slot that is filled. */
-  private filled(sequence: number, head: Bytes, header: M.Header, parsed: Parsed, author: Party): Admission {
+  protected filled(sequence: number, head: Bytes, header: M.Header, parsed: Parsed, author: Party): Admission {
     const s = this.session;
     const slot = s.slots[sequence - 1];
     if (slot === undefined) return refuse("WRONG_SEQUENCE", "no such slot");
@@ -137,7 +159,7 @@ export class Machine {
   }
 
   /** Step 8: lengths and counts of every kind. */
-  private bounds(parsed: Parsed): void {
+  protected bounds(parsed: Parsed): void {
     const v = parsed.value;
     switch (parsed.kind) {
       case "hello": return boundsHello(v as M.Hello);
@@ -148,7 +170,7 @@ export class Machine {
       case "coin": sized((v as M.Coin).coin); sized((v as M.Coin).key); return;
       case "challenge": return boundsChallenge(v as M.Challenge);
       case "answers": return boundsAnswers(v as M.Answers);
-      case "stop": return counted((v as M.Stop).counts.length, 0, 64);
+      case "stop": return counted((v as M.Stop).counts.length, 1, 64);
       case "open": return boundsOpen(v as M.Open);
       case "binding": return boundsBinding(v as M.Binding);
       case "acknowledge": return boundsAcknowledge(v as M.Acknowledge);
@@ -158,7 +180,7 @@ export class Machine {
   }
 
   /** Step 10. */
-  private section(parsed: Parsed, sender: Party, key: Bytes): Turn {
+  protected section(parsed: Parsed, sender: Party, key: Bytes): Turn {
     const s = this.session;
     const v = parsed.value;
     switch (parsed.kind) {

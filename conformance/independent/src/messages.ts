@@ -74,10 +74,10 @@ export type Dissent = Of<typeof Dissent>;
 
 // Mode `sealed` is reserved: its types are known, so that they are out of order and not unknown.
 const Reserved = {
-  evidence: message({ ...header, keys: bytes(2), evidence: bytes(3) }),
-  release: message({ ...header, keys_digest: bytes(2), wrapped: bytes(3), size: u64(4) }),
+  evidence: message({ ...header, chambers: manySub(2, message({ keys: bytes(1), evidence: bytes(2) })) }),
+  release: message({ ...header, keys: manySub(2, message({ keys_digest: bytes(1), wrapped: bytes(2) })), size: u64(3) }),
   refusal: Ending,
-  receipt: message({ ...header, statement: bytes(2) }),
+  receipt: message({ ...header, statements: manyBytes(2) }),
 };
 
 export const KINDS = {

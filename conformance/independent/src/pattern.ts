@@ -126,7 +126,10 @@ class Parser {
         size = repeat.counted ? size * times : size + 1;
         if (repeat.counted) counts *= times;
         if (counts > MAX_REPEAT) throw new BadPattern("a count out of bounds");
-        if (this.next === "?") this.at++;
+        if (this.next === "?") {
+          this.at++;
+          size++;
+        }
         if (this.peekRepetition()) throw new BadPattern("a repetition of a repetition");
       }
       if (this.at === from) throw new BadPattern("stuck");
@@ -189,14 +192,13 @@ class Parser {
 
   private group(flags: Flags): Sized {
     let inner = flags;
-    let opening = 2;
+    const opening = 2;
     if (this.next === "?") {
       const found = /^\?(s?m?|):/.exec(this.chars.slice(this.at, this.at + 4).join(""));
       const letters = found?.[1];
       if (letters === undefined || found === null) throw new BadPattern("a group of another kind");
       inner = { dotAll: flags.dotAll || letters.includes("s"), lines: flags.lines || letters.includes("m") };
       this.at += found[0].length;
-      opening += found[0].length;
     }
     const { node, size, counts } = this.alternatives(inner);
     if (this.next !== ")") throw new BadPattern("a parenthesis too few");

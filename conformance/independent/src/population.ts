@@ -84,15 +84,18 @@ class Smallest {
   }
 }
 
-/** The first `budget` units of a population in ticket order. */
-export function ticketOrder(ranges: Ranges, samples: number, budget: number, root: Bytes, seed: Bytes): Unit[] {
+/** The first `budget` units of a population in ticket order; a pair has two items, the second behind the first. */
+export function ticketOrder(
+  ranges: Ranges, samples: number, budget: number, root: Bytes, seed: Bytes, width = 1n,
+): Unit[] {
   const smallest = new Smallest(budget);
   for (const [from, to] of ranges) {
-    for (let item = from; item < to; item++) {
+    for (let item = from; item < to; item += width) {
       for (let sample = 0; sample < samples; sample++) {
         smallest.offer({ item, sample, ticket: ticket(root, seed, item, sample) });
       }
     }
   }
-  return smallest.sorted().map(({ item, sample }) => ({ item, sample }));
+  const members = Array.from({ length: Number(width) }, (_, i) => BigInt(i));
+  return smallest.sorted().flatMap(({ item, sample }) => members.map((i) => ({ item: item + i, sample })));
 }

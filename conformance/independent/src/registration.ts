@@ -1,5 +1,5 @@
 // What parties register before any exercise: test sets and model claims.
-import { type Bytes, equal, hex, isPrintable } from "./bytes.js";
+import { type Bytes, equal, hex, isPlain } from "./bytes.js";
 import { fingerprint } from "./commitments.js";
 import { demand } from "./errors.js";
 import { Fields } from "./schema.js";
@@ -18,6 +18,8 @@ export interface TestSet {
   readonly strata: readonly Stratum[];
   readonly kind: "single" | "script";
   readonly graders: readonly string[];
+  /** The names of the two members in a set of pairs. */
+  readonly members: readonly string[] | null;
 }
 
 /** Reads a registration that the owner's root key has to have signed. */
@@ -27,18 +29,22 @@ export function readTestSet(sealed: Bytes, rootKey: Bytes): TestSet {
   demand(statement.type === predicateType("test-set"), f.reason, "no test set");
   const p = f.object(statement.predicate, [
     "owner", "set_id", "size", "root", "strata", "item_kinds", "media_type", "caps", "graders", "baselines",
-  ]);
+  ], ["members"]);
   const owner = f.digest(p["owner"]);
   const setId = f.digest(p["set_id"]);
   const size = f.integer(p["size"], 1, 2 ** 32);
   const root = f.digest(p["root"]);
   demand(hasSubject(statement, "test-set", root), f.reason, "another subject");
+  const members = p["members"] === undefined ? null : f.list(p["members"], 2, 2).map((name) => f.text(name, 1, 64));
+  demand(members === null || members[0] !== members[1], f.reason, "one name for both members");
+  demand(members === null || size % 2 === 0, f.reason, "a pair without its second item");
   let end = 0;
   const strata = f.list(p["strata"], 0, 64).map((value) => {
     const s = f.object(value, ["name", "start", "count"]);
     const stratum = {
       name: f.text(s["name"], 1, 64), start: f.integer(s["start"], 0, 2 ** 32), count: f.integer(s["count"], 1, 2 ** 32),
     };
+    demand(members === null || (stratum.start % 2 === 0 && stratum.count % 2 === 0), f.reason, "a stratum that cuts a pair");
     demand(stratum.start === end, f.reason, "strata with a gap or an overlap");
     end += stratum.count;
     return stratum;
@@ -52,7 +58,7 @@ export function readTestSet(sealed: Bytes, rootKey: Bytes): TestSet {
   f.integer(caps["reference_bytes"], 1, MAX_CONTENT - 32);
   const graders = f.list(p["graders"], 1, 64).map((value) => hex(f.digest(value)));
   demand(equal(owner, fingerprint(rootKey)), f.reason, "an owner that is not its signer");
-  return { digest: statement.digest, owner, setId, size, root, strata, kind, graders };
+  return { digest: statement.digest, owner, setId, size, root, strata, kind, graders, members };
 }
 
 const FORMATS = ["gguf", "onnx", "other", "safetensors"] as const;
@@ -69,7 +75,7 @@ export function readModelClaim(sealed: Bytes, rootKey: Bytes): ModelClaim {
   f.oneOf(p["scheme"], ["sha256-chunks-64k/v1"]);
   demand(hasSubject(statement, "model-claim", f.digest(p["commitment"])), f.reason, "another subject");
   const name = f.text(p["name"], 1, 200);
-  demand(isPrintable(name), f.reason, "a name that is not printable");
+  demand(isPlain(name), f.reason, "a name that is not printable");
   const formats = f.list(p["formats"], 0, FORMATS.length).map((value) => f.oneOf(value, FORMATS));
   for (let i = 1; i < formats.length; i++) {
     demand((formats[i - 1] as string) < (formats[i] as string), f.reason, "formats out of order");

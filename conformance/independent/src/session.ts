@@ -1,12 +1,13 @@
 // What a session knows after its turns so far; changed by accepted turns and by nothing else.
 import type { Bytes } from "./bytes.js";
 import type { Party } from "./errors.js";
+import type { GradedPlan } from "./graded.js";
 import type { Plan } from "./metric.js";
 import type { Kind } from "./messages.js";
 import type { History } from "./keys.js";
 import type { Ranges, Unit } from "./population.js";
 import type { ModelClaim, TestSet } from "./registration.js";
-import type { MetricClaim, Operator, Terms } from "./terms.js";
+import type { GradedClaim, MetricClaim, Operator, Terms } from "./terms.js";
 import type { Results } from "./results.js";
 
 export type State =
@@ -57,8 +58,10 @@ export interface Population {
   readonly size: bigint;
 }
 
-/** A metric claim with its population and plan; the declared count is set by Accept. */
-export interface Measured { readonly claim: MetricClaim; readonly population: number; readonly plan: Plan }
+/** A metric or graded claim with its population and plan; declared counts are set by Accept. */
+export type Measured =
+  | { readonly kind: "metric"; readonly claim: MetricClaim; readonly population: number; readonly plan: Plan }
+  | { readonly kind: "graded"; readonly claim: GradedClaim; readonly population: number; readonly plan: GradedPlan };
 
 export interface Challenged extends Unit {
   readonly population: number;
@@ -102,6 +105,8 @@ export class Session {
   measured: readonly Measured[] = [];
   declared: readonly bigint[] | null = null;
   modelClaim: ModelClaim | null = null;
+  /** Whether Accept carries evidence or compute records, which this implementation does not appraise. */
+  evidence = false;
   coinV: Bytes | null = null;
   seed: Bytes | null = null;
   orders: readonly (readonly Unit[])[] = [];
@@ -122,6 +127,11 @@ export class Session {
   readonly acknowledged = new Map<Party, Bytes>();
   /** The verdicts of parties that dissented. */
   readonly dissented = new Map<Party, Bytes>();
+
+  /** Items of a unit: 2 in a set of pairs, else 1. */
+  get width(): number {
+    return this.testSet?.members == null ? 1 : 2;
+  }
 
   get length(): number {
     return this.slots.length;

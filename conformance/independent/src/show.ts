@@ -6,7 +6,7 @@ import { demand, type Party, Refusal } from "./errors.js";
 import { digest } from "./framing.js";
 import { usable } from "./graders.js";
 import type { Acknowledge, Binding, Dissent, Open } from "./messages.js";
-import { bitCount, checkCounts, claimsOver, derive, type Results, sameBits, splitBits } from "./results.js";
+import { bitCount, checkCounts, claimsOver, derive, gradedPart, type Results, sameBits, splitBits } from "./results.js";
 import { type Blob, type BindingFact, type Challenged, known, type Session } from "./session.js";
 import { Fields } from "./schema.js";
 import { hasSubject, openStatement, predicateType, type Statement } from "./statement.js";
@@ -39,10 +39,21 @@ function opened(s: Session, unit: Challenged, blob: Blob | undefined): Bytes | n
   const set = known(s.testSet);
   const commitment = itemCommitment(found.key, set.owner, set.setId, unit.item, "reference", found.content);
   demand(equal(commitment, unit.referenceCommitment), "BAD_OPENING", "a reference that does not open its commitment");
+  demand(set.members === null || (found.content[0] ?? 2) <= 1, "BAD_REGISTRATION", "a reference that names no member");
   for (const { claim } of claimsOver(s, unit.population)) {
-    demand(usable(claim.grader, found.content), "BAD_REGISTRATION", "a reference that its grader cannot use");
+    demand(usable(claim.grader, gradedPart(s, found.content)), "BAD_REGISTRATION", "a reference that its grader cannot use");
   }
   return found.content;
+}
+
+/** The two items of a pair name different members. */
+function checkMembers(s: Session, references: readonly (Bytes | null)[]): void {
+  if (s.width === 1) return;
+  const at = (n: number): Bytes | null | undefined => (n < s.shown ? s.challenged[n]?.reference : references[n - s.shown]);
+  for (let n = s.shown - (s.shown % 2); n + 1 < s.shown + references.length; n += 2) {
+    const [one, other] = [at(n), at(n + 1)];
+    if (one && other) demand(one[0] !== other[0], "BAD_REGISTRATION", "a pair of one member twice");
+  }
 }
 
 export function open(s: Session, m: Open): Turn {
@@ -56,6 +67,7 @@ export function open(s: Session, m: Open): Turn {
     stream: m.stream_digest,
     content(blobs) {
       const references = units.map((unit, i) => opened(s, unit, blobs[i]));
+      checkMembers(s, references);
       const last = s.shown + units.length === s.challenged.length;
       if (!last || s.withheld.size > 0 || references.includes(null)) return;
       const all = s.challenged.map((unit, n): Challenged =>
@@ -123,9 +135,9 @@ export function binding(s: Session, m: Binding): Turn {
   return silent(() => { s.binding = fact; });
 }
 
-/** The verdict where everything that it follows from is there. */
+/** The verdict where everything that it follows from is there, and is understood here. */
 export function verdictOf(s: Session): Verdict | null {
-  return s.results === null || s.withheld.size > 0 ? null : deriveVerdict(s);
+  return s.results === null || s.withheld.size > 0 || s.evidence ? null : deriveVerdict(s);
 }
 
 function checkComplete(s: Session): void {
@@ -144,7 +156,7 @@ export function acknowledge(s: Session, sender: Party, m: Acknowledge): Turn {
       const found = parts(blobs[0]);
       if (found === null) return;
       const bits = splitBits(s, found.content);
-      if (verdict !== null) demand(sameBits(bits, known(s.results).bits), "WRONG_RESULT_BITS", "other result bits than the derived ones");
+      if (s.results !== null) demand(sameBits(bits, s.results.bits), "WRONG_RESULT_BITS", "other result bits than the derived ones");
       const root = resultRoot(found.key, known(s.terms).exercise, bits);
       same(root, m.result_root, "WRONG_RESULT_BITS", "result bits of another root");
     },

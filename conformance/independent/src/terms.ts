@@ -3,11 +3,11 @@ import { type Bytes, equal, hex } from "./bytes.js";
 import { demand, refuse } from "./errors.js";
 import { digest } from "./framing.js";
 import { type Grader, readGrader } from "./graderdoc.js";
-import type { Json, JsonObject } from "./json.js";
+import { isObject, type Json, type JsonObject } from "./json.js";
 import type { Ranges } from "./population.js";
 import { MAX_CONTENT } from "./registration.js";
 import { Fields, parseRatio, type Ratio } from "./schema.js";
-import { hasSubject, MAX_STATEMENT, predicateType, type Statement } from "./statement.js";
+import { hasSubject, predicateType, type Statement } from "./statement.js";
 
 export const ASSURANCES = ["declared", "re-executed", "neutral-operator", "attested", "proven"] as const;
 export type Assurance = (typeof ASSURANCES)[number];
@@ -20,16 +20,32 @@ export interface MetricClaim extends Common {
   readonly type: "metric";
   readonly stratum: string;
   readonly grader: Grader;
-  readonly events: readonly Event[];
+  readonly events: Events;
   readonly direction: "at-least" | "at-most";
   readonly threshold: Ratio;
   readonly alphaCompliant: Ratio;
   readonly alphaViolation: Ratio;
 }
 
+/** A list, or in a set of pairs a list for one or both members. */
+export type Events = readonly Event[] | ReadonlyMap<string, readonly Event[]>;
+
+export interface GradedClaim extends Common {
+  readonly type: "graded";
+  readonly stratum: string;
+  readonly grader: Grader;
+  readonly top: number;
+  readonly direction: "at-least" | "at-most";
+  readonly threshold: Ratio;
+  readonly alphaCompliant: Ratio;
+  readonly alphaViolation: Ratio;
+}
+
+export type MeasuredClaim = MetricClaim | GradedClaim;
+
 export interface IdentityClaim extends Common { readonly type: "identity" }
 export interface ComputeClaim extends Common { readonly type: "compute" }
-export type Claim = MetricClaim | IdentityClaim | ComputeClaim;
+export type Claim = MeasuredClaim | IdentityClaim | ComputeClaim;
 
 export interface Operator { readonly key: Bytes; readonly runBy: "neutral" | "prover" | "verifier"; readonly json: JsonObject }
 export interface Budget { readonly stratum: string; readonly units: number }
@@ -51,6 +67,7 @@ export interface Terms {
   readonly deadlines: { readonly answer: number; readonly turn: number };
   readonly witnesses: { readonly keys: readonly Bytes[]; readonly threshold: number; readonly unreachable: string };
   readonly binding: { readonly kind: "none" | "chamber"; readonly operators: readonly Operator[]; readonly runtime: Bytes | null };
+  readonly qualifiers: readonly Bytes[];
   readonly policy: boolean;
   readonly inventory: boolean;
   readonly notConcluded: readonly string[];
@@ -58,8 +75,12 @@ export interface Terms {
 
 const f = new Fields("BAD_TERMS");
 
-export function metrics(terms: Terms): MetricClaim[] {
-  return terms.claims.filter((c) => c.type === "metric");
+export function measuredClaims(terms: Pick<Terms, "claims">): MeasuredClaim[] {
+  return terms.claims.filter((c) => c.type === "metric" || c.type === "graded");
+}
+
+export function isList(events: Events): events is readonly Event[] {
+  return Array.isArray(events);
 }
 
 function ratio(value: Json | undefined): Ratio {
@@ -72,6 +93,13 @@ function alpha(value: Json | undefined): Ratio {
   return r;
 }
 
+function readAnyEvents(value: Json | undefined): Events {
+  if (!isObject(value)) return readEvents(value);
+  const names = Object.keys(value);
+  demand(names.length >= 1 && names.length <= 2, "BAD_TERMS", "events of no member");
+  return new Map(names.sort().map((name) => [f.text(name, 1, 64), readEvents(value[name])] as const));
+}
+
 function readEvents(value: Json | undefined): Event[] {
   const events = f.list(value, 1, 3).map((event) => f.oneOf(event, EVENTS));
   for (let i = 1; i < events.length; i++) {
@@ -82,7 +110,7 @@ function readEvents(value: Json | undefined): Event[] {
 
 function readClaim(value: Json): Claim {
   const common = ["type", "id", "min_assurance"];
-  const type = f.oneOf((value as JsonObject | null)?.["type"], ["metric", "identity", "compute"]);
+  const type = f.oneOf((value as JsonObject | null)?.["type"], ["metric", "graded", "identity", "compute"]);
   const base = (c: JsonObject): Common => ({ id: f.text(c["id"], 1, 64), minAssurance: f.oneOf(c["min_assurance"], ASSURANCES) });
   if (type === "identity") return { type, ...base(f.object(value, common)) };
   if (type === "compute") {
@@ -90,20 +118,25 @@ function readClaim(value: Json): Claim {
     f.oneOf(c["kind"], ["at-most", "at-least", "exclusive", "devices"]);
     const flop = f.text(c["flop"], 1, 39);
     demand(/^(0|[1-9][0-9]*)$/.test(flop) && BigInt(flop) < 1n << 128n, "BAD_TERMS", "no number of operations");
-    f.list(c["devices"], 0, 4096).forEach((d) => f.text(d, 1, 128));
+    f.list(c["devices"], 0, 4096).forEach((d) => f.text(d, 1, 4096));
     if (c["run"] !== "") f.digest(c["run"]);
     return { type, ...base(c) };
   }
   const c = f.object(value, [
-    ...common, "stratum", "grader", "events", "direction", "threshold", "alpha_compliant", "alpha_violation",
+    ...common, "stratum", "grader", "direction", "threshold", "alpha_compliant", "alpha_violation",
+    ...(type === "metric" ? ["events"] : []),
   ]);
   const threshold = ratio(c["threshold"]);
   demand(threshold.p <= threshold.q, "BAD_TERMS", "a threshold above 1");
-  return {
-    type, ...base(c), stratum: f.text(c["stratum"], 0, 64), grader: readGrader(c["grader"], "BAD_TERMS"),
-    events: readEvents(c["events"]), direction: f.oneOf(c["direction"], ["at-least", "at-most"]), threshold,
+  const grader = readGrader(c["grader"], "BAD_TERMS");
+  const rest = {
+    ...base(c), stratum: f.text(c["stratum"], 0, 64), grader, threshold,
+    direction: f.oneOf(c["direction"], ["at-least", "at-most"]),
     alphaCompliant: alpha(c["alpha_compliant"]), alphaViolation: alpha(c["alpha_violation"]),
   };
+  if (type === "metric") return { type, ...rest, events: readAnyEvents(c["events"]) };
+  demand(grader.rule.kind === "checklist", "BAD_TERMS", "a grader that gives no points");
+  return { type, ...rest, top: grader.rule.points };
 }
 
 function readExcluded(value: Json | undefined, size: number): Ranges {
@@ -118,7 +151,7 @@ function readExcluded(value: Json | undefined, size: number): Ranges {
 }
 
 function sortedTexts(value: Json | undefined, least: number, most: number, allowed: readonly string[] | null): string[] {
-  const texts = f.list(value, least, most).map((t) => (allowed === null ? f.text(t, 1, 128) : f.oneOf(t, allowed)));
+  const texts = f.list(value, least, most).map((t) => (allowed === null ? f.text(t, 1, 4096) : f.oneOf(t, allowed)));
   for (let i = 1; i < texts.length; i++) demand((texts[i - 1] as string) < (texts[i] as string), "BAD_TERMS", "a list out of order");
   return texts;
 }
@@ -149,7 +182,9 @@ function readWitnesses(value: Json | undefined): Terms["witnesses"] {
 
 function checkClaims(claims: readonly Claim[], budgets: readonly Budget[]): void {
   demand(new Set(claims.map((c) => c.id)).size === claims.length, "BAD_TERMS", "a claim that stands twice");
-  const metric = claims.filter((c) => c.type === "metric");
+  const metric = measuredClaims({ claims });
+  const eventsOf = (c: MeasuredClaim): string =>
+    (c.type === "graded" ? "graded" : isList(c.events) ? c.events.join() : JSON.stringify([...c.events]));
   demand(metric.length > 0, "BAD_TERMS", "no metric claim");
   const named = new Set(metric.map((c) => c.stratum));
   const budgeted = new Set(budgets.map((b) => b.stratum));
@@ -158,7 +193,7 @@ function checkClaims(claims: readonly Claim[], budgets: readonly Budget[]): void
   demand(!named.has("") || named.size === 1, "BAD_TERMS", "the whole set beside strata");
   for (const a of metric) {
     for (const b of metric) {
-      const same = a.stratum === b.stratum && equal(a.grader.digest, b.grader.digest) && a.events.join() === b.events.join();
+      const same = a.stratum === b.stratum && equal(a.grader.digest, b.grader.digest) && eventsOf(a) === eventsOf(b);
       const above = a.threshold.p * b.threshold.q > b.threshold.p * a.threshold.q;
       demand(!(same && a.direction === "at-least" && b.direction === "at-most" && above), "BAD_TERMS", "claims that exclude each other");
     }
@@ -205,7 +240,7 @@ export function readTerms(statement: Statement): Terms {
   const consequences = f.object(p["consequences"], ["prover_default", "verifier_default"]);
   f.text(consequences["prover_default"], 1, 4096);
   f.text(consequences["verifier_default"], 1, 4096);
-  f.list(p["qualifiers"], 0, 16).forEach((q) => f.digest(q));
+  const qualifiers = f.list(p["qualifiers"], 0, 16).map((q) => f.digest(q));
   if (p["evidence_policy"] !== null) demand(typeof p["evidence_policy"] === "object", "BAD_TERMS", "no policy");
   if (p["inventory"] !== null) {
     const inventory = f.object(p["inventory"], ["devices", "start", "end"]);
@@ -213,8 +248,8 @@ export function readTerms(statement: Statement): Terms {
     f.integer(inventory["end"], f.integer(inventory["start"], 0, 2 ** 42), 2 ** 42);
   }
   const scope = f.object(p["scope"], ["construct", "sampling_frame", "not_concluded"]);
-  f.text(scope["construct"], 1, MAX_STATEMENT);
-  f.text(scope["sampling_frame"], 1, MAX_STATEMENT);
+  f.text(scope["construct"], 1, 4096);
+  f.text(scope["sampling_frame"], 1, 4096);
   return {
     digest: statement.digest,
     exercise: digest("exercise", statement.payload),
@@ -229,8 +264,9 @@ export function readTerms(statement: Statement): Terms {
     deadlines: { answer: f.integer(deadlines["answer_seconds"], 1, 2 ** 24), turn: f.integer(deadlines["turn_seconds"], 1, 2 ** 24) },
     witnesses: readWitnesses(p["witnesses"]),
     binding: readBinding(p["binding"]),
+    qualifiers,
     policy: p["evidence_policy"] !== null,
     inventory: p["inventory"] !== null,
-    notConcluded: f.list(scope["not_concluded"], 1, 64).map((s) => f.text(s, 1, MAX_STATEMENT)),
+    notConcluded: f.list(scope["not_concluded"], 1, 64).map((s) => f.text(s, 1, 4096)),
   };
 }

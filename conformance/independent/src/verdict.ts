@@ -1,14 +1,14 @@
 // The verdict statement, derived from a session and from nothing else.
 import { type Bytes, hex } from "./bytes.js";
-import { refuse } from "./errors.js";
 import { sha256 } from "./framing.js";
 import { type Evidence, pValue, printP } from "./frametest.js";
-import type { Json } from "./json.js";
-import { countHigh, countLow, type Decision, type Outcome, type Result, runMetric, violationP } from "./metric.js";
-import type { ClaimResults } from "./results.js";
+import { type Added, gradedViolationP, runGraded, totalHigh, totalLow } from "./graded.js";
+import type { Json, JsonObject } from "./json.js";
+import { countHigh, countLow, type Decision, type Result, runMetric, violationP } from "./metric.js";
+import type { ClaimResults, GradedResults, MetricResults } from "./results.js";
 import { known, type Session } from "./session.js";
 import { encodeStatement } from "./statement.js";
-import { ASSURANCES, type Assurance, type MetricClaim } from "./terms.js";
+import { ASSURANCES, type Assurance, isList, type MeasuredClaim } from "./terms.js";
 
 const FIXED = [
   "The verdict concerns the committed items under the stated system; a match says nothing about deployment.",
@@ -17,6 +17,7 @@ const FIXED = [
 ] as const;
 const DEGRADING = "at declared assurance, refusing or degrading outputs would meet this claim";
 const OPEN_AGAIN = "nothing is decided once outputs that do not come out again count as failures";
+const NO_RECORDS = "the prover showed no compute records";
 const ONLY_OWN_WORD = "nothing but the prover's own program shows which weights answered";
 
 export interface Verdict {
@@ -37,40 +38,81 @@ function below(minimum: Assurance, given: Assurance): string | null {
     ? `the claim asks for assurance ${minimum}, the exercise gives ${given}` : null;
 }
 
-function metByDegrading(claim: MetricClaim): boolean {
-  const events = claim.events.join();
-  return claim.direction === "at-least" ? events !== "pass" : events !== "fail,refuse,invalid";
+const NOT_PASS = ["fail", "refuse", "invalid"] as const;
+
+/** Whether some outcomes but pass would be a success. */
+function metByDegrading(claim: MeasuredClaim): boolean {
+  if (claim.type === "graded") return claim.direction === "at-most";
+  const lists = isList(claim.events) ? [claim.events] : [...claim.events.values()];
+  if (isList(claim.events)) {
+    return claim.direction === "at-least" ? claim.events.join() !== "pass" : claim.events.join() !== NOT_PASS.join();
+  }
+  return claim.direction === "at-least"
+    ? lists.every((events) => NOT_PASS.some((outcome) => events.includes(outcome)))
+    : lists.some((events) => NOT_PASS.some((outcome) => !events.includes(outcome)));
+}
+
+/** Whether an answered item of the unit did not come out again. */
+function unlike(s: Session, places: readonly number[]): boolean {
+  const reproduced = s.binding?.reproduced ?? "";
+  return places.every((n) => reproduced[n] !== "-") && places.some((n) => reproduced[n] === "0");
 }
 
 /** Results in which an answered unit that was not reproduced is a failure. */
-function withBinding(s: Session, c: ClaimResults): readonly Result[] {
-  const reproduced = s.binding?.reproduced ?? "";
-  return c.results.map((result, i) => (reproduced[known(c.units[i])] === "0" ? "0" : result));
+function metricAgain(s: Session, c: MetricResults): readonly Result[] {
+  return c.results.map((result, i) => (unlike(s, known(c.units[i])) ? "0" : result));
 }
 
-function metric(s: Session, c: ClaimResults, assurance: Assurance): Judged {
-  const { claim, plan } = c.measured;
-  const bound = s.binding !== null;
-  const outcome: Outcome = bound ? runMetric(plan, withBinding(s, c), c.first.counted) : c.first;
-  const test = outcome.decision ?? "INCONCLUSIVE";
-  const because: string[] = [];
-  let verdict = test;
-  if (test === "COMPLIANT") {
-    if (assurance === "declared" && metByDegrading(claim)) because.push(DEGRADING);
-    const sentence = below(claim.minAssurance, assurance);
-    if (sentence !== null) because.push(sentence);
-    if (because.length > 0) verdict = "INCONCLUSIVE";
+function gradedAgain(s: Session, c: GradedResults): readonly Added[] {
+  return c.results.map((added, i) => (unlike(s, known(c.units[i])) ? 0n : added));
+}
+
+function reasons(claim: MeasuredClaim, test: Decision, assurance: Assurance): string[] {
+  if (test !== "COMPLIANT") return [];
+  const because = assurance === "declared" && metByDegrading(claim) ? [DEGRADING] : [];
+  const sentence = below(claim.minAssurance, assurance);
+  return sentence === null ? because : [...because, sentence];
+}
+
+function figures(s: Session, c: ClaimResults): { decision: Decision | null; own: JsonObject } {
+  const again = s.binding !== null;
+  if (c.kind === "graded") {
+    const { plan } = c.measured;
+    const o = again ? runGraded(plan, gradedAgain(s, c), c.first.counted) : c.first;
+    return {
+      decision: o.decision,
+      own: {
+        population: Number(plan.population), top: Number(plan.top), threshold_total: Number(plan.threshold), counted: o.counted,
+        total: Number(o.total), total_low: Number(totalLow(plan, o.path)), total_high: Number(totalHigh(plan, o.path)),
+        p_compliant_at_most: printP(o.pCompliant), p_violation_at_most: printP(o.pViolation),
+      },
+    };
   }
-  if (bound && outcome.decision === null) because.push(OPEN_AGAIN);
-  const json: Json = {
-    id: claim.id, type: "metric", verdict, test, because,
-    population: Number(plan.population), threshold_count: Number(plan.threshold), declared_count: Number(plan.declared),
-    counted: outcome.counted, successes: outcome.successes, failures: outcome.failures,
-    count_low: Number(countLow(plan, outcome.path)), count_high: Number(countHigh(plan, outcome.path)),
-    p_compliant_at_most: printP(pValue(outcome.maxCompliant)),
-    p_violation_at_most: printP(pValue(outcome.maxViolation)),
+  const { plan } = c.measured;
+  const o = again ? runMetric(plan, metricAgain(s, c), c.first.counted) : c.first;
+  return {
+    decision: o.decision,
+    own: {
+      population: Number(plan.population), threshold_count: Number(plan.threshold), declared_count: Number(plan.declared),
+      counted: o.counted, successes: o.successes, failures: o.failures,
+      count_low: Number(countLow(plan, o.path)), count_high: Number(countHigh(plan, o.path)),
+      p_compliant_at_most: printP(pValue(o.maxCompliant)), p_violation_at_most: printP(pValue(o.maxViolation)),
+    },
   };
-  return { json, verdict };
+}
+
+function measuredJson(s: Session, c: ClaimResults, assurance: Assurance): Judged {
+  const { claim } = c.measured;
+  const { decision, own } = figures(s, c);
+  const test = decision ?? "INCONCLUSIVE";
+  const because = reasons(claim, test, assurance);
+  const verdict = because.length > 0 ? "INCONCLUSIVE" : test;
+  const undecided = s.binding !== null && decision === null ? [OPEN_AGAIN] : [];
+  return { json: { id: claim.id, type: claim.type, verdict, test, because: [...because, ...undecided], ...own }, verdict };
+}
+
+function claimP(s: Session, c: ClaimResults): Evidence {
+  return c.kind === "metric" ? violationP(c.measured.plan, metricAgain(s, c)) : gradedViolationP(c.measured.plan, gradedAgain(s, c));
 }
 
 function identity(s: Session): { verdict: Decision; because: string[] } {
@@ -91,9 +133,8 @@ function smaller(a: Evidence, b: Evidence): boolean {
 
 /** Places of the claims that Holm's procedure accuses at the least risk of all metric claims. */
 function accused(s: Session, claims: readonly ClaimResults[]): Set<number> {
-  const independent = s.binding !== null && s.binding.operator.runBy !== "prover";
   const ps = claims.map((c, i) => ({
-    i, p: violationP(c.measured.plan, independent ? withBinding(s, c) : c.results),
+    i, p: claimP(s, c),
   }));
   let least = known(claims[0]).measured.plan.alphaViolation;
   for (const { measured } of claims) {
@@ -134,12 +175,15 @@ export function deriveVerdict(s: Session): Verdict {
   const results = known(s.results);
   const assurance = assuranceOf(s);
   const own = identity(s);
-  const judged = new Map<MetricClaim, Judged>();
-  for (const c of results.claims) judged.set(c.measured.claim, metric(s, c, assurance));
+  const judged = new Map<MeasuredClaim, Judged>();
+  for (const c of results.claims) judged.set(c.measured.claim, measuredJson(s, c, assurance));
   const others: Decision[] = [];
   const claims = terms.claims.map((claim): Json => {
-    if (claim.type === "metric") return known(judged.get(claim)).json;
-    if (claim.type === "compute") return refuse("UNSUPPORTED", "a compute claim");
+    if (claim.type === "metric" || claim.type === "graded") return known(judged.get(claim)).json;
+    if (claim.type === "compute") {
+      others.push("INCONCLUSIVE");
+      return { id: claim.id, type: "compute", verdict: "INCONCLUSIVE", because: [NO_RECORDS], flop_on_record: "0" };
+    }
     const sentence = own.verdict === "COMPLIANT" ? below(claim.minAssurance, assurance) : null;
     const verdict = sentence === null ? own.verdict : "INCONCLUSIVE";
     others.push(verdict);

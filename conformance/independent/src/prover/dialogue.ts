@@ -1,10 +1,9 @@
 // One stream of a verifier: opening or continuing a session, taking turns, answering them.
 import { type Bytes, equal } from "../bytes.js";
-import { head, checkBounds, type Envelope } from "../envelope.js";
+import { checkBounds, type Envelope, fromJson, head } from "../envelope.js";
 import { demand, refuse, Refusal } from "../errors.js";
 import type { Machine } from "../machine.js";
 import * as M from "../messages.js";
-import { openStatement } from "../statement.js";
 import { Incoming, type Complete } from "./incoming.js";
 import type { StoredTurn } from "./journal.js";
 import type { Speaker } from "./speaker.js";
@@ -39,12 +38,11 @@ export class Dialogue {
   }
 
   frame(data: Bytes): void {
-    const frame = readFrame(data);
+    const frame = readFrame(data, !this.began);
     if (frame.ping !== undefined) {
       if (!frame.ping.reply) this.around.send(pong());
     } else if (frame.resume !== undefined) this.resume(frame.resume);
     else if (frame.side !== undefined) this.side(frame.side.sealed);
-    else if (frame.chunk !== undefined && !this.began) refuse("OUT_OF_ORDER", "content as the first frame");
     else if (frame.chunk !== undefined) this.done(this.around.incoming.chunk(frame.chunk.offset, frame.chunk.data));
     else if (frame.envelope !== undefined) this.envelope(envelopeOf(frame.envelope));
   }
@@ -173,7 +171,7 @@ export class Dialogue {
   private side(sealed: Bytes): void {
     const kept = this.kept ?? refuse("OUT_OF_ORDER", "a side record of no session");
     demand(kept.sides < this.mostSides(), "TOO_LARGE", "too many side records");
-    openStatement(sealed, []);
+    fromJson(sealed);
     this.around.store.addSide(kept, sealed);
   }
 }

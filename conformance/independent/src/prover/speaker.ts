@@ -8,7 +8,7 @@ import * as M from "../messages.js";
 import { readScript } from "../scripts.js";
 import { type Challenged, known, type Session } from "../session.js";
 import { verdictOf } from "../show.js";
-import { metrics, type Terms } from "../terms.js";
+import { measuredClaims, type Terms } from "../terms.js";
 import type { Config } from "./config.js";
 import { answerScript, type Engine, within } from "./engine.js";
 import type { CoinPair, StoredTurn } from "./journal.js";
@@ -61,7 +61,8 @@ export class Speaker {
   protected objection(s: Session, terms: Terms, drawn: Budget): { reason: Reason; detail: string } | null {
     const no = (reason: Reason, detail: string): { reason: Reason; detail: string } => ({ reason, detail });
     if (!this.config.models.some((m) => equal(m.digest, terms.modelClaim))) return no("BAD_MODEL_CLAIM", "no such model is served here");
-    if (terms.claims.some((c) => c.type === "compute") || terms.policy || terms.inventory) return no("UNSUPPORTED", "no compute evidence is given here");
+    if (terms.policy || terms.inventory) return no("UNSUPPORTED", "no evidence is given here");
+    if (terms.witnesses.keys.length > 0) return no("UNSUPPORTED", "no witness is asked here");
     if (terms.binding.kind !== "none") return no("UNSUPPORTED", "no chamber gets these weights");
     if (terms.caps.turn > this.config.maxTurnBytes) return no("OVER_CAP", "a turn above what is accepted here");
     const size = s.populations.reduce((sum, p) => sum + p.size, 0n);
@@ -83,7 +84,7 @@ export class Speaker {
   protected accept(s: Session, terms: Terms, pair: CoinPair): Said {
     const model = known(this.config.models.find((m) => equal(m.digest, terms.modelClaim)));
     const payload = M.Accept.write({
-      header: this.header(s), terms_digest: terms.digest, declared_counts: metrics(terms).map(() => 0n),
+      header: this.header(s), terms_digest: terms.digest, declared_counts: measuredClaims(terms).map(() => 0n),
       coin_commitment: coinCommitment(pair.key, terms.exercise, "prover", pair.coin), model_claim: model.sealed, evidence: [],
     });
     return this.say("accept", payload, [], pair);

@@ -16,9 +16,12 @@ function carry(part: Partial<M.Frame>): Bytes {
   return M.FrameCarrier.write({ frame: { ...NO_FRAME, ...part } });
 }
 
-export function readFrame(data: Bytes): M.Frame {
+/** A frame of a stream; the first one has to begin or to continue a session. */
+export function readFrame(data: Bytes, first: boolean): M.Frame {
   const { frame } = M.FrameCarrier.read(data).value;
   const given = frame === undefined ? [] : Object.values(frame).filter((part) => part !== undefined);
+  const begins = frame?.envelope !== undefined || frame?.resume !== undefined;
+  if (first && !begins) return refuse("OUT_OF_ORDER", "a first frame that begins nothing");
   if (frame === undefined || given.length !== 1) return refuse("MALFORMED", "a frame that carries nothing, or too much");
   return frame;
 }

@@ -65,9 +65,9 @@ test("JSON is read in one form only", () => {
   const read = (text: string): string => reason(() => parse(utf8(text), 1000));
   assert.equal(read('{"a":1,"b":[true,null,"x"]}'), "none");
   for (const text of ['{"b":1,"a":1}', '{ "a":1}', '"\\u0041"', "[-0]"]) assert.equal(read(text), "NOT_CANONICAL", text);
-  const bad = ['{"a":1,"a":1}', "[1.5]", "[1e3]", "[9007199254740992]", "[01]", "", "nul", '"\\ud800"', "[1]x", "[".repeat(33) + "]".repeat(33)];
+  const bad = ['{"a":1,"a":1}', "[1.5]", "[1e3]", "[9007199254740992]", "[01]", "", "nul", '"\\ud800"', "[1]x", "[".repeat(34) + "]".repeat(34), "[".repeat(33) + "1" + "]".repeat(33)];
   for (const text of bad) assert.equal(read(text), "MALFORMED", text);
-  assert.equal(read("[".repeat(32) + "]".repeat(32)), "none");
+  assert.equal(read("[".repeat(33) + "]".repeat(33)), "none");
   assert.equal(new TextDecoder().decode(canonical({ "\u20ac": 1, a: "\u0000\n\u2028" })), '{"a":"\\u0000\\n\u2028","\u20ac":1}');
   assert.deepEqual(fromBase64("QQ=="), utf8("A"));
   assert.equal(fromBase64("QR=="), null);

@@ -1,0 +1,48 @@
+// What a judge says beside validity: who vouches for the test set, who dissented, what is not read here.
+import { type Bytes, equal, hex } from "./bytes.js";
+import { fingerprint } from "./commitments.js";
+import { fromJson } from "./envelope.js";
+import { Refusal } from "./errors.js";
+import type { Judgement } from "./judge.js";
+import { Fields } from "./schema.js";
+import type { Session } from "./session.js";
+import { hasSubject, openStatement, predicateType } from "./statement.js";
+
+/** The fingerprint of the qualifier, where the side record is a qualification that the terms count. */
+function qualifier(s: Session, sealed: Bytes): string | null {
+  try {
+    const key = fromJson(sealed).signatures[0]?.key;
+    if (key === undefined || s.terms === null) return null;
+    const statement = openStatement(sealed, [key]);
+    if (statement.type !== predicateType("qualification")) return null;
+    const f = new Fields("BAD_STATEMENT");
+    const p = f.object(statement.predicate, ["qualifier", "basis"]);
+    f.text(p["basis"], 1, 4096);
+    const named = f.digest(p["qualifier"]);
+    const counts = equal(named, fingerprint(key)) && s.terms.qualifiers.some((q) => equal(q, named));
+    return counts && hasSubject(statement, "test-set", s.terms.set.root) ? hex(named) : null;
+  } catch (error) {
+    if (error instanceof Refusal) return null;
+    throw error;
+  }
+}
+
+export function findings(judged: Judgement): string[] {
+  const { session, verdict, fault, sides, known, withheld } = judged;
+  const out: string[] = [];
+  if (!known) out.push("self-consistent only: the parties are unknown");
+  const qualifiers = sides.map((sealed) => qualifier(session, sealed)).filter((q) => q !== null);
+  for (const q of new Set(qualifiers)) out.push(`qualified test set: ${q}`);
+  if (verdict?.overall === "VIOLATION" && qualifiers.length === 0) out.push("unqualified test set");
+  for (const [party, digest] of session.dissented) {
+    const same = verdict === null || equal(digest, verdict.digest);
+    out.push(same ? `the ${party} dissents` : `the ${party} dissents and derives another verdict: ${hex(digest)}`);
+  }
+  if (withheld.length > 0) {
+    for (const [party, digest] of session.acknowledged) out.push(`acknowledged by the ${party} and not recomputed: ${hex(digest)}`);
+  }
+  if (session.evidence) out.push("evidence or compute records are not appraised here: no verdict is derived");
+  if ((session.terms?.witnesses.keys.length ?? 0) > 0) out.push("what witnesses signed is not weighed here");
+  if (fault === null && session.turn !== null) out.push(`incomplete: the ${session.turn} is due in state ${session.state}`);
+  return out;
+}
