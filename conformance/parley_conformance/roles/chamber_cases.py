@@ -81,10 +81,9 @@ def _other_keys(target: Chamber) -> None:
 def _early(target: Chamber) -> None:
     """A session whose seed is not fixed gets no keys."""
     session = target.session(target.plan(), Stop(P, S.COIN_SHOWN))
-    reasons = {0: (R.UNKNOWN_PARTY,), 1: (R.UNKNOWN_PARTY,), 2: (R.OUT_OF_ORDER, R.BAD_RUNTIME)}
-    for count in range(
-        SEEDED
-    ):  # before both greetings it is nobody's session, before the terms of no runtime
+    greeted = (R.UNKNOWN_PARTY, R.OUT_OF_ORDER, R.BAD_RUNTIME)
+    reasons = {0: (R.UNKNOWN_PARTY,), 1: greeted, 2: greeted[1:]}
+    for count in range(SEEDED):  # before the terms it is nobody's session, or of no runtime
         refuses(target.open(target.envelopes(session, count=count)), *reasons.get(count, (R.OUT_OF_ORDER,)))
     finished(target.session(target.plan()))
 
