@@ -39,8 +39,7 @@ def lists_no_runtime(patch):
 @mutant("CH-RUN")
 def counts_every_answer(patch):
     def weak(original, *args):
-        counts, bits = original(*args)
-        return tuple(replace(one, successes=one.population) for one in counts), bits
+        return tuple(replace(one, successes=one.population) for one in original(*args))
 
     looks_away(patch, run.SealedRun, "_counts", weak)
 
@@ -121,8 +120,9 @@ def keeps_the_reason_to_itself(patch):
 
 @mutant("CH-QUOTA")
 def runs_again_and_again(patch):
-    def weak(original, self, test_set, model_claim, session, _most):
-        return original(self, test_set, model_claim, session, 1000)
+    def weak(original, *args):
+        original(*args)
+        return 1
 
     looks_away(patch, RunLedger, "begin", weak)
 

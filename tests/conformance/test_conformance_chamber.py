@@ -16,6 +16,7 @@ from parley_conformance.roles import chamber_cases
 from parley_conformance.roles.chamber_cases import CHAMBER
 from parley_conformance.run import execute
 
+BREAKS_HONEST_RUNS = {"says_why_it_broke_down", "makes_new_keys_each_time"}
 pytestmark = pytest.mark.skipif(bool(sandbox.blocked()), reason=f"no sandbox here: {sandbox.blocked()}")
 
 
@@ -46,9 +47,10 @@ def test_the_reference_chamber_passes_core_and_extended(tmp_path):
 @pytest.mark.parametrize("name", MUTANTS)
 def test_a_chamber_that_looks_away_is_killed_by_its_own_requirement(tmp_path, monkeypatch, name):
     requirement, make = MUTANTS[name]
+    control = None if name in BREAKS_HONEST_RUNS else "honest"
     make(monkeypatch)
     with chamber(tmp_path) as suite:
-        killed, seen = role_kit.killed_by(suite, requirement)
+        killed, seen = role_kit.killed_by(suite, requirement, control)
     assert killed, seen
 
 

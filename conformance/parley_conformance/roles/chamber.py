@@ -26,6 +26,7 @@ from parley_attestation.edge.sealed import Custody
 from parley_attestation.encoding import MAX_CHUNK, Bytes32
 from parley_attestation.errors import LocalError, PeerError, Reason, Role
 from parley_attestation.runtime import OnnxRuntime
+from parley_attestation.sealed_terms import SealedTerms
 from parley_attestation.session.machine import Machine
 from parley_attestation.session.tables import State
 from parley_attestation.session.turns import envelope_to_wire
@@ -208,12 +209,13 @@ class Chamber:
             IdentityClaim("identity", "neutral-operator"),
         )
         operator = Operator(Bytes32(bytes(self.described.operator)), "neutral", ("tests", "weights"))
-        sealed = {
+        sealed: dict[str, Any] = {
             "mode": "sealed",
             "claims": claims,
             "binding": "chamber",
             "operators": (operator,),
             "runtime": self.runtime.digest(),
+            "sealed": SealedTerms(),
         }
         terms = replace(open_terms, **(sealed | changes))
         return Exercise(tests, terms, statement.seal(terms.statement(), arena.verifier.session))
@@ -242,13 +244,13 @@ class Chamber:
         if role is Role.VERIFIER:
             tests = plan.exercise.tests
             plain = b"".join(packages.write_tests(tests.master, Bytes32(arena.fresh()), plan.items))
-            custody = Custody(role, link, lambda _: iter([plain]), len(plain))
+            custody = Custody(role, (link,), lambda _: iter([plain]), len(plain))
             history = arena.verifier.history
             return SealedVerifierPolicy(history, arena.channel, plan.exercise.sealed, tests, journal, custody)
         place = arena.folder / f"{arena.fresh().hex()}.onnx"
         place.write_bytes(plan.weights)
         plain = b"".join(packages.write_weights(arena.secret, [(FILE, place)]))
-        custody = Custody(role, link, lambda _: iter([plain]), len(plain))
+        custody = Custody(role, (link,), lambda _: iter([plain]), len(plain))
         offer = Offer(arena.prover.history, (arena.claim,), custody=custody)
         budget = DisclosureBudget(journal.connection, arena.verifier.card.fingerprint, _BUDGET)
         return ProverPolicy(offer, arena.channel, arena.engine, journal, budget)
@@ -284,10 +286,17 @@ def finished(session: Session, overall: str = "COMPLIANT") -> None:
         raise Failure(f"expected {overall}, got {derived}")
 
 
-def outcome(session: Session) -> str:
-    """The reason with which a session ended without a receipt; empty where there is one."""
-    found = session.ends[Role.VERIFIER].machine.facts.ending
-    return found.reason if found is not None else ""
+def outcome(session: Session) -> tuple[str, str]:
+    """The reason with which the chamber refused to give a receipt, on the record, and the party it names.
+
+    Both are empty where it gave a receipt; a refused call that ended the session names nobody.
+    """
+    facts = session.ends[Role.VERIFIER].machine.facts
+    if facts.ending is not None:
+        return facts.ending.reason, ""
+    assert facts.verdict is not None
+    (said,) = facts.verdict.predicate["chambers"]
+    return said.get("refused", ""), said.get("blamed", "")
 
 
 def refuses(answer: Any, *reasons: Reason) -> None:

@@ -12,7 +12,7 @@ from parley_attestation.runtime import OnnxRuntime
 from parley_attestation.session.tables import State
 from parley_attestation.session.turns import envelope_to_wire
 
-from parley_conformance.arena import Stop
+from parley_conformance.arena import Session, Stop
 from parley_conformance.cases.base import Case, Profile
 from parley_conformance.deviations import flip
 from parley_conformance.harness import Failure, Lost, Refused
@@ -180,16 +180,24 @@ def _spliced(target: Chamber) -> None:
     finished(target.session(replace(target.plan(), uploads={V: splice})))
 
 
-def _damaged(change: Callable[[bytes], bytes], role: Role, *reasons: Reason) -> Callable[[Chamber], None]:
+def _refused(session: Session, reason: Reason, blamed: Role | None) -> None:
+    """Check how a session ended without a receipt."""
+    got, named = outcome(session)
+    if got != reason:
+        raise Failure(f"expected {reason}, got {got or 'a receipt'}")
+    wanted = blamed.value if blamed is not None else ""
+    if named != wanted:
+        raise Failure(f"expected to name {wanted or 'nobody'}, got {named or 'nobody'}")
+
+
+def _damaged(change: Callable[[bytes], bytes], role: Role) -> Callable[[Chamber], None]:
     """Sealed content that was damaged: nothing is run, and the reason leaves the chamber."""
 
     def upload(link: Link, session: bytes, content: bytes) -> None:
         link.send(session, 0, change(content))
 
     def run(target: Chamber) -> None:
-        session = target.session(replace(target.plan(), uploads={role: upload}))
-        if outcome(session) not in reasons:
-            raise Failure(f"expected {' or '.join(reasons)}, got {outcome(session) or 'a receipt'}")
+        _refused(target.session(replace(target.plan(), uploads={role: upload})), R.BAD_SEAL, role)
         finished(target.session(target.plan()))
 
     return run
@@ -197,16 +205,12 @@ def _damaged(change: Callable[[bytes], bytes], role: Role, *reasons: Reason) -> 
 
 def _swapped_tests(target: Chamber) -> None:
     items = [(prompt, b"0") for prompt, _ in target.plan().items]
-    session = target.session(target.plan(items=items))
-    if outcome(session) != R.BAD_OPENING:
-        raise Failure(f"swapped tests: expected BAD_OPENING, got {outcome(session) or 'a receipt'}")
+    _refused(target.session(target.plan(items=items)), R.BAD_OPENING, V)
     finished(target.session(target.plan()))
 
 
 def _swapped_weights(target: Chamber) -> None:
-    session = target.session(target.plan(weights=OTHER_MODEL))
-    if outcome(session) != R.BAD_MODEL_CLAIM:
-        raise Failure(f"swapped weights: expected BAD_MODEL_CLAIM, got {outcome(session) or 'a receipt'}")
+    _refused(target.session(target.plan(weights=OTHER_MODEL)), R.BAD_MODEL_CLAIM, P)
     finished(target.session(target.plan()))
 
 
@@ -214,18 +218,14 @@ def _quota(target: Chamber) -> None:
     """A second exercise over the same set and model is not run."""
     plan = target.plan()
     finished(target.session(plan))
-    session = target.session(target.again(plan))
-    if outcome(session) != R.QUOTA_EXHAUSTED:
-        raise Failure(f"a second run: expected QUOTA_EXHAUSTED, got {outcome(session) or 'a receipt'}")
+    _refused(target.session(target.again(plan)), R.QUOTA_EXHAUSTED, None)
     finished(target.session(target.plan()))
 
 
 def _nothing_uploaded(target: Chamber) -> None:
     """Both released, and one content is not there."""
-    plan = replace(target.plan(), uploads={P: lambda *_: None})
-    session = target.session(plan)
-    if outcome(session) != R.OUT_OF_ORDER:
-        raise Failure(f"no upload: expected OUT_OF_ORDER, got {outcome(session) or 'a receipt'}")
+    session = target.session(replace(target.plan(), uploads={P: lambda *_: None}))
+    _refused(session, R.OUT_OF_ORDER, None)
     finished(target.session(target.plan()))
 
 
@@ -287,7 +287,7 @@ CHAMBER: tuple[Case, ...] = (
     _case("upload-elsewhere", "content at another offset", "CH-UPLOAD", _elsewhere),
     _case("upload-spliced", "content of another session or party", "CH-SEAL", _spliced),
     *(
-        _case(f"upload-{name}", f"content {what}", "CH-SEAL", _damaged(change, role, R.BAD_SEAL))
+        _case(f"upload-{name}", f"content {what}", "CH-SEAL", _damaged(change, role))
         for name, what, change, role in _DAMAGES
     ),
     _case("swapped-tests", "tests that were not committed to", "CH-COMMITTED", _swapped_tests),
