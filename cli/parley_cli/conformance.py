@@ -1,4 +1,4 @@
-"""Room: the command line. `parley conformance run` and `verify`."""
+"""Room: the command line. `parley conformance run`, `harness` and `verify`."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING
 import click
 from parley_attestation.ed25519 import PublicKey
 from parley_attestation.edge import party
-from parley_attestation.errors import LocalError, PeerError, Reason, Role
+from parley_attestation.errors import LocalError, PeerError, Reason
 
 if TYPE_CHECKING:
     from parley_conformance.report import Result
 
 RESULT = "result.json"
+_FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
+_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
 @click.group()
@@ -20,22 +22,28 @@ def conformance() -> None:
 
 
 @conformance.command()
-@click.option("--prover", "endpoint", required=True, metavar="HOST:PORT", help="Where the prover serves.")
+@click.option("--prover", default="", metavar="HOST:PORT", help="A prover, where it serves.")
+@click.option("--verifier", default="", metavar="HOST:PORT", help="A verifier, where its harness serves.")
 @click.option(
-    "--party",
-    "folder",
-    required=True,
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="The suite's own party, a verifier whose card the prover has pinned.",
+    "--judge-cmd",
+    default="",
+    metavar="COMMAND",
+    help="A judge: a command in which {record} is the record and {pin} a pinned fingerprint.",
 )
+@click.option("--witness", default="", metavar="HOST:PORT", help="A witness, where it serves.")
+@click.option("--chamber", default="", metavar="HOST:PORT", help="A chamber, where it serves.")
+@click.option("--party", "folder", type=_FOLDER, help="The suite's own party, a verifier that is admitted.")
+@click.option("--prover-party", type=_FOLDER, help="For a chamber: the suite's own prover, admitted as well.")
+@click.option("--peer", type=_FILE, help="The card of the implementation.")
+@click.option("--runtime", type=_FILE, help="For a chamber: the runtime over model.onnx with the shape 3.")
 @click.option(
-    "--peer",
-    required=True,
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="The prover's card.",
+    "--listen",
+    default="127.0.0.1:0",
+    show_default=True,
+    help="For a verifier: where the suite's prover serves.",
 )
 @click.option("--out", required=True, type=click.Path(file_okay=False, path_type=Path), help="Report folder.")
-@click.option("--start-cmd", default="", help="Starts the prover, and starts it again where it died.")
+@click.option("--start-cmd", default="", help="Starts the implementation, and starts it again where it died.")
 @click.option(
     "--profile",
     type=click.Choice(["core", "extended", "strict"]),
@@ -50,15 +58,22 @@ def conformance() -> None:
     help="TOML file of failures with issue and last day; they run, and never count as passed.",
 )
 @click.option("--sign", is_flag=True, help="Also write result.json, signed by the suite's party.")
-@click.option("--seed", default="", help="Repeats an earlier run; the prover's journal must be fresh.")
+@click.option("--seed", default="", help="Repeats an earlier run; its journal must be fresh.")
 @click.option(
     "--deadline", type=click.FloatRange(1, 3600), default=30.0, show_default=True, help="Seconds of a stream."
 )
 def run(  # noqa: PLR0913 - one argument an option
     *,
-    endpoint: str,
-    folder: Path,
-    peer: Path,
+    prover: str,
+    verifier: str,
+    judge_cmd: str,
+    witness: str,
+    chamber: str,
+    folder: Path | None,
+    prover_party: Path | None,
+    peer: Path | None,
+    runtime: Path | None,
+    listen: str,
     out: Path,
     start_cmd: str,
     profile: str,
@@ -67,36 +82,68 @@ def run(  # noqa: PLR0913 - one argument an option
     known: Path | None,
     sign: bool,
 ) -> int:
-    """Run the suite against a prover and write report.json, junit.xml and report.html.
+    """Run the suite against one implementation and write report.json, junit.xml and report.html.
 
-    The prover needs a disclosure budget for the run: at most 24 answers an exercise, some hundred of them.
-    Exit code: 0 conformant, 1 partial, 3 partial by known failures alone, 5 where the prover never answered.
+    A prover needs a disclosure budget for the run: at most 24 answers an exercise, some hundred of them.
+    Exit code: 0 conformant, 1 partial, 3 partial by known failures alone, 5 where nobody ever answered.
     """
     from parley_conformance import report, result  # noqa: PLC0415
-    from parley_conformance.cases import PROVER, Profile  # noqa: PLC0415
+    from parley_conformance.cases import Profile  # noqa: PLC0415
     from parley_conformance.known import read_known  # noqa: PLC0415
-    from parley_conformance.run import Job  # noqa: PLC0415
-    from parley_conformance.run import run as run_suite  # noqa: PLC0415
+    from parley_conformance.run import execute  # noqa: PLC0415
 
-    own, card = party.load(folder), party.read_card(peer)
-    if own.card.role is not Role.VERIFIER or card.role is not Role.PROVER:
-        raise LocalError(Reason.CONFIG, "expected a verifier's party folder and a prover's card")
-    job = Job(
-        own,
-        card.model_copy(update={"endpoint": endpoint}),
+    from parley_cli.conformance_roles import Asked  # noqa: PLC0415
+
+    where = {
+        "prover": prover,
+        "verifier": verifier,
+        "judge": judge_cmd,
+        "witness": witness,
+        "chamber": chamber,
+    }
+    asked = Asked(where, folder, prover_party, peer, runtime, listen, deadline)
+    suite = asked.suite()
+    signer = asked.own() if sign else None
+    found = execute(
+        suite,
         profile=Profile(profile),
-        seconds=deadline,
-        start=start_cmd,
         seed=seed,
-        known=read_known(known, [case.id for case in PROVER]) if known is not None else {},
+        start=start_cmd,
+        seen=_seen,
+        known=read_known(known, [case.id for case in suite.cases]) if known is not None else {},
     )
-    found = run_suite(job, _seen)
     report.write(found, out)
-    if sign:
-        (out / RESULT).write_bytes(result.seal((out / result.REPORT).read_bytes(), own.root))
+    if signer is not None:
+        (out / RESULT).write_bytes(result.seal((out / result.REPORT).read_bytes(), signer.root))
     counts = ", ".join(f"{found.count(status)} {status}" for status in report.Status)
     click.echo(f"{found.verdict}: {counts}; {out / 'report.html'}")
     return found.code
+
+
+@conformance.command()
+@click.option("--address", default="127.0.0.1:50581", show_default=True, help="host:port to listen on.")
+@click.option(
+    "--work", required=True, type=click.Path(file_okay=False, path_type=Path), help="Where journals are kept."
+)
+def harness(address: str, work: Path) -> None:
+    """Serve the harness around this verifier, for a suite that holds it to the specification.
+
+    What it does is what another implementation's harness must do; it uses the keys that the suite sends.
+    """
+    from parley_conformance import harness_server  # noqa: PLC0415
+
+    work.mkdir(parents=True, exist_ok=True)
+    try:
+        server, port = harness_server.serve(harness_server.VerifierHarness(work), address)
+    except RuntimeError as error:
+        raise LocalError(Reason.UNREACHABLE, f"{address}: cannot listen there") from error
+    click.echo(f"harness on port {port}")
+    try:
+        server.wait_for_termination()
+    except KeyboardInterrupt:
+        click.echo("stopped", err=True)
+    finally:
+        server.stop(5).wait()
 
 
 @conformance.command()

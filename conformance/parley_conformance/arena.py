@@ -5,7 +5,7 @@ over the project's own endpoints and journals; a case stops one of them before a
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -150,26 +150,34 @@ class Arena:
     Attributes:
         folder: Where parties and journals go.
         seed: Text that every value but the TLS certificates follows from.
+        engine: What answers.
+        given: Parties to play; made from the seed where none are given.
+        model: The one file of the prover's model, by its name.
     """
 
     folder: Path
     seed: str
     engine: Adder = field(default_factory=Adder)
+    given: Mapping[Role, Party] = field(default_factory=dict)
+    model: tuple[str, bytes] = ("model.bin", b"an adder")
 
     def __post_init__(self) -> None:
         self._count = 0
         self._journals: list[Journal] = []
-        self.parties = {role: self._party(role) for role in PEER}
+        self.parties = {role: self.given.get(role) or self._party(role) for role in PEER}
         self.verifier, self.prover = self.parties[Role.VERIFIER], self.parties[Role.PROVER]
         self.channel = Channel(self.verifier.card.tls_digest, self.prover.card.tls_digest)
         self.pins = {role: one.card.fingerprint for role, one in self.parties.items()}
-        model = self.folder / "model"
-        model.mkdir()
-        (model / "model.bin").write_bytes(b"an adder")
+        self.model_folder = self.folder / "model"
+        self.model_folder.mkdir()
+        (self.model_folder / self.model[0]).write_bytes(self.model[1])
         made = register_model(
-            str(model), root_key=self.prover.root, name="adder", entropy=Bytes32(self._derive("model"))
+            str(self.model_folder),
+            root_key=self.prover.root,
+            name="adder",
+            entropy=Bytes32(self._derive("model")),
         )
-        self.claim = made.claim.sealed
+        self.claim, self.secret = made.claim.sealed, made.secret
         self.world = World(self.verifier, self.prover.card, read_claim(self.claim), self.seed)
 
     def _derive(self, *what: object) -> bytes:

@@ -39,6 +39,7 @@ class MemorySet:
         members: tuple[str, ...] = (),
     ) -> None:
         self.items = list(items)
+        self.master, self.graders = master, tuple(graders)
         size = len(self.items)
         self.name = SetName(keys.fingerprint(root_key.public), set_id)
         self.trees = {field: SeedTree.of_field(master, self.name, field, size) for field in Field}

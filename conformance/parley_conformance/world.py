@@ -100,6 +100,10 @@ class World:
             terms = replace(terms, claims=(replace(terms.metric_claims[0], events=_TRUE_OR_NOT),))
         return self.sealed(tests, terms)
 
+    def exercise_over(self, tests: MemorySet, name: str) -> Exercise:
+        """A fresh plain exercise over any set of the verifier's."""
+        return self.sealed(tests, self._terms(tests, Nonce(self.derive("exercise", name))))
+
     def sealed(self, tests: MemorySet, terms: Terms, key: SigningKey | None = None) -> Exercise:
         """An exercise under given terms, sealed with the verifier's session key unless `key` is given."""
         return Exercise(tests, terms, statement.seal(terms.statement(), key or self.party.session))

@@ -6,14 +6,16 @@ import threading
 from concurrent import futures
 from dataclasses import replace
 
+import grpc
 import pytest
+import suite_kit
 from parley_attestation import judge
 from parley_attestation.ed25519 import SigningKey
 from parley_attestation.edge import witness_service
 from parley_attestation.edge.witness_client import Address
 from parley_attestation.edge.witness_store import WitnessStore
 from parley_attestation.encoding import Digest
-from parley_attestation.errors import PeerError
+from parley_attestation.errors import PeerError, Role
 from parley_cli import record
 from parley_conformance import harness_server
 from parley_conformance.report import Status, failing
@@ -89,6 +91,20 @@ def witness(folder):
         server, port = witness_service.serve(store, "127.0.0.1:0")
     try:
         yield witness_cases.suite(Address(f"127.0.0.1:{port}", key.public))
+    finally:
+        server.stop(0).wait()
+        store.close()
+
+
+@contextlib.contextmanager
+def witness_of(folder):
+    """The reference witness over TLS: its card's path, and where it serves."""
+    own = suite_kit.make(folder / "witness", Role.WITNESS)
+    store = WitnessStore(folder / "witness.sqlite", "w", own.root)
+    credentials = grpc.ssl_server_credentials([(own.tls_key, own.card.certificate.encode())])
+    server, port = witness_service.serve(store, "127.0.0.1:0", credentials)
+    try:
+        yield own.folder / "card.json", f"127.0.0.1:{port}"
     finally:
         server.stop(0).wait()
         store.close()

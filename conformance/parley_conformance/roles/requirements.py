@@ -73,6 +73,15 @@ _TEXTS = {
     "JSON-1": "JSON in another form than RFC 8785 gives is refused.",
     "JSON-3": "A field that is not defined is refused.",
     "ERR-1": "No text of an internal failure reaches the peer.",
+    # the chamber
+    "CH-DESCRIBE": "What Describe lists works; a runtime that it does not list is refused.",
+    "CH-RUN": "An honest session ends with the exact counts over the whole committed set.",
+    "CH-ONCE": "A session has one set of keys and one receipt, and no other session has them.",
+    "CH-ORDER": "No keys before the seed, and no run before both releases and both contents.",
+    "CH-UPLOAD": "An upload goes on where it stopped, and nowhere else.",
+    "CH-SEAL": "Content that is damaged, or sealed for another session or party, is not run.",
+    "CH-COMMITTED": "Content other than the committed one is not run, and the reason leaves the chamber.",
+    "CH-QUOTA": "One set and one model are run as often as agreed.",
     # the suite's own
     "H-1": "Every call of the harness is answered before its deadline.",
     "H-2": "An honest run ends with the verdict, and its transcript judges to the same.",
