@@ -4,7 +4,7 @@ UV_VERSION = 0.13.8
 RUN = .venv/bin
 export UV_PROJECT_ENVIRONMENT = .venv
 
-.PHONY: install demo test check fmt proto system docs spec vectors formal conformance bench evidence clean
+.PHONY: install demo demo-sealed mutants test check fmt proto system docs spec vectors formal conformance bench evidence clean
 
 install: .venv/installed
 
@@ -17,7 +17,12 @@ install: .venv/installed
 demo: install
 	@$(RUN)/parley demo $(if $(OUT),--out $(OUT))
 
+# Sealed mode: three processes under three users, a chamber between them.
+demo-sealed: install system
+	@$(RUN)/parley demo --sealed $(if $(OUT),--out $(OUT))
+
 test: install system
+	@if command -v npm >/dev/null 2>&1; then $(MAKE) --no-print-directory node_modules; fi
 	$(RUN)/pytest -n 2
 
 # Debian packages that some tests need; where they cannot be installed, those tests say so and skip.
@@ -51,8 +56,8 @@ docs: install
 evidence: install
 	$(RUN)/python tests/evidence_table.py
 
-# The draft as text and HTML: needs Debian's ruby-kramdown-rfc2629, xml2rfc (PyPI) and idnits (npm) on PATH.
-spec: install
+# The draft as text and HTML, by kramdown-rfc (Debian), xml2rfc (PyPI) and idnits (npm).
+spec: install node_modules
 	$(RUN)/python spec/tools/tables.py
 	$(RUN)/python spec/tools/requirements.py
 	spec/tools/build.sh
@@ -65,6 +70,10 @@ vectors: install
 # The formal models and their broken variants: E and Spin (Debian), z3 (PyPI), Quint (npm).
 formal: install system node_modules
 	$(RUN)/python spec/formal/run.py
+
+# Every single-site weakening of the reference's checks; SHARD=1/4 runs a quarter, tests/weakenings merges.
+mutants: install
+	PYTHONPATH=tests nice $(RUN)/python -m weakenings all $(if $(SHARD),--shard $(SHARD))
 
 conformance: install
 	$(RUN)/pytest -q tests/conformance

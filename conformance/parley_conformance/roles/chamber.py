@@ -17,7 +17,7 @@ from parley.v1 import chamber_pb2 as pb
 from parley.v1 import chamber_pb2_grpc as rpc
 from parley_attestation import statement
 from parley_attestation.claims import IdentityClaim
-from parley_attestation.edge import transport
+from parley_attestation.edge import packages, transport
 from parley_attestation.edge.chamber_client import ChamberClient
 from parley_attestation.edge.endpoint import Endpoint
 from parley_attestation.edge.journal import Journal
@@ -31,7 +31,6 @@ from parley_attestation.session.machine import Machine
 from parley_attestation.session.tables import State
 from parley_attestation.session.turns import envelope_to_wire
 from parley_attestation.terms import Operator
-from parley_chamber import packages
 from parley_prover.answering import Offer, ProverPolicy
 from parley_prover.budget import DisclosureBudget, Limits
 from parley_verifier.sealed import SealedVerifierPolicy
