@@ -124,6 +124,7 @@ UNTESTABLE: Mapping[str, Mapping[str, str]] = {
         **dict.fromkeys((f"SEAL-{n}" for n in range(1, 6)), _SEALED),
         **dict.fromkeys((f"SEALED-{n}" for n in range(1, 6)), _SEALED),
         "ABORT-1": "blame is what a judge says",
+        "ATT-4": "no case yet: the suite makes no second attempt while the first can still be resumed",
         "GUARD-1": _WITNESSED,
         "GUARD-2": _WITNESSED,
         "GUARD-3": _WITNESSED,

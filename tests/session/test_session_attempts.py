@@ -9,7 +9,7 @@ from parley_attestation.edge.records import write_record
 from parley_attestation.errors import LocalError, PeerError, Reason, Role
 from parley_attestation.judge import judge
 from parley_attestation.session import messages as m
-from parley_attestation.session.tables import State
+from parley_attestation.session.tables import FINAL, State
 from parley_verifier.challenge import VerifierPolicy
 
 
@@ -22,9 +22,22 @@ class Quitter(VerifierPolicy):
         return super().propose(machine, secret)
 
 
-def quitter(exercise):
+class Vanished(Exception):  # noqa: N818 - a power cut
+    """The verifier is gone."""
+
+
+class Vanisher(VerifierPolicy):
+    """A verifier that goes away after its first answered challenge, without a word."""
+
+    def propose(self, machine, secret):
+        if machine.state is State.SEEDED and machine.facts.audit.units:
+            raise Vanished
+        return super().propose(machine, secret)
+
+
+def quitter(exercise, kind=Quitter):
     journal = exercise.journal(Role.VERIFIER)
-    return Quitter(exercise.verifier.history, CHANNEL, exercise.sealed_terms, exercise.tests, journal=journal)
+    return kind(exercise.verifier.history, CHANNEL, exercise.sealed_terms, exercise.tests, journal=journal)
 
 
 def exercise_of(tmp_path, **more):
@@ -113,3 +126,18 @@ def test_there_is_no_attempt_after_the_references_were_shown(tmp_path):
     with pytest.raises(LocalError) as caught:
         pipe(exercise.verifier_end(b"again"), exercise.prover_end(b"p again"))
     assert caught.value.reason is Reason.CONFIG
+
+
+def test_a_session_that_a_later_attempt_superseded_is_not_resumed(tmp_path):
+    """Else a verifier could draw answers to the same units twice and put the attempt that it likes on record."""
+    exercise = exercise_of(tmp_path)
+    v, p = exercise.verifier_end(policy=quitter(exercise, Vanisher)), exercise.prover_end()
+    with pytest.raises(Vanished):
+        pipe(v, p)
+    assert p.machine.state not in FINAL
+    for end in (v, p):
+        end.journal.note(end.row, ended=True)
+    pipe(exercise.verifier_end(b"second"), exercise.prover_end(b"p second"))
+    with pytest.raises(PeerError) as caught:
+        exercise.prover_end(row=p.journal.find(session_id=p.machine.facts.session_id))
+    assert caught.value.reason is Reason.ABORTED

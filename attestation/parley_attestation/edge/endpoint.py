@@ -119,11 +119,13 @@ class Endpoint:
 
         Raises:
             LocalError: CORRUPT, where the journal no longer holds what was once checked.
-            PeerError: ABORTED, where a provable fault ended the session; WRONG_SESSION, where it is
-                another party's.
+            PeerError: ABORTED, where a provable fault ended the session or a later attempt took its place;
+                WRONG_SESSION, where it is another party's.
         """
         if self.journal.broken(row):
             raise PeerError(Reason.ABORTED, "a provable fault has ended this session")
+        if self.journal.superseded(row):
+            raise PeerError(Reason.ABORTED, "a later attempt at this exercise has taken this session's place")
         self.row = row
         self._secret = Secret(row.secret)
         for sequence, turn in self.journal.turns(row):

@@ -230,6 +230,16 @@ class Journal:
             ).fetchone()
         return found is not None
 
+    def superseded(self, row: SessionRow) -> bool:
+        """Whether a later session has taken up the exercise of this one."""
+        with self._guard():
+            found = self.connection.execute(
+                "SELECT 1 FROM session AS one JOIN session AS two ON two.exercise = one.exercise"
+                " AND two.role = one.role AND two.id > one.id WHERE one.id=?",
+                (row.id,),
+            ).fetchone()
+        return found is not None
+
     def find(self, *, hello: bytes | None = None, session_id: bytes | None = None) -> SessionRow | None:
         """A session by the head of its Hello, or by its id."""
         column, value = ("hello", hello) if hello is not None else ("session_id", session_id)
