@@ -122,7 +122,6 @@ UNTESTABLE: Mapping[str, Mapping[str, str]] = {
         "VERD-3": "a prover under test prints nothing that the suite sees",
         "BIND-1": "a prover may decline terms that name a chamber; the judge's suite holds the same rule",
         **dict.fromkeys((f"SEAL-{n}" for n in range(1, 6)), _SEALED),
-        **dict.fromkeys((f"SEALED-{n}" for n in range(1, 6)), _SEALED),
         "ABORT-1": "blame is what a judge says",
         "ATT-4": "no case yet: the suite makes no second attempt while the first can still be resumed",
         "GUARD-1": _WITNESSED,
