@@ -45,7 +45,7 @@ def test_the_machine_finds_a_prover_that_looks_away(prover, monkeypatch):
     weak = without(Reason.WRONG_PREVIOUS, Reason.WRONG_SEQUENCE, Reason.WRONG_SESSION)
     weakening.weaken(monkeypatch, "parley-session", session.Machine, "_check_header", weak)
     with pytest.raises(Failure, match="expected a refusal"):
-        machines.check(machines.ProverMachine, prover, examples=30)
+        machines.check(machines.ProverMachine, prover, examples=150)
 
 
 def test_the_machine_finds_a_verifier_that_looks_away(verifier, monkeypatch):

@@ -32,6 +32,7 @@ from parley_verifier.results import SealedResults
 from parley_verifier.sealed import SealedVerifierPolicy
 
 _END = None
+LEAVE_SECONDS = 10.0  # how long a verifier whose message is the last one waits for it to be taken
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,8 +136,11 @@ def _drive(job: Run, endpoint: Endpoint, stub: Any) -> None:
             for frame in endpoint.feed(response.frame):
                 send(frame)
             if endpoint.done:
-                return
+                break
             watch.waiting()
+        if endpoint.done:
+            _take_leave(out, call)
+            return
         raise LocalError(Reason.UNREACHABLE, "the prover ended the stream early", hint="run again to resume")
     except grpc.RpcError as error:
         raise transport.to_error(error) from None
@@ -146,6 +150,19 @@ def _drive(job: Run, endpoint: Endpoint, stub: Any) -> None:
             out.put_nowait(_END)
         if not endpoint.done:
             call.cancel()
+
+
+def _take_leave(out: "queue.Queue[pb.Frame | None]", call: Any) -> None:
+    """Say no more, and wait until the prover has taken the last message and ended the stream."""
+    timer = threading.Timer(LEAVE_SECONDS, call.cancel)
+    timer.start()
+    try:
+        with contextlib.suppress(grpc.RpcError, queue.Full):
+            out.put(_END, timeout=LEAVE_SECONDS)
+            for _ in call:
+                pass
+    finally:
+        timer.cancel()
 
 
 def _begin(endpoint: Endpoint, send: Callable[[pb.Frame], None]) -> None:
