@@ -120,6 +120,8 @@ def headline(found: Judgement) -> str:
 
 
 def _print_conclusion(found: Judgement) -> None:
+    for role in found.differing:
+        click.echo(f"dissent over another verdict: the {role} derived another one than this record gives")
     if found.qualifier is not None:
         click.echo(f"qualified test set: {found.qualifier.hex()} vouches for its references")
     else:

@@ -4,6 +4,7 @@ from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
+from chamber_kit import boxed
 from kit import CHANNEL, EXACT, pipe, seed
 from parley_attestation import statement
 from parley_attestation.edge.records import write_record
@@ -11,14 +12,13 @@ from parley_attestation.encoding import Bytes32, Digest, Nonce
 from parley_attestation.errors import LocalError, PeerError, Reason, Role
 from parley_attestation.session.audited import check_audited
 from parley_attestation.session.facts import Facts
-from parley_chamber import sandbox
 from parley_prover import answering
 from parley_verifier.challenge import VerifierPolicy
 from parley_verifier.config import TermsFile, make_terms
 from parley_verifier.results import SealedResults, read_results, results_for, write_results
 from test_chamber_session import SealedExercise
 
-pytestmark = pytest.mark.skipif(bool(sandbox.blocked()), reason=f"no sandbox here: {sandbox.blocked()}")
+pytestmark = boxed
 PASSED = (b"\1",) * 60
 
 

@@ -1,7 +1,7 @@
 """`parley chamber`: from the record of a session that waits to the statement that it waits for."""
 
 import pytest
-from chamber_kit import OPERATOR, RUNTIME, ChamberExercise
+from chamber_kit import OPERATOR, RUNTIME, ChamberExercise, boxed
 from click.testing import CliRunner
 from kit import pipe
 from parley_attestation import canonical
@@ -9,12 +9,11 @@ from parley_attestation.binding import read_binding
 from parley_attestation.edge import party
 from parley_attestation.edge.records import write_record
 from parley_attestation.errors import LocalError, PeerError, Reason
-from parley_chamber import sandbox
 from parley_cli.chamber import chamber
 from parley_cli.verifier import _chamber
 from parley_verifier.config import ChamberFile, OperatorFile, _binding
 
-pytestmark = pytest.mark.skipif(bool(sandbox.blocked()), reason=f"no sandbox here: {sandbox.blocked()}")
+pytestmark = boxed
 
 
 def waiting(folder, monkeypatch, **changes):

@@ -5,10 +5,9 @@ import contextlib
 import pytest
 import role_kit
 import suite_kit
-from chamber_kit import LIMITS, RUNTIME
+from chamber_kit import LIMITS, RUNTIME, boxed
 from chamber_mutants import MUTANTS
 from parley_attestation.errors import Role
-from parley_chamber import sandbox
 from parley_chamber.sandbox import Sandbox
 from parley_chamber.service import Setup, serve
 from parley_conformance.cases.base import Profile
@@ -17,7 +16,7 @@ from parley_conformance.roles.chamber_cases import CHAMBER
 from parley_conformance.run import execute
 
 BREAKS_HONEST_RUNS = {"says_why_it_broke_down", "makes_new_keys_each_time"}
-pytestmark = pytest.mark.skipif(bool(sandbox.blocked()), reason=f"no sandbox here: {sandbox.blocked()}")
+pytestmark = boxed
 
 
 @contextlib.contextmanager

@@ -5,6 +5,7 @@ import secrets
 from pathlib import Path
 
 import pytest
+from chamber_kit import boxed
 from parley_attestation import canonical
 from parley_attestation.edge import party
 from parley_attestation.edge.chamber_config import open_access
@@ -13,7 +14,6 @@ from parley_attestation.errors import Reason, Role
 from parley_attestation.judge import judge
 from parley_attestation.runtime import read_runtime
 from parley_attestation.session.tables import State
-from parley_chamber import sandbox
 from parley_chamber import service as chamber
 from parley_chamber.ledger import RunLedger
 from parley_chamber.sandbox import Limits, Sandbox
@@ -23,7 +23,7 @@ from parley_verifier.sealed import custody_of
 from parley_verifier.testset import SealedTestSet
 from sealed_world import ITEMS, WRONG, make_sealed_world, register_tests, write_model
 
-pytestmark = pytest.mark.skipif(bool(sandbox.blocked()), reason=f"no sandbox here: {sandbox.blocked()}")
+pytestmark = boxed
 
 
 def judged(world, name="record.parley"):

@@ -5,17 +5,17 @@ import signal
 from pathlib import Path
 
 import pytest
+from chamber_kit import boxed
 from parley_attestation.edge.journal import Journal
 from parley_attestation.errors import Role
 from parley_attestation.session.tables import State
-from parley_chamber import sandbox
 from parley_chamber.ledger import RunLedger
 from sealed_world import ITEMS, WRONG, make_sealed_world
 from test_e2e_sealed import judged
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(bool(sandbox.blocked()), reason=f"no sandbox here: {sandbox.blocked()}"),
+    boxed,
 ]
 MOMENTS = [("after", 1), ("before", 2)]  # one write and death, or one write and death before the next
 
