@@ -5,7 +5,9 @@ import os
 import re
 import shutil
 import subprocess
+import urllib.error
 import urllib.request
+from http import HTTPStatus
 
 import pytest
 
@@ -39,8 +41,14 @@ class Driver:
         request = urllib.request.Request(
             self.base + path, json.dumps(body or {}).encode() if method == "POST" else None, method=method
         )
-        with urllib.request.urlopen(request, timeout=60) as answer:
-            return json.load(answer)["value"]
+        for attempt in range(3):  # the browser's own machinery, printing above all, fails now and then
+            try:
+                with urllib.request.urlopen(request, timeout=60) as answer:
+                    return json.load(answer)["value"]
+            except urllib.error.HTTPError as error:
+                if error.code != HTTPStatus.INTERNAL_SERVER_ERROR or attempt == 2:
+                    raise
+        raise AssertionError
 
     def devtools(self, command, **params):
         return self.call("/goog/cdp/execute", {"cmd": command, "params": params})

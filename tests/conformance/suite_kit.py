@@ -25,7 +25,7 @@ def make(folder: Path, role: Role) -> party.Party:
 
 
 @contextlib.contextmanager
-def prover(folder: Path, service_type=ProverService, answers=answer):
+def prover(folder: Path, service_type=ProverService, answers=answer, sessions=32):
     """A job against a reference prover that serves for as long as the block lasts."""
     own, suite = make(folder / "p", Role.PROVER), make(folder / "v", Role.VERIFIER)
     claim = kit.model_claim(kit.Side(own.root, own.session, Role.PROVER, own.history))
@@ -35,9 +35,9 @@ def prover(folder: Path, service_type=ProverService, answers=answer):
         kit.FunctionEngine(answers),
         Offer(own.history, (claim,)),
         folder / "prover.journal",
-        ServerLimits(sessions=32),
+        ServerLimits(sessions=sessions),
     )
-    server, port = serve(service, own, [suite.card], "127.0.0.1:0", 32)
+    server, port = serve(service, own, [suite.card], "127.0.0.1:0", sessions)
     try:
         yield Job(suite, own.card.model_copy(update={"endpoint": f"127.0.0.1:{port}"}), seconds=10.0)
     finally:

@@ -5,6 +5,7 @@ import role_kit
 import suite_kit
 import weakening
 from hypothesis import given, settings
+from hypothesis.errors import Flaky  # what a failure that depends on the time becomes
 from parley_attestation.errors import Reason, Role
 from parley_attestation.session import machine as session
 from parley_attestation.session.tables import FINAL, MODES, State
@@ -18,7 +19,7 @@ from weakening import without
 @pytest.fixture
 def prover(tmp_path):
     (tmp_path / "s").mkdir()
-    with suite_kit.prover(tmp_path) as job:
+    with suite_kit.prover(tmp_path, sessions=256) as job:  # streams of many examples, cut off and taken up
         target = Target(job.party, job.peer, "seed", 10.0, tmp_path / "s")
         yield target
         target.close()
@@ -44,7 +45,7 @@ def test_the_reference_verifier_passes_the_machine(verifier):
 def test_the_machine_finds_a_prover_that_looks_away(prover, monkeypatch):
     weak = without(Reason.BAD_SIGNATURE, value=Role.VERIFIER)
     weakening.weaken(monkeypatch, "parley-session", session.Machine, "_signed", weak)
-    with pytest.raises(Failure, match="expected a refusal"):
+    with pytest.raises((Failure, Flaky), match=r"expected a refusal|Inconsistent"):
         machines.check(machines.ProverMachine, prover, examples=100)
 
 
