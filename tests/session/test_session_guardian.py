@@ -166,6 +166,28 @@ def test_a_message_for_a_far_slot_that_somebody_else_signed_is_not_answered(scen
     assert p.journal.last_pledge(p.row) is None
 
 
+def test_junk_for_far_slots_and_later_messages_hide_no_undelivered_challenge(scene):
+    """A verifier that keeps leaving messages further on starts no clock of the first one again."""
+    v, p = scene.run_until(Role.VERIFIER, "challenge")
+    claim = scene.claim(Role.VERIFIER, v.machine)
+    session = p.machine.facts.session_id
+    for sequence, key, event in (
+        (90, scene.exercise.prover.root, Event.RELAYED),
+        (70, scene.side(Role.VERIFIER).session, Event.POSTED),
+    ):
+        far = signed(m.Header(session, sequence, bytes(32)), m.Abort("ABORTED", ""), key)
+        at = replace(position(v.machine, v.machine.sequence), sequence=sequence, head=far.head())
+        if event is Event.POSTED:
+            scene.bench.now += deadline(v.machine) // 2
+            scene.notary(Role.VERIFIER).post(v.machine, at, far)
+        else:
+            scene.notary(Role.VERIFIER).cosign(v.machine, at, event, far)
+    scene.guardian(Role.PROVER).look()
+    scene.bench.now += deadline(v.machine)
+    with refused(Reason.CLAIM_VOID):
+        claim()
+
+
 def test_answers_that_never_came_are_answered_with_an_abort_too(scene):
     _, p = scene.run_until(Role.PROVER, "answers")
     claim = scene.claim(Role.PROVER, p.machine)

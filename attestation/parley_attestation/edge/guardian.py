@@ -99,7 +99,10 @@ class Guardian:
             self._turn += ENDED_AT_ONCE
             some = [*ended[first:], *ended[:first]][:ENDED_AT_ONCE]
             for row in [*(row for row in rows if not row.ended), *some]:
-                self._session(journal, row)
+                try:
+                    self._session(journal, row)
+                except ParleyError as error:  # one session's trouble leaves no other unwatched
+                    _log.warning("a session cannot be watched now: %s", error)
 
     def _session(self, journal: Journal, row: SessionRow) -> None:
         exercise = journal.exercise(row)
@@ -109,8 +112,8 @@ class Guardian:
         last = journal.length(row)
         for key, at in _forked(journal, row, seen):
             self._second(journal, row, at, self.witnesses.record(at, key))
-        if (found := _ahead(seen, last)) is not None:
-            self._undelivered(journal, row, *found)
+        if held := _ahead(seen, last):
+            self._undelivered(journal, row, held)
         own = self._own(journal, row, last)
         if own is None or not seen:
             return
@@ -175,37 +178,47 @@ class Guardian:
                 self._abort(journal, row, machine, record)
 
     def _undelivered(
-        self, journal: Journal, row: SessionRow, witness: bytes, at: Position, since: int
+        self, journal: Journal, row: SessionRow, held: Sequence[tuple[bytes, Position, int]]
     ) -> None:
-        """Give a message up that came through a witness only, when half of its deadline has passed."""
-        machine = replay(journal, self.role, row)
-        record = self.witnesses.record(at, witness)
-        if record is None or machine.facts.exercise != at.exercise or machine.facts.attempt != at.attempt:
-            return
-        if not self._theirs(machine, record):
-            return
-        seconds = min(deadline(machine, State.CHALLENGED), deadline(machine, State.SEEDED))
-        if at.sequence == machine.sequence + 1:
-            try:
-                seconds = deadline(machine, machine.begin(record).next_state)
-            except PeerError as error:
-                _log.warning("what the witnesses hold breaks the protocol: %s", error)
-                if error.blamed is not None:
-                    journal.fault(row, machine.sequence + 1, Turn(record))
-        if self.clock() >= since + seconds // 2:
-            self._abort(journal, row, machine, record)
+        """Give up what came through a witness only, as far on as half of a deadline has passed.
 
-    def _theirs(self, machine: Machine, record: Envelope) -> bool:
-        """Whether the other party signed a message; who relays or squats gets no answer."""
+        Junk for far slots, and messages left later, hide nothing that stands before them.
+        """
+        machine = replay(journal, self.role, row)
+        for witness, at, since in held:
+            record = self.witnesses.record(at, witness)
+            if record is None or not self._theirs(machine, record, at):
+                continue
+            seconds = self._shortest(machine)
+            if at.sequence == machine.sequence + 1:
+                try:
+                    seconds = deadline(machine, machine.begin(record).next_state)
+                except PeerError as error:
+                    _log.warning("what the witnesses hold breaks the protocol: %s", error)
+                    if error.blamed is not None:
+                        journal.fault(row, machine.sequence + 1, Turn(record))
+            if self.clock() >= since + seconds // 2:
+                self._abort(journal, row, machine, record)
+                return
+
+    @staticmethod
+    def _shortest(machine: Machine) -> int:
+        return min(deadline(machine, State.CHALLENGED), deadline(machine, State.SEEDED))
+
+    def _theirs(self, machine: Machine, record: Envelope, at: Position) -> bool:
+        """Whether the other party signed a message for that place; who relays or squats gets no answer."""
         signature = record.signatures[0]
         other = Role.VERIFIER if self.role is Role.PROVER else Role.PROVER
-        if signature.key != machine.facts.session_keys.get(other):
+        facts, kind = machine.facts, m.KINDS.get(record.payload_type)
+        here = (facts.exercise, facts.attempt) == (at.exercise, at.attempt)
+        if not here or kind is None or signature.key != facts.session_keys.get(other):
             return False
         try:
             ed25519.verify(signature.key, record.pae(), signature.value)
+            header, _ = m.parse(kind, record.payload)
         except PeerError:
             return False
-        return True
+        return (header.session, header.sequence) == (at.session, at.sequence)
 
     def _abort(self, journal: Journal, row: SessionRow, machine: Machine, record: Envelope) -> None:
         """Pledge an Abort after a message that a witness holds; the next look shows it."""
@@ -248,15 +261,12 @@ def _forked(journal: Journal, row: SessionRow, seen: Sequence[Shown]) -> list[tu
     return [(key, at) for at, key in found.items()]
 
 
-def _ahead(seen: Sequence[Shown], last: int) -> tuple[bytes, Position, int] | None:
-    """The furthest message behind the last one of the journal: who holds it, where, and since when."""
-    held = [
-        (c.position.sequence, -c.time, one.key, c.position)
-        for one in seen
-        for c in one.cosignatures
-        if c.position.sequence > last
-    ]
-    if not held:
-        return None
-    _, since, key, at = max(held, key=lambda one: one[:2])
-    return key, at, -since
+def _ahead(seen: Sequence[Shown], last: int) -> list[tuple[bytes, Position, int]]:
+    """Messages behind the last one of the journal, the furthest first: who holds it, where, since when."""
+    held: dict[Position, tuple[int, bytes]] = {}
+    for one in seen:
+        for c in one.cosignatures:
+            if c.position.sequence > last:
+                held[c.position] = min(held.get(c.position, (c.time, one.key)), (c.time, one.key))
+    ordered = sorted(held, key=lambda at: at.sequence, reverse=True)
+    return [(held[at][1], at, held[at][0]) for at in ordered]
