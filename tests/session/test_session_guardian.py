@@ -359,3 +359,26 @@ def test_a_guardian_says_nothing_while_nothing_threatens(scene):
         scene.exercise.journal(Role.PROVER).exercise(scene.row(Role.PROVER)), 0
     )
     assert len(held[0]) == 1, "the acceptance alone"
+
+
+def test_trouble_with_one_session_leaves_the_others_watched(scene, monkeypatch):
+    """The first session's witnesses answer with nonsense; the second one's answer is shown all the same."""
+    v, p = scene.run_until(Role.PROVER, "answers")
+    claim = scene.claim(Role.VERIFIER, v.machine)
+    rows, guardian = p.journal.proposed(Role.PROVER), scene.guardian(Role.PROVER)
+    broken = replace(rows[0], id=rows[0].id + 1000)
+    monkeypatch.setattr(Guardian, "_session", _refusing(broken.id, Guardian._session))
+    monkeypatch.setattr("parley_attestation.edge.journal.Journal.proposed", lambda *_: [broken, *rows])
+    guardian.look()
+    scene.bench.now += deadline(v.machine)
+    with refused(Reason.CLAIM_VOID):
+        claim()
+
+
+def _refusing(row_id, original):
+    def session(self, journal, row):
+        if row.id == row_id:
+            raise PeerError(Reason.BAD_COSIGNATURE, "nonsense")
+        original(self, journal, row)
+
+    return session
