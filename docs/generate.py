@@ -9,7 +9,8 @@ from parley_attestation.edge.chamber_config import ChamberConfig, SealedConfig
 from parley_cli.main import parley
 from parley_prover.config import DisclosureConfig, ProverConfig, SealedModelConfig
 from parley_prover.engines import config as engines
-from parley_verifier.config import (
+from parley_verifier.config import VerifierConfig
+from parley_verifier.terms_file import (
     CapsFile,
     ChamberFile,
     ClaimFile,
@@ -17,7 +18,6 @@ from parley_verifier.config import (
     PlanFile,
     SealedFile,
     TermsFile,
-    VerifierConfig,
 )
 from pydantic import BaseModel
 

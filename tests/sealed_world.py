@@ -22,7 +22,7 @@ from parley_attestation.errors import Role
 from parley_attestation.runtime import OnnxRuntime
 from parley_cli import digits
 from parley_prover.weights import register_model
-from parley_verifier.config import ChamberFile, ClaimFile, OperatorFile, TermsFile, make_terms
+from parley_verifier.terms_file import ChamberFile, ClaimFile, OperatorFile, TermsFile, make_terms
 from parley_verifier.testset import SealedTestSet, Setup, register
 from world import free_port, make_party
 

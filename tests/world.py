@@ -20,7 +20,7 @@ from parley_attestation.model.claim import read_claim
 from parley_cli import digits
 from parley_prover.weights import register_model
 from parley_verifier.client import Run
-from parley_verifier.config import ClaimFile, PlanFile, TermsFile, make_terms
+from parley_verifier.terms_file import ClaimFile, PlanFile, TermsFile, make_terms
 from parley_verifier.testset import SealedTestSet, Setup, register
 
 ITEMS = 10

@@ -148,8 +148,6 @@ def demo(out: Path | None, *, sealed: bool) -> int:
 
 
 def _prepare(folder: Path) -> None:
-    from parley_prover.weights import register_model  # noqa: PLC0415
-
     from parley_cli import digits  # noqa: PLC0415
 
     accuracy = digits.write(folder / "data")
@@ -163,22 +161,35 @@ def _prepare(folder: Path) -> None:
             entropy=secrets.token_bytes(64),
             now=int(time.time()),
         )
-    prover = party.load(folder / "prover")
+    _register_model(folder)
+    _write_terms(folder)
+    _register_tests(folder)
+
+
+def _register_model(folder: Path) -> None:
+    from parley_prover.weights import register_model  # noqa: PLC0415
+
     made = register_model(
         str(folder / "data" / "good.onnx"),
-        root_key=prover.root,
+        root_key=party.load(folder / "prover").root,
         name="digits classifier",
         entropy=Bytes32(secrets.token_bytes(32)),
     )
     (folder / "model.claim.json").write_bytes(made.claim.sealed)
     (folder / "model.secret").write_bytes(made.secret.encode())
     click.echo("Lab: registered one of them under a keyed commitment; nobody learns which weights it has.")
+
+
+def _write_terms(folder: Path) -> None:
     witness = party.read_card(folder / "witness" / party.CARD)
     terms = _TERMS.format(witness=witness.root_key)
     (folder / "terms.toml").write_text(terms)
     operator = party.load(folder / "operator").session.public.hex()
     (folder / "reexecuted.terms.toml").write_text(terms + _CHAMBER.format(operator=operator))
     parley(folder, "chamber", "runtime", "good.onnx", *("--shape", "64", "--scale", "16", "--out", _RUNTIME))
+
+
+def _register_tests(folder: Path) -> None:
     parley(
         folder,
         "testset",

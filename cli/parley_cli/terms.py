@@ -50,7 +50,7 @@ def new(
     written: Path, folder: Path, registration: Path, model: Path, out: Path, journal: Path | None
 ) -> None:
     """Make sealed terms from WRITTEN (TOML), a registered test set and a model claim."""
-    from parley_verifier.config import TermsFile, make_terms  # noqa: PLC0415
+    from parley_verifier.terms_file import TermsFile, make_terms  # noqa: PLC0415
 
     owner = party.load(folder)
     claim = read_claim(model.read_bytes())
@@ -93,7 +93,7 @@ def lint(sealed: Path, registration: Path, margin: str) -> None:
     from parley_attestation.session.audit import Audit  # noqa: PLC0415
     from parley_attestation.session.schedule import frames  # noqa: PLC0415
     from parley_verifier import termslint  # noqa: PLC0415
-    from parley_verifier.config import parse_rate  # noqa: PLC0415
+    from parley_verifier.terms_file import parse_rate  # noqa: PLC0415
 
     said = _read(sealed)
     populations = frames(said, read_registration(registration.read_bytes(), None))

@@ -129,8 +129,8 @@ def show(registration: Path) -> None:
 def _gate(source: Path, terms: Path, margin: str) -> dict[str, Any]:
     """The result of the null-model gate under the claims of a terms file."""
     from parley_attestation.edge.toml import read_model  # noqa: PLC0415
-    from parley_verifier.config import TermsFile, parse_rate  # noqa: PLC0415
     from parley_verifier.gate import run_gate  # noqa: PLC0415
+    from parley_verifier.terms_file import TermsFile, parse_rate  # noqa: PLC0415
 
     return run_gate(source, read_model(terms, TermsFile).claims, parse_rate(margin))
 

@@ -14,8 +14,8 @@ from parley_attestation.session.audited import check_audited
 from parley_attestation.session.facts import Facts
 from parley_prover import answering
 from parley_verifier.challenge import VerifierPolicy
-from parley_verifier.config import TermsFile, make_terms
 from parley_verifier.results import SealedResults, read_results, results_for, write_results
+from parley_verifier.terms_file import TermsFile, make_terms
 from test_chamber_session import SealedExercise
 
 pytestmark = boxed

@@ -11,7 +11,7 @@ from parley_attestation.edge.records import write_record
 from parley_attestation.errors import LocalError, PeerError, Reason
 from parley_cli.chamber import chamber
 from parley_cli.verifier import _chamber
-from parley_verifier.config import ChamberFile, OperatorFile, _binding
+from parley_verifier.terms_file import ChamberFile, OperatorFile, _binding
 
 pytestmark = boxed
 

@@ -8,9 +8,10 @@ import pytest
 from kit import Exercise, pipe
 from parley_attestation.errors import LocalError, Reason, Role
 from parley_verifier.account import Account
-from parley_verifier.config import ClaimFile, VerifierConfig
+from parley_verifier.config import VerifierConfig
 from parley_verifier.gate import run_gate
 from parley_verifier.ledger import SetLedger
+from parley_verifier.terms_file import ClaimFile
 
 EXACT = {"kind": "exact", "trim": True, "ignore_case": False}
 

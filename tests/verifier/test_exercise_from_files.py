@@ -19,10 +19,10 @@ from parley_attestation.model.claim import read_claim
 from parley_attestation.session.schedule import frames
 from parley_cli.record import show
 from parley_verifier import testset as sets
-from parley_verifier.config import TermsFile, make_terms, parse_rate
 from parley_verifier.gate import run_gate
 from parley_verifier.report.build import build
 from parley_verifier.report.render import render
+from parley_verifier.terms_file import TermsFile, make_terms, parse_rate
 from parley_verifier.termslint import lint
 from recompute import node
 from testset_kit import json_lines

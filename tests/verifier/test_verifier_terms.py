@@ -11,7 +11,7 @@ from parley_attestation.grading import read_grader
 from parley_attestation.model.claim import read_claim
 from parley_attestation.session.audit import Audit
 from parley_attestation.session.schedule import frames
-from parley_verifier.config import TermsFile, make_terms
+from parley_verifier.terms_file import TermsFile, make_terms
 from pydantic import ValidationError
 
 POINTS = {"kind": "checklist", "points": 10, "ignore_case": False, "whole_words": False}

@@ -16,8 +16,9 @@ from parley_attestation.spending import spent
 from parley_attestation.statement import parse
 from parley_attestation.terms import exercise_id, read_terms
 
-from parley_verifier.config import VerifierConfig, parse_rate
+from parley_verifier.config import VerifierConfig
 from parley_verifier.ledger import Exposure, SetLedger
+from parley_verifier.terms_file import parse_rate
 
 
 class Registered(Protocol):

@@ -11,9 +11,9 @@ from parley_attestation.errors import LocalError, PeerError, Reason
 from parley_attestation.grading import read_grader
 from parley_attestation.pairs import PairEvents
 
-from parley_verifier.config import ClaimFile, parse_rate
 from parley_verifier.items import Item, read_items
 from parley_verifier.nullmodels import NullClaim, gate, require_gate
+from parley_verifier.terms_file import ClaimFile, parse_rate
 
 SEED = 1  # of the random baseline; any fixed number does
 
