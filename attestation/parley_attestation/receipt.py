@@ -2,12 +2,12 @@
 
 The keys of one run are stated before anything is released to them; the digest of that statement is what
 a release binds. A receipt holds one count a claim and a root over committed result bits: its shape is
-fixed by the terms, and its size in bits is stated. A run that ends otherwise leaves a refusal: a code of
+fixed by the terms, and what leaves with it is stated in bits. A run that ends otherwise leaves a refusal: a code of
 a fixed list, and nothing else. A run under simulated evidence signs another type, which nothing here reads
 as a receipt.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import prod
 from typing import Any
@@ -19,7 +19,7 @@ from parley_attestation.encoding import Bytes32, Digest
 from parley_attestation.errors import PeerError, Reason, Role
 from parley_attestation.keys import MAX_TIME
 from parley_attestation.runtime import NO_CLASS
-from parley_attestation.sealed_terms import MAX_ROUNDING, MAX_RUNS
+from parley_attestation.sealed_terms import CODE_BITS, MAX_ROUNDING, MAX_RUNS, SealedTerms
 from parley_attestation.statement import Statement, Subject, open_sealed, seal, signer
 from parley_attestation.terms import MAX_CLAIMS, Operator, Terms
 
@@ -137,9 +137,15 @@ class Count:
 
 
 def outcome_bits(populations: Iterable[int], round_to: int) -> int:
-    """Bits that one run can tell of the tests at most: of its counts, and of what a box can break off."""
+    """Bits that one outcome can tell of the tests at most: of its counts, and of what a box can break off."""
     counts = prod(population // round_to + 1 for population in populations)
     return (counts + len(BOX_REFUSALS) - 1).bit_length()
+
+
+def exercise_bits(populations: Sequence[int], rules: SealedTerms) -> int:
+    """Bits that leave all chambers of an exercise at most; the first chamber alone hands results over."""
+    handed = CODE_BITS * sum(populations) if rules.hand_over else 0
+    return rules.quorum * outcome_bits(populations, rules.round_to) + handed
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +164,7 @@ class Receipt:
         begun: When the run began, before anything was opened, in Unix seconds.
         round_to: The counts are rounded down to multiples of this.
         counts: One count a metric claim, in the order of the terms.
+        handed_over: Results that the verifier may fetch, one a claim and unit: all, or none.
         result_root: Root over salted result bits that only the verifier can open.
     """
 
@@ -172,12 +179,19 @@ class Receipt:
     begun: int
     round_to: int
     counts: tuple[Count, ...]
+    handed_over: int
     result_root: Digest
 
     @property
+    def results(self) -> int:
+        """Results that the root commits to: one for every unit of every claim's population."""
+        return sum(count.population for count in self.counts)
+
+    @property
     def bits(self) -> int:
-        """Bits about the tests that the run can tell at most; the root is hiding."""
-        return outcome_bits((count.population for count in self.counts), self.round_to)
+        """Bits that leave with the run at most; the root is hiding."""
+        told = outcome_bits((count.population for count in self.counts), self.round_to)
+        return told + CODE_BITS * self.handed_over
 
     def document(self) -> dict[str, Any]:
         """The predicate as it is signed."""
@@ -193,6 +207,7 @@ class Receipt:
             "begun": self.begun,
             "round_to": self.round_to,
             "counts": [count.document() for count in self.counts],
+            "handed_over": self.handed_over,
             "bits": self.bits,
             "result_root": self.result_root.hex(),
         }
@@ -325,6 +340,7 @@ def _read(sealed: bytes, stated: StatedKeys, kind: str) -> Receipt:
         begun=fields.integer("begun", 0, MAX_TIME),
         round_to=fields.integer("round_to", 1, MAX_ROUNDING),
         counts=fields.items("counts", _count, MAX_CLAIMS, 1),
+        handed_over=fields.integer("handed_over", 0, MAX_CLAIMS << 42),
         result_root=fields.digest("result_root"),
     )
     fields.raw("bits")

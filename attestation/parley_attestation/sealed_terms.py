@@ -15,6 +15,8 @@ MAX_QUORUM = 4
 MIN_RELEASE = 2  # seconds; less than that and no run ends in time
 MAX_RELEASE = 1 << 24  # seconds
 
+CODE_BITS = 3  # of one handed-over result: pass, fail, refuse, invalid or unanswered
+
 # What terms with more than one chamber say in these words.
 SECOND_PLACE = (
     "Every further chamber raises integrity and is one more place from which weights and tests could leak."
@@ -26,7 +28,8 @@ class SealedTerms:
     """The rules of one sealed exercise.
 
     Attributes:
-        bits: Bits about the tests that may leave, at most, over all chambers of the exercise.
+        bits: Bits that may leave all chambers of the exercise together, at most.
+        hand_over: Whether the verifier gets the result of every unit, so that it can audit the receipt.
         program: Whether the runtime is a program that the prover supplies.
         quorum: How many chambers, each of another operator, must state the same counts.
         release_seconds: The outcome leaves this long after its run began, whatever it is; at 0 it leaves
@@ -36,6 +39,7 @@ class SealedTerms:
     """
 
     bits: int = 256
+    hand_over: bool = False
     program: bool = False
     quorum: int = 1
     release_seconds: int = 0
@@ -46,6 +50,7 @@ class SealedTerms:
         """The rules as they are signed."""
         return {
             "bits": self.bits,
+            "hand_over": self.hand_over,
             "notice": SECOND_PLACE if self.quorum > 1 else "",
             "program": self.program,
             "quorum": self.quorum,
@@ -59,6 +64,7 @@ def read_sealed_terms(fields: Fields) -> SealedTerms:
     """Read the rules strictly. Raises what `fields` raises, with the path of the field."""
     found = SealedTerms(
         bits=fields.integer("bits", 1, MAX_BITS),
+        hand_over=fields.boolean("hand_over"),
         program=fields.boolean("program"),
         quorum=fields.integer("quorum", 1, MAX_QUORUM),
         release_seconds=fields.integer("release_seconds", 0, MAX_RELEASE),

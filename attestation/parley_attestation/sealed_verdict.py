@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 # What a sealed run does not cover; printed on its verdict.
 OPERATOR = "Boxes protect the parties from each other's code: the machine's operator and side channels are not covered."
 UNPADDED = "The outcome left when it was there: the time it took may tell of the tests."
+HANDED_OVER = "The verifier was given the result of every unit, and may show some to the prover in an audit."
 SWAPPED = "A chamber's machine has swap space: what was opened in it may have been written to a disk."
 _RUN_BY = {"neutral": "neutral-operator", "verifier": "re-executed", "prover": "declared"}
 
@@ -99,6 +100,7 @@ def _not_covered(facts: "Facts", rules: SealedTerms) -> list[str]:
     return [
         OPERATOR,
         *([SECOND_PLACE] if rules.quorum > 1 else []),
+        *([HANDED_OVER] if rules.hand_over else []),
         *([UNPADDED] if not rules.release_seconds else []),
         *([SWAPPED] if any(stated.keys.swap == "present" for stated in facts.chambers) else []),
     ]

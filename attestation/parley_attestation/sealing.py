@@ -31,7 +31,7 @@ WRAPPED = 80  # bytes of a wrapped data key: encapsulated key, 32 bytes, tag
 _MAGIC = b"parley-seal/1\n"
 _HEADER = struct.Struct(">14sB32s32sQ")
 HEADER = _HEADER.size  # bytes before the first chunk
-_ROLES = {1: Role.PROVER, 2: Role.VERIFIER}
+_ROLES = {1: Role.PROVER, 2: Role.VERIFIER, 3: Role.CHAMBER}
 _CODES = {role: code for code, role in _ROLES.items()}
 _SUITE = hpke.Suite(hpke.KEM.X25519, hpke.KDF.HKDF_SHA256, hpke.AEAD.AES_256_GCM)
 
@@ -43,9 +43,10 @@ class Sealed:
     """What one sealed content says it is.
 
     Attributes:
-        role: Whose secret it is: the prover's weights or the verifier's tests.
+        role: Who sealed it: the prover its weights, the verifier its tests, a chamber the results.
         session: The session it is for.
-        commitment: What the plain text must open: the model claim's commitment or the test set's root.
+        commitment: What the plain text must open: the model claim's commitment, the test set's root, or the
+            root of the results.
         size: Bytes of plain text.
     """
 
@@ -58,7 +59,7 @@ class Sealed:
         """Refuse what cannot be sealed. Raises `PeerError` (BAD_SEAL, TOO_LARGE)."""
         if self.role not in _CODES:
             raise PeerError(
-                Reason.BAD_SEAL, f"expected content of the prover or the verifier, not {self.role}"
+                Reason.BAD_SEAL, f"expected content of a party or a chamber, not of a {self.role}"
             )
         if not 0 <= self.size <= MAX_CONTENT:
             raise PeerError(Reason.TOO_LARGE, f"expected 0..{MAX_CONTENT} bytes to seal, got {self.size}")

@@ -1,9 +1,11 @@
 """Room: the chamber. One sealed run: keys, two sealed contents, two releases, three boxes, one receipt.
 
 Nothing runs before both parties have released their keys. What a run leaves is the receipt, or a refusal
-with the code of what stopped it; plaintext lies in memory and on a tmpfs that is wiped.
+with the code of what stopped it, and where the terms say so the results, sealed for the verifier; plaintext
+lies in memory and on a tmpfs that is wiped.
 """
 
+import io
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -29,10 +31,11 @@ from parley_attestation.receipt import (
 from parley_attestation.registration import TestSet
 from parley_attestation.runtime import ProgramRuntime, Runtime
 from parley_attestation.sealed_terms import SealedTerms
-from parley_attestation.sealing import Grant, Read, RecipientKey, Sealed, unseal, unwrap
+from parley_attestation.sealing import Grant, Read, RecipientKey, Sealed, seal, unseal, unwrap
 from parley_attestation.session.backing import seal_evidence
 from parley_attestation.session.results import result_root
 from parley_attestation.session.schedule import Frame, frames
+from parley_attestation.session.sealed import hands_over
 from parley_attestation.statement import parse
 from parley_attestation.terms import Terms
 
@@ -86,6 +89,9 @@ class SealedRun:
         job: What was agreed on.
         ledger: Where runs are counted.
         entropy: 32 fresh random bytes; the run's keys follow from them.
+
+    Attributes:
+        results: After a run whose terms hand them over: every result, sealed for the verifier.
     """
 
     def __init__(self, chamber: Chamber, job: Job, ledger: RunLedger, entropy: Bytes32) -> None:
@@ -97,6 +103,7 @@ class SealedRun:
         self._receipt = SigningKey(mac(entropy, Label.SEAL, b"receipt"))
         self._released: dict[Role, tuple[bytes, Grant]] = {}
         self._deadline = float("inf")
+        self.results = b""
         keys = ChamberKeys(
             job.session,
             job.terms.statement().digest(),
@@ -137,13 +144,14 @@ class SealedRun:
             raise PeerError(Reason.BAD_SEAL, f"the {role} has released its key already")
         self._released[role] = wrapped, Grant(self.sealed(role, size), self.keys_digest, policy)
 
-    def run(self, weights: Upload, tests: Upload, begun: int) -> bytes:
+    def run(self, weights: Upload, tests: Upload, begun: int, place: int = 0) -> bytes:
         """Open both contents, check them, run every unit; the sealed receipt or refusal.
 
         Args:
             weights: The prover's content.
             tests: The verifier's.
             begun: Now, in Unix seconds; the caller hands the outcome on when the terms say.
+            place: The chamber's place in the session's Evidence.
 
         Raises:
             PeerError: OUT_OF_ORDER before both released, QUOTA_EXHAUSTED for a second run of the session.
@@ -158,7 +166,7 @@ class SealedRun:
             if number > self._rules.runs:
                 raise PeerError(Reason.QUOTA_EXHAUSTED, "the set and the model have met as often as may be")
             with plaintext.plaintext() as folder:
-                receipt = self._run(folder, weights, tests, number, begun)
+                receipt = self._run(folder, weights, tests, (number, begun, place))
         except Exception as error:  # noqa: BLE001 - whatever it is, a code is all that may leave
             return self._refuse(error, number)
         finally:
@@ -176,8 +184,8 @@ class SealedRun:
         refusal = ChamberRefusal(self.keys_digest, job.session, job.exercise, number, reason, blamed)
         return refusal.sealed(self._receipt)
 
-    def _run(self, folder: Path, weights: Upload, tests: Upload, number: int, begun: int) -> Receipt:
-        job, chamber = self._job, self._chamber
+    def _run(self, folder: Path, weights: Upload, tests: Upload, at: tuple[int, int, int]) -> Receipt:
+        job, chamber, (number, begun, place) = self._job, self._chamber, at
         with _blaming(Role.PROVER):
             model = self._model(folder, weights)
             evaluation.load(chamber.sandbox, model, job.model_claim, self._limits())
@@ -187,6 +195,9 @@ class SealedRun:
         units = [(n, item) for n, one in enumerate(populations) for item, _ in one.units()]
         answers = self._answers(model, opened, [item for _, item in units])
         codes = self._grades(opened, units, answers)
+        root, handed = result_root(opened.result_seed, job.exercise, codes), hands_over(job.terms, place)
+        if handed:
+            self.results = self._sealed_results(opened.result_seed, root, b"".join(codes))
         return Receipt(
             keys=self.keys_digest,
             session=job.session,
@@ -199,8 +210,14 @@ class SealedRun:
             begun=begun,
             round_to=self._rules.round_to,
             counts=self._counts(populations, units, codes),
-            result_root=result_root(opened.result_seed, job.exercise, codes),
+            handed_over=sum(map(len, codes)) if handed else 0,
+            result_root=root,
         )
+
+    def _sealed_results(self, seed: Bytes32, root: Digest, codes: bytes) -> bytes:
+        """Every result under the seed that the verifier had sealed into its content; the host has no key."""
+        what = Sealed(Role.CHAMBER, self._job.session, root, len(codes))
+        return b"".join(seal(what, seed, io.BytesIO(codes).read))
 
     def _model(self, folder: Path, upload: Upload) -> Weights:
         place, program = folder / "model", folder / "program"

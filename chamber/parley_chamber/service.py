@@ -1,7 +1,7 @@
 """Room: the chamber. Its gRPC service: sessions in, sealed uploads in, one receipt out.
 
 It admits pinned parties alone and replays every session itself. What leaves it are keys, evidence,
-receipts and reason codes.
+receipts, reason codes, and to the verifier alone sealed results.
 """
 
 import logging
@@ -30,7 +30,7 @@ from parley_chamber import evaluation
 from parley_chamber.ledger import RunLedger
 from parley_chamber.reexecute import Chamber
 from parley_chamber.sandbox import Limits, Sandbox
-from parley_chamber.sessions import ChamberSession
+from parley_chamber.sessions import ChamberSession, results_of
 
 MAX_MESSAGES = 64  # messages of a sealed session
 WORKERS = 8
@@ -115,6 +115,10 @@ class ChamberService(rpc.ChamberServicer):
         """Run once, and give the receipt or the refusal when the terms say."""
         return _shielded(context, lambda card: self._run(request, card), self._card)
 
+    def Results(self, request: Any, context: Any) -> Any:  # noqa: N802 - named by the proto
+        """Give the verifier the results of its ended session, where the terms hand them over."""
+        return _shielded(context, lambda card: self._results(request, card), self._card)
+
     def _card(self, context: grpc.ServicerContext) -> PeerCard:
         card = self._cards.get(transport.client_certificate(context))
         if card is None:
@@ -151,7 +155,7 @@ class ChamberService(rpc.ChamberServicer):
         runtime = next((r for r in self._setup.runtimes if terms and r.digest() == terms.runtime), None)
         if runtime is None:
             raise PeerError(Reason.BAD_RUNTIME, "this chamber cannot run the runtime that the terms name")
-        folder = self._setup.folder / machine.facts.session_id.hex()
+        folder = self._folder(machine)
         folder.mkdir(mode=0o700, exist_ok=True)
         session = ChamberSession(
             self._chamber,
@@ -193,6 +197,17 @@ class ChamberService(rpc.ChamberServicer):
         with held.lock:
             held.receipt = held.receipt or self._outcome(held.session, machine)
         return pb.RunResponse(receipt=held.receipt)
+
+    def _results(self, request: Any, card: PeerCard) -> Any:
+        machine = self._replay(request.envelopes, card)
+        if machine.facts.histories[Role.VERIFIER].owner != card.fingerprint:
+            raise PeerError(Reason.BAD_CUSTODY, "results are for the verifier alone")
+        sealed = results_of(self._folder(machine), machine)
+        log.info("session %s: the results leave, sealed for the verifier", _short(machine.facts.session_id))
+        return pb.ResultsResponse(sealed=sealed)
+
+    def _folder(self, machine: Machine) -> Path:
+        return self._setup.folder / machine.facts.session_id.hex()
 
     def _outcome(self, session: ChamberSession, machine: Machine) -> bytes:
         """Run, and hold the outcome back until the time that the terms fix, whatever it is."""

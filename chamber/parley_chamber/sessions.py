@@ -1,7 +1,8 @@
 """Room: the chamber. One sealed session at the chamber: keys and evidence, two uploads, one receipt.
 
 The chamber replays the session itself and takes nobody's word for what was agreed. Uploads are sealed
-bytes and may lie on a disk; a broken one goes on where it stopped.
+bytes and may lie on a disk; a broken one goes on where it stopped. So are the results, which stay there
+for the verifier.
 """
 
 from collections.abc import Sequence
@@ -22,6 +23,28 @@ from parley_attestation.session.tables import State
 from parley_chamber.ledger import RunLedger
 from parley_chamber.reexecute import Chamber
 from parley_chamber.run import Job, SealedRun, Upload
+
+_RESULTS = "results.sealed"
+
+
+def results_of(folder: Path, machine: Machine) -> bytes:
+    """The sealed results of an ended session, from the folder in which its run left them.
+
+    They leave only when both parties have ended the session: then the prover has the receipt as well.
+
+    Args:
+        folder: Of this session alone.
+        machine: The session, replayed by the chamber to its end.
+
+    Raises:
+        PeerError: OUT_OF_ORDER before its end; WRONG_SESSION, where no run left results here.
+    """
+    if machine.state is not State.FINISHED:
+        raise PeerError(Reason.OUT_OF_ORDER, "expected a session that both parties have ended")
+    try:
+        return (folder / _RESULTS).read_bytes()
+    except FileNotFoundError:
+        raise PeerError(Reason.WRONG_SESSION, "this chamber hands over no results of the session") from None
 
 
 def job_of(machine: Machine, runtime: Runtime, *, simulated: bool) -> Job:
@@ -119,8 +142,10 @@ class ChamberSession:
             self._run.release(role, facts.wrapped[role][at], sizes[role], policy_digest(facts))
         with weights.open("rb") as one, tests.open("rb") as other:
             outcome = self._run.run(
-                Upload(sizes[Role.PROVER], one.read), Upload(sizes[Role.VERIFIER], other.read), begun
+                Upload(sizes[Role.PROVER], one.read), Upload(sizes[Role.VERIFIER], other.read), begun, at
             )
+        if self._run.results:
+            (self._folder / _RESULTS).write_bytes(self._run.results)
         weights.unlink()
         tests.unlink()
         return outcome

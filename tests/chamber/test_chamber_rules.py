@@ -18,6 +18,7 @@ from parley_attestation.receipt import (
     BOX_REFUSALS,
     ChamberRefusal,
     Count,
+    exercise_bits,
     outcome_bits,
     read_receipt,
     read_refusal,
@@ -102,8 +103,9 @@ def forged(exercise, change):
         lambda r: replace(r, counts=(replace(r.counts[0], successes=41),)),
         lambda r: replace(r, run=2),
         lambda r: replace(r, execution_class="none"),
+        lambda r: replace(r, handed_over=60),
     ],
-    ids=["finer", "coarser", "not rounded", "too many runs", "of a program"],
+    ids=["finer", "coarser", "not rounded", "too many runs", "of a program", "results"],
 )
 def test_a_receipt_beyond_its_terms_is_refused(tmp_path, change):
     exercise = SealedExercise(tmp_path, sealed=SealedTerms(round_to=8))
@@ -115,6 +117,23 @@ def test_terms_whose_receipts_could_tell_more_than_they_allow_are_refused_at_pro
         SealedExercise(tmp_path, sealed=SealedTerms(bits=5)).run()
     assert caught.value.__cause__.reason is Reason.BAD_TERMS
     verdict_of(SealedExercise(tmp_path / "enough", sealed=SealedTerms(bits=6)))
+
+
+def test_results_that_are_handed_over_count_against_the_bits_once_and_are_stated(tmp_path):
+    with pytest.raises(LocalError) as caught:
+        SealedExercise(tmp_path, sealed=SealedTerms(bits=6 + 3 * 60 - 1, hand_over=True)).run()
+    assert caught.value.__cause__.reason is Reason.BAD_TERMS
+    rules = SealedTerms(bits=6 + 3 * 60, hand_over=True)
+    v, said = verdict_of(SealedExercise(tmp_path / "enough", sealed=rules))
+    assert said["chambers"][0]["bits"] == 6 + 3 * 60
+    assert v.machine.facts.outcomes[0].handed_over == 60
+    assert any("the result of every unit" in one for one in said["not_concluded"])
+    assert exercise_bits([60, 20], replace(rules, quorum=2)) == 2 * outcome_bits([60, 20], 1) + 3 * 80
+
+
+def test_a_receipt_that_hands_over_less_than_the_terms_say_is_refused(tmp_path):
+    exercise = SealedExercise(tmp_path, sealed=SealedTerms(hand_over=True))
+    assert forged(exercise, lambda r: replace(r, handed_over=0)).reason == Reason.BAD_RECEIPT
 
 
 def test_every_chamber_of_a_quorum_counts_against_the_bits(tmp_path):

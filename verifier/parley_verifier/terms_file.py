@@ -77,7 +77,11 @@ class SealedFile(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    bits: int = Field(default=256, description="Bits about the tests that may leave at most.")
+    bits: int = Field(default=256, description="Bits that may leave all chambers at most.")
+    hand_over: bool = Field(
+        default=False,
+        description="Give the verifier the result of every unit, for an audit: 3 bits each, counted in bits.",
+    )
     program: bool = Field(
         default=False, description="Whether the prover supplies the program that runs its model."
     )

@@ -6,7 +6,7 @@ from parley_attestation import sealed_verdict
 from parley_attestation.encoding import Digest
 from parley_attestation.errors import PeerError, Reason, Role
 from parley_attestation.evidence import Assurance, AttestationResult
-from parley_attestation.receipt import Outcome, Receipt, StatedKeys, outcome_bits, read_keys, read_outcome
+from parley_attestation.receipt import Outcome, Receipt, StatedKeys, exercise_bits, read_keys, read_outcome
 from parley_attestation.runtime import NO_CLASS
 from parley_attestation.sealing import Grant, Sealed
 from parley_attestation.session import messages as m
@@ -38,19 +38,17 @@ def grants(facts: Facts, role: Role, size: int) -> tuple[Grant, ...]:
 
 
 def check_bits(terms: Terms, audit: Audit) -> None:
-    """Refuse terms of sealed mode whose receipts could tell more than they allow.
+    """Refuse terms of sealed mode from whose chambers more could leave than they allow.
 
     Raises:
         PeerError: BAD_TERMS.
     """
     if terms.sealed is None:
         return
-    sizes = (audit.frames[audit.frame_of(claim)].size for claim in audit.claims)
-    bits = terms.sealed.quorum * outcome_bits(sizes, terms.sealed.round_to)
+    bits = exercise_bits([audit.frames[audit.frame_of(claim)].size for claim in audit.claims], terms.sealed)
     if bits > terms.sealed.bits:
         raise PeerError(
-            Reason.BAD_TERMS,
-            f"receipts could tell {bits} bits of the tests, the terms allow {terms.sealed.bits}",
+            Reason.BAD_TERMS, f"{bits} bits could leave the chambers, the terms allow {terms.sealed.bits}"
         )
 
 
@@ -155,13 +153,22 @@ def read_outcomes(facts: Facts, body: m.Receipt) -> tuple[Outcome, ...]:
     """
     _one_each(body.statements, len(facts.chambers), Reason.BAD_RECEIPT)
     found = tuple(read_outcome(one, keys) for one, keys in zip(body.statements, facts.chambers, strict=True))
-    for one in found:
-        check_outcome(facts, one)
+    for place, one in enumerate(found):
+        check_outcome(facts, one, place)
     return found
 
 
-def check_outcome(facts: Facts, found: Outcome) -> None:
-    """Compare what a run left with what the session agreed on. Raises `PeerError` (BAD_RECEIPT)."""
+def check_outcome(facts: Facts, found: Outcome, place: int = 0) -> None:
+    """Compare what a run left with what the session agreed on.
+
+    Args:
+        facts: The session.
+        found: What the chamber signed.
+        place: The chamber's place in Evidence; the first one alone hands results over.
+
+    Raises:
+        PeerError: BAD_RECEIPT.
+    """
     assert facts.terms is not None
     assert facts.test_set is not None
     agreed: dict[str, Digest | None] = {"exercise": facts.exercise}
@@ -176,6 +183,13 @@ def check_outcome(facts: Facts, found: Outcome) -> None:
             raise PeerError(Reason.BAD_RECEIPT, f"the receipt is about another {name.replace('_', ' ')}")
     if isinstance(found, Receipt):
         _check_counts(facts, facts.terms, found)
+        if found.handed_over != (found.results if hands_over(facts.terms, place) else 0):
+            raise PeerError(Reason.BAD_RECEIPT, "the receipt hands over other results than the terms say")
+
+
+def hands_over(terms: Terms, place: int) -> bool:
+    """Whether the chamber at a place of Evidence gives the verifier every result."""
+    return terms.sealed is not None and terms.sealed.hand_over and place == 0
 
 
 def _check_counts(facts: Facts, terms: Terms, found: Receipt) -> None:

@@ -63,3 +63,15 @@ class RunResponse(_message.Message):
     RECEIPT_FIELD_NUMBER: _ClassVar[int]
     receipt: bytes
     def __init__(self, receipt: _Optional[bytes] = ...) -> None: ...
+
+class ResultsRequest(_message.Message):
+    __slots__ = ("envelopes",)
+    ENVELOPES_FIELD_NUMBER: _ClassVar[int]
+    envelopes: _containers.RepeatedCompositeFieldContainer[_session_pb2.Envelope]
+    def __init__(self, envelopes: _Optional[_Iterable[_Union[_session_pb2.Envelope, _Mapping]]] = ...) -> None: ...
+
+class ResultsResponse(_message.Message):
+    __slots__ = ("sealed",)
+    SEALED_FIELD_NUMBER: _ClassVar[int]
+    sealed: bytes
+    def __init__(self, sealed: _Optional[bytes] = ...) -> None: ...

@@ -55,6 +55,11 @@ class ChamberStub(object):
                 request_serializer=parley_dot_v1_dot_chamber__pb2.RunRequest.SerializeToString,
                 response_deserializer=parley_dot_v1_dot_chamber__pb2.RunResponse.FromString,
                 _registered_method=True)
+        self.Results = channel.unary_unary(
+                '/parley.v1.Chamber/Results',
+                request_serializer=parley_dot_v1_dot_chamber__pb2.ResultsRequest.SerializeToString,
+                response_deserializer=parley_dot_v1_dot_chamber__pb2.ResultsResponse.FromString,
+                _registered_method=True)
 
 
 class ChamberServicer(object):
@@ -89,6 +94,13 @@ class ChamberServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Results(self, request, context):
+        """Results gives the verifier the results of its ended session, where the terms hand them over.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ChamberServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -111,6 +123,11 @@ def add_ChamberServicer_to_server(servicer, server):
                     servicer.Run,
                     request_deserializer=parley_dot_v1_dot_chamber__pb2.RunRequest.FromString,
                     response_serializer=parley_dot_v1_dot_chamber__pb2.RunResponse.SerializeToString,
+            ),
+            'Results': grpc.unary_unary_rpc_method_handler(
+                    servicer.Results,
+                    request_deserializer=parley_dot_v1_dot_chamber__pb2.ResultsRequest.FromString,
+                    response_serializer=parley_dot_v1_dot_chamber__pb2.ResultsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -222,6 +239,33 @@ class Chamber(object):
             '/parley.v1.Chamber/Run',
             parley_dot_v1_dot_chamber__pb2.RunRequest.SerializeToString,
             parley_dot_v1_dot_chamber__pb2.RunResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Results(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/parley.v1.Chamber/Results',
+            parley_dot_v1_dot_chamber__pb2.ResultsRequest.SerializeToString,
+            parley_dot_v1_dot_chamber__pb2.ResultsResponse.FromString,
             options,
             channel_credentials,
             insecure,
