@@ -22,7 +22,7 @@ from parley_attestation.errors import Role
 from parley_attestation.runtime import OnnxRuntime
 from parley_cli import digits
 from parley_prover.weights import register_model
-from parley_verifier.terms_file import ChamberFile, ClaimFile, OperatorFile, TermsFile, make_terms
+from parley_verifier.terms_file import ChamberFile, ClaimFile, OperatorFile, SealedFile, TermsFile, make_terms
 from parley_verifier.testset import SealedTestSet, Setup, register
 from world import free_port, make_party
 
@@ -159,11 +159,25 @@ class SealedWorld:
             check=False,
         )
 
+    def parley(self, *arguments):
+        """A command in the world's folder."""
+        return subprocess.run(
+            self.command(*arguments),
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+
     def write_configs(self, *, model="model", tests="hidden.sealed", more=""):
         operator = self.parties[Role.CHAMBER].session.public.hex()
         prover = PROVER.format(port=self.prover_port, operator=operator, model=model)
         (self.folder / "prover.toml").write_text(prover.replace("[prover]", f"[prover]\n{more}"))
-        (self.folder / "verifier.toml").write_text(VERIFIER.format(operator=operator, tests=tests))
+        verifier = VERIFIER.format(operator=operator, tests=tests)
+        if "hand_over" in more:
+            verifier = verifier.replace("[verifier]", '[verifier]\nresults = "hidden.results"', 1)
+        (self.folder / "verifier.toml").write_text(verifier)
 
 
 KILLED = Path(__file__).parent / "e2e" / "killed.py"
@@ -185,7 +199,7 @@ GRADER = EXACT
 
 
 def make_sealed_world(
-    folder: Path, *, mode: str = "sealed", run_by: str = "neutral", **changes
+    folder: Path, *, mode: str = "sealed", run_by: str = "neutral", hand_over: bool = False, **changes
 ) -> SealedWorld:
     parties = {role: make_party(folder, role) for role in (Role.PROVER, Role.VERIFIER, Role.CHAMBER)}
     prover, verifier, chamber = parties.values()
@@ -199,6 +213,7 @@ def make_sealed_world(
     (folder / "runtime.json").write_bytes(canonical.dump(RUNTIME.document()))
     with contextlib.closing(register_tests(folder, verifier, "hidden")) as tests:
         public = tests.public
+        (folder / "hidden.registration.json").write_bytes(tests.registration)
     operator = OperatorFile(key=chamber.session.public.hex(), run_by=run_by)
     claims = [
         ClaimFile(
@@ -211,7 +226,8 @@ def make_sealed_world(
     ]
     if mode == "sealed":
         claims.append(ClaimFile(id="identity", type="identity", min_assurance="neutral-operator"))
-    chosen = {"chamber": ChamberFile(operators=[operator], runtime=Path("runtime.json"))}
+    rules = SealedFile(hand_over=True) if hand_over else None
+    chosen = {"chamber": ChamberFile(operators=[operator], runtime=Path("runtime.json"), sealed=rules)}
     written = TermsFile(
         title="forty pictures",
         mode=mode,
@@ -235,5 +251,5 @@ def make_sealed_world(
     for who, port in ((prover, world.prover_port), (chamber, world.chamber_port)):
         card = who.card.model_copy(update={"endpoint": f"127.0.0.1:{port}"})
         (folder / f"{who.card.role}.card.json").write_text(card.model_dump_json())
-    world.write_configs()
+    world.write_configs(more="hand_over = true\n" if hand_over else "")
     return world

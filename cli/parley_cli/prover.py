@@ -47,6 +47,7 @@ def serve(config: Path, *, verbose: bool) -> None:
         tuple(path.read_bytes() for path in settings.records),
         key=me.session,
         verifier_chamber=settings.verifier_chamber,
+        hand_over=settings.hand_over,
         require_prior=settings.require_prior,
         sealed=open_model(settings, me, claims),
     )

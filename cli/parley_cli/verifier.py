@@ -16,8 +16,12 @@ from parley_cli.testset import vault_key
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
+    from parley_attestation.edge.guardian import Guardian
+    from parley_attestation.edge.journal import SessionRow
     from parley_attestation.edge.sealed import Custody
+    from parley_attestation.edge.vault import VaultKey
     from parley_attestation.session.machine import Machine
+    from parley_verifier.client import Run
     from parley_verifier.config import VerifierConfig
     from parley_verifier.testset import SealedTestSet
 
@@ -38,47 +42,25 @@ def run(config: Path, record: Path, *, fresh: bool) -> int:
 
     Exit code: 0 compliant, 1 violation, 3 inconclusive, 4 the prover broke the protocol, 5 our own fault.
     """
-    from parley_attestation.edge.guardian import Guardian, guarding  # noqa: PLC0415
-    from parley_attestation.edge.notary import PanelNotary  # noqa: PLC0415
+    from parley_attestation.edge.guardian import guarding  # noqa: PLC0415
     from parley_verifier import client  # noqa: PLC0415
     from parley_verifier.account import Account  # noqa: PLC0415
     from parley_verifier.config import read_config  # noqa: PLC0415
-    from parley_verifier.results import results_for  # noqa: PLC0415
+    from parley_verifier.sealed import awaits_results  # noqa: PLC0415
     from parley_verifier.testset import SealedTestSet  # noqa: PLC0415
 
-    from parley_cli.record import print_verdict  # noqa: PLC0415
-
     settings = read_config(config)
-    tests = SealedTestSet(settings.test_set, vault_key(settings.key_file))
-    me, witnesses = party.load(settings.party), [party.read_card(path) for path in settings.witnesses]
-    notary = PanelNotary(me, witnesses) if witnesses else None
-    job = client.Run(
-        party=me,
-        notary=notary,
-        peer=party.read_card(settings.peer),
-        terms=settings.terms.read_bytes(),
-        tests=tests,
-        journal=settings.journal,
-        silence=settings.silence_seconds,
-        results=results_for(settings.terms.read_bytes(), settings.results),
-        chamber=_chamber(settings.binding, settings.journal, record),
-        sealed=_sealed(settings, me, tests),
-    )
-    with contextlib.closing(Journal(job.journal)) as journal:
-        unfinished = journal.unfinished(Role.VERIFIER)
-        if fresh:
-            for row in unfinished:
-                journal.note(row, ended=True)
-            unfinished = []
+    key = vault_key(settings.key_file)
+    tests = SealedTestSet(settings.test_set, key)
+    job = _job(settings, tests, key, record)
+    resumed = _unfinished(job.journal, fresh=fresh)
     account = Account(settings, job.terms, tests)
     account.enter()
-    guardian = Guardian(Role.VERIFIER, me.session, settings.journal, notary) if notary else None
+    guardian = _guardian(job)
     with guarding(guardian), Bar() as bar:
         try:
             ended = client.run(
-                job,
-                resume=unfinished[0] if unfinished else None,
-                progress=lambda p: bar.phase("units answered", p.answered, p.budget),
+                job, resume=resumed, progress=lambda p: bar.phase("units answered", p.answered, p.budget)
             )
         except ParleyError:
             client.save_partial(job, record)
@@ -93,14 +75,103 @@ def run(config: Path, record: Path, *, fresh: bool) -> int:
     if guardian is not None:
         guardian.try_look()
     click.echo(f"record {record}", err=True)
-    verdict = ended.machine.facts.verdict
+    if awaits_results(ended.machine):
+        _keep_results(job, ended.row, settings, key)
+    return _say(ended.machine)
+
+
+def _say(machine: "Machine") -> int:
+    """Print how a session ended; its exit code."""
+    from parley_cli.record import print_verdict  # noqa: PLC0415
+
+    verdict, ending = machine.facts.verdict, machine.facts.ending
     if verdict is None:
-        ending = ended.machine.facts.ending
         assert ending is not None
         click.echo(f"{ending.kind} by the {ending.role}: {ending.reason} {ending.detail}")
         return 3
     print_verdict(verdict)
     return EXIT[verdict.predicate["overall"]]
+
+
+def _job(settings: "VerifierConfig", tests: "SealedTestSet", key: "VaultKey", record: Path) -> "Run":
+    """What a configuration says to run."""
+    from parley_attestation.edge.notary import PanelNotary  # noqa: PLC0415
+    from parley_verifier import client  # noqa: PLC0415
+    from parley_verifier.results import results_for  # noqa: PLC0415
+
+    terms = settings.terms.read_bytes()
+    me, witnesses = party.load(settings.party), [party.read_card(path) for path in settings.witnesses]
+    return client.Run(
+        party=me,
+        notary=PanelNotary(me, witnesses) if witnesses else None,
+        peer=party.read_card(settings.peer),
+        terms=terms,
+        tests=tests,
+        journal=settings.journal,
+        silence=settings.silence_seconds,
+        results=results_for(terms, settings.results, key),
+        chamber=_chamber(settings.binding, settings.journal, record),
+        sealed=_sealed(settings, me, tests),
+    )
+
+
+def _guardian(job: "Run") -> "Guardian | None":
+    """What watches the witnesses meanwhile; None where there are none."""
+    from parley_attestation.edge.guardian import Guardian  # noqa: PLC0415
+    from parley_attestation.edge.notary import PanelNotary  # noqa: PLC0415
+
+    if not isinstance(job.notary, PanelNotary):
+        return None
+    return Guardian(Role.VERIFIER, job.party.session, job.journal, job.notary)
+
+
+def _unfinished(path: Path, *, fresh: bool) -> "SessionRow | None":
+    """The session to resume, unless it is to be given up."""
+    with contextlib.closing(Journal(path)) as journal:
+        unfinished = journal.unfinished(Role.VERIFIER)
+        if fresh:
+            for row in unfinished:
+                journal.note(row, ended=True)
+        return unfinished[0] if unfinished and not fresh else None
+
+
+def _keep_results(job: "Run", row: "SessionRow", settings: "VerifierConfig", key: "VaultKey") -> None:
+    """Fetch and keep the results that were handed over; where that fails now, it can be done later."""
+    try:
+        _write_results(job, row, settings, key)
+    except ParleyError as error:
+        click.echo(f"error: the results were not kept: {error.message}", err=True)
+        click.echo("hint: parley verifier results fetches them", err=True)
+
+
+def _write_results(job: "Run", row: "SessionRow", settings: "VerifierConfig", key: "VaultKey") -> None:
+    from parley_verifier import client  # noqa: PLC0415
+
+    assert settings.results is not None
+    client.results_of(job, row).write(settings.results, key)
+    click.echo(f"results {settings.results}", err=True)
+
+
+@verifier.command()
+@click.argument("config", type=click.Path(exists=True, path_type=Path))
+def results(config: Path) -> None:
+    """Fetch the results that a sealed exercise hands over, where `run` could not; checked and sealed to a file."""
+    from parley_attestation.envelope import from_json  # noqa: PLC0415
+    from parley_attestation.statement import parse  # noqa: PLC0415
+    from parley_attestation.terms import exercise_id  # noqa: PLC0415
+    from parley_verifier.config import read_config  # noqa: PLC0415
+    from parley_verifier.testset import SealedTestSet  # noqa: PLC0415
+
+    settings = read_config(config)
+    key = vault_key(settings.key_file)
+    job = _job(settings, SealedTestSet(settings.test_set, key), key, Path("record.parley"))
+    if job.sealed is None:
+        raise LocalError(Reason.CONFIG, "the terms are of open mode: nothing is handed over")
+    with contextlib.closing(Journal(job.journal)) as journal:
+        rows = journal.attempts(Role.VERIFIER, exercise_id(parse(from_json(job.terms).payload)))
+    if not rows:
+        raise LocalError(Reason.CONFIG, f"{job.journal}: no session of these terms")
+    _write_results(job, rows[-1], settings, key)
 
 
 def _sealed(

@@ -121,7 +121,7 @@ UNTESTABLE: Mapping[str, Mapping[str, str]] = {
         "VERD-2": "a prover reports no verdict; what it acknowledges is ACK-5",
         "VERD-3": "a prover under test prints nothing that the suite sees",
         "BIND-1": "a prover may decline terms that name a chamber; the judge's suite holds the same rule",
-        **dict.fromkeys((f"SEAL-{n}" for n in range(1, 6)), _SEALED),
+        **dict.fromkeys((f"SEAL-{n}" for n in (*range(1, 6), 14)), _SEALED),
         "ABORT-1": "blame is what a judge says",
         "PRIOR-3": "a prover may: it is free not to",
         "ATT-4": "no case yet: the suite makes no second attempt while the first can still be resumed",

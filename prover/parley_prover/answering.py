@@ -54,6 +54,7 @@ class Offer:
         sealed: The model that a chamber may have; None where there is no sealed mode.
         custody: The prover's part in one sealed session, over its journal.
         verifier_chamber: Whether a chamber that the verifier runs may read the weights.
+        hand_over: Whether a chamber may give the verifier the result of every unit.
         require_prior: Whether terms must name every earlier exercise that the journal knows on the set and model.
     """
 
@@ -66,6 +67,7 @@ class Offer:
     key: SigningKey | None = None
     now: Callable[[], int] = lambda: int(time.time())
     verifier_chamber: bool = False
+    hand_over: bool = False
     require_prior: bool = False
     sealed: SealedModel | None = None
     custody: Custody | None = None
@@ -173,13 +175,7 @@ class ProverPolicy:
                 raise PeerError(
                     Reason.BUDGET_EXHAUSTED, f"the terms ask for {answers} answers, {max(free, 0)} are left"
                 )
-            if not self._offer.verifier_chamber and any(
-                one.run_by == "verifier" and "weights" in one.reads for one in terms.operators
-            ):
-                raise PeerError(
-                    Reason.BAD_CUSTODY,
-                    "weights are not given to a chamber that the verifier runs and could read",
-                )
+            self._check_custody(terms)
             if terms.audited is not None:
                 earlier = earlier_attempts(self._journal, Role.PROVER)(terms.audited.exercise)
                 check_audited(terms, earlier.facts if earlier is not None else None)
@@ -214,6 +210,18 @@ class ProverPolicy:
                     Reason.UNSUPPORTED, "sealed mode needs a chamber, and none is configured here"
                 )
             self._offer.custody.rules.check_operators(terms)
+
+    def _check_custody(self, terms: Terms) -> None:
+        """Raise where the terms would show the verifier more than this prover accepts."""
+        reads = any(one.run_by == "verifier" and "weights" in one.reads for one in terms.operators)
+        if reads and not self._offer.verifier_chamber:
+            raise PeerError(
+                Reason.BAD_CUSTODY, "weights are not given to a chamber that the verifier runs and could read"
+            )
+        if terms.sealed is not None and terms.sealed.hand_over and not self._offer.hand_over:
+            raise PeerError(
+                Reason.BAD_CUSTODY, "the verifier is to get the counts, and not the result of every unit"
+            )
 
     def _evidence(self, machine: Machine) -> tuple[bytes, ...]:
         """Evidence over a binder that carries the answering key, where the terms have a policy for it."""

@@ -56,6 +56,10 @@ class ProverConfig(BaseModel):
     verifier_chamber: bool = Field(
         default=False, description="Give the weights to a chamber that the verifier runs and could read."
     )
+    hand_over: bool = Field(
+        default=False,
+        description="Accept sealed terms that give the verifier the result of every unit, not of the counts alone.",
+    )
     disclosure: DisclosureConfig = Field(default_factory=DisclosureConfig)
     engine: EngineConfig | None = Field(
         default=None, description="What answers in open mode; without it there is sealed mode alone."

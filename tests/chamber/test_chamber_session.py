@@ -27,7 +27,7 @@ from parley_chamber.ledger import RunLedger
 from parley_chamber.plaintext import swap
 from parley_chamber.reexecute import Chamber
 from parley_chamber.sandbox import Sandbox
-from parley_chamber.sessions import ChamberSession
+from parley_chamber.sessions import ChamberSession, results_of
 from parley_prover.answering import Offer, ProverPolicy
 from parley_prover.budget import DisclosureBudget
 from parley_verifier.sealed import SealedVerifierPolicy
@@ -67,6 +67,9 @@ class Link:
     def receipt(self, machine):
         return self.session.receipt(machine, NOW)
 
+    def results(self, machine):
+        return results_of(self.folder, machine)
+
 
 class SealedExercise(ChamberExercise):
     def __init__(self, folder, *, weights=None, tests=None, links=(), accept=False, program=(), **changes):
@@ -98,6 +101,7 @@ class SealedExercise(ChamberExercise):
             (self.claim,),
             custody=self.custody(Role.PROVER),
             verifier_chamber=self.accept,
+            hand_over=True,
         )
         budget = DisclosureBudget(pj.connection, self.verifier.owner, self.limits)
         prover = ProverPolicy(offer, CHANNEL, self.engine, pj, budget)

@@ -15,8 +15,8 @@ import grpc
 from parley.v1 import session_pb2 as pb
 from parley.v1 import session_pb2_grpc as rpc
 from parley_attestation.edge import transport
-from parley_attestation.edge.attempts import earlier_attempts
-from parley_attestation.edge.endpoint import Endpoint
+from parley_attestation.edge.attempts import earlier_attempts, replay
+from parley_attestation.edge.endpoint import Endpoint, Secret
 from parley_attestation.edge.journal import Journal, SessionRow
 from parley_attestation.edge.notary import Notary
 from parley_attestation.edge.party import Party, PeerCard
@@ -29,7 +29,7 @@ from parley_attestation.session.machine import Machine
 
 from parley_verifier.challenge import HiddenSet, Progress, VerifierPolicy
 from parley_verifier.results import SealedResults
-from parley_verifier.sealed import SealedVerifierPolicy
+from parley_verifier.sealed import SealedVerifierPolicy, fetch_results
 
 _END = None
 LEAVE_SECONDS = 10.0  # how long a verifier whose message is the last one waits for it to be taken
@@ -221,6 +221,16 @@ class _Watch:
             if since is not None and time.monotonic() - since > self._silence:
                 self._call.cancel()
                 return
+
+
+def results_of(job: Run, row: SessionRow) -> SealedResults:
+    """The results of an ended sealed session, from its chamber. Raises what `fetch_results` raises."""
+    assert job.sealed is not None
+    with (
+        contextlib.closing(Journal(job.journal)) as journal,
+        job.sealed(journal) as custody,
+    ):
+        return fetch_results(custody, replay(journal, Role.VERIFIER, row), Secret(row.secret))
 
 
 def save_record(job: Run, row: SessionRow, path: Path) -> None:

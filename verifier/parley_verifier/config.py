@@ -30,7 +30,9 @@ class VerifierConfig(BaseModel):
     )
     journal: Path = Field(default=Path("verifier.journal"), description="The journal of sessions.")
     results: Path | None = Field(
-        default=None, description="Results of the sealed run whose receipt the terms audit."
+        default=None,
+        description="Results of a sealed run, under the test set's key: written where its terms hand them over, "
+        "read for an audit of its receipt.",
     )
     qualifications: list[Path] = Field(
         default_factory=list, description="Statements of third parties that vouch for the test set."

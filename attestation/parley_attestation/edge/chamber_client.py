@@ -56,6 +56,12 @@ class ChamberClient:
         with self._calling():
             return bytes(self._stub.Run(request, timeout=self._seconds).receipt)
 
+    def results(self, machine: Machine) -> bytes:
+        """The sealed results of an ended session; the chamber gives them to its verifier alone."""
+        request = pb.ResultsRequest(envelopes=self._envelopes(machine))
+        with self._calling():
+            return bytes(self._stub.Results(request, timeout=self._seconds).sealed)
+
     def _open(self, machine: Machine) -> Any:
         request = pb.OpenRequest(envelopes=self._envelopes(machine))
         with self._calling():

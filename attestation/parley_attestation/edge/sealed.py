@@ -40,6 +40,9 @@ class ChamberLink(Protocol):
     def receipt(self, machine: Machine) -> bytes:
         """Have the chamber run; its sealed receipt or refusal."""
 
+    def results(self, machine: Machine) -> bytes:
+        """The sealed results of an ended session; for the verifier alone."""
+
 
 @dataclass(frozen=True, slots=True)
 class Rules:
