@@ -4,10 +4,12 @@ It admits pinned parties alone and replays every session itself. What leaves it 
 receipts, reason codes, and to the verifier alone sealed results.
 """
 
+import contextlib
 import logging
 import secrets
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent import futures
 from dataclasses import dataclass, field
@@ -30,10 +32,12 @@ from parley_chamber import evaluation
 from parley_chamber.ledger import RunLedger
 from parley_chamber.reexecute import Chamber
 from parley_chamber.sandbox import Limits, Sandbox
-from parley_chamber.sessions import ChamberSession, results_of
+from parley_chamber.sessions import MAX_UPLOAD, ChamberSession, results_of
 
 MAX_MESSAGES = 64  # messages of a sealed session
-WORKERS = 8
+SPARE_CALLS = 2  # calls of a party beside the one in each of its sessions
+# What is said with these codes tells of this chamber's limits, which are no secret.
+_TOLD = frozenset({Reason.TOO_LARGE, Reason.SESSION_LIMIT})
 T = TypeVar("T")
 log = logging.getLogger("parley.chamber")  # session ids and codes, nothing else
 
@@ -50,6 +54,7 @@ class Setup:
         sandbox: How boxes are made here.
         limits: What a box may use.
         sessions: Sessions held at once.
+        upload: Bytes of one sealed upload at most.
         collectors: Where evidence comes from.
         wait: Waits so many seconds.
     """
@@ -61,8 +66,14 @@ class Setup:
     sandbox: Sandbox
     limits: Limits = field(default_factory=Limits)
     sessions: int = 16
+    upload: int = MAX_UPLOAD
     collectors: tuple[Collector, ...] = ()
     wait: Callable[[float], None] = time.sleep
+
+    @property
+    def calls(self) -> int:
+        """Calls of one party at once: a run in each of its sessions holds one until its outcome may leave."""
+        return self.sessions + SPARE_CALLS
 
 
 @dataclass
@@ -94,6 +105,7 @@ class ChamberService(rpc.ChamberServicer):
         self._ledger = RunLedger(setup.folder / "runs")
         self._held: dict[bytes, _Held] = {}
         self._lock = threading.Lock()
+        self._calls: Counter[Digest] = Counter()
 
     def Describe(self, _request: Any, _context: Any) -> Any:  # noqa: N802 - named by the proto
         """What this chamber can do."""
@@ -105,19 +117,35 @@ class ChamberService(rpc.ChamberServicer):
 
     def Open(self, request: Any, context: Any) -> Any:  # noqa: N802 - named by the proto
         """Take a session up to its seed; the same session gets the same keys."""
-        return _shielded(context, lambda card: self._open(request, card), self._card)
+        return _shielded(context, lambda card: self._open(request, card), self._admitted)
 
     def Upload(self, requests: Iterator[Any], context: Any) -> Any:  # noqa: N802 - named by the proto
         """Take the caller's sealed content."""
-        return _shielded(context, lambda card: self._upload(requests, card), self._card)
+        return _shielded(context, lambda card: self._upload(requests, card), self._admitted)
 
     def Run(self, request: Any, context: Any) -> Any:  # noqa: N802 - named by the proto
         """Run once, and give the receipt or the refusal when the terms say."""
-        return _shielded(context, lambda card: self._run(request, card), self._card)
+        return _shielded(context, lambda card: self._run(request, card), self._admitted)
 
     def Results(self, request: Any, context: Any) -> Any:  # noqa: N802 - named by the proto
         """Give the verifier the results of its ended session, where the terms hand them over."""
-        return _shielded(context, lambda card: self._results(request, card), self._card)
+        return _shielded(context, lambda card: self._results(request, card), self._admitted)
+
+    @contextlib.contextmanager
+    def _admitted(self, context: grpc.ServicerContext) -> Iterator[PeerCard]:
+        """The pinned caller, within its share of this chamber's workers: nobody takes another party's."""
+        card = self._card(context)
+        with self._lock:
+            if self._calls[card.fingerprint] >= self._setup.calls:
+                raise PeerError(
+                    Reason.SESSION_LIMIT, f"a party has at most {self._setup.calls} calls at once"
+                )
+            self._calls[card.fingerprint] += 1
+        try:
+            yield card
+        finally:
+            with self._lock:
+                self._calls[card.fingerprint] -= 1
 
     def _card(self, context: grpc.ServicerContext) -> PeerCard:
         card = self._cards.get(transport.client_certificate(context))
@@ -166,6 +194,7 @@ class ChamberService(rpc.ChamberServicer):
             entropy=Bytes32(secrets.token_bytes(32)),
             collectors=self._setup.collectors,
             now=int(time.time()),
+            most=self._setup.upload,
         )
         parties = frozenset(history.owner for history in machine.facts.histories.values())
         held = self._held[machine.facts.session_id] = _Held(session, parties)
@@ -236,13 +265,15 @@ def _role(card: PeerCard) -> Role:
 def _shielded(
     context: grpc.ServicerContext,
     answer: Callable[[PeerCard], T],
-    who: Callable[[grpc.ServicerContext], PeerCard],
+    admitted: Callable[[grpc.ServicerContext], contextlib.AbstractContextManager[PeerCard]],
 ) -> T:
     """Answer a call; of a failure only a code leaves."""
     try:
-        return answer(who(context))
+        with admitted(context) as card:
+            return answer(card)
     except PeerError as error:
-        refused = PeerError(error.reason, "the chamber refuses")
+        told = error.message if error.reason in _TOLD else "the chamber refuses"
+        refused = PeerError(error.reason, told)
     except Exception as error:  # noqa: BLE001 - the last line before the wire
         transport.fail(context, error)
     return transport.refuse(context, refused)
@@ -255,10 +286,12 @@ def serve(setup: Setup, address: str) -> tuple[grpc.Server, int]:
         LocalError: UNREACHABLE, where the address cannot be bound.
     """
     setup.folder.mkdir(mode=0o700, exist_ok=True, parents=True)
+    parties = {card.fingerprint for card in setup.peers}
+    workers = len(parties) * setup.calls + SPARE_CALLS
     server = grpc.server(
-        futures.ThreadPoolExecutor(WORKERS, thread_name_prefix="chamber"),
+        futures.ThreadPoolExecutor(workers, thread_name_prefix="chamber"),
         options=transport.OPTIONS,
-        maximum_concurrent_rpcs=WORKERS,
+        maximum_concurrent_rpcs=workers,
     )
     rpc.add_ChamberServicer_to_server(ChamberService(setup), server)  # type: ignore[no-untyped-call]
     credentials = transport.server_credentials(setup.party.card, setup.party.tls_key, setup.peers)

@@ -24,6 +24,7 @@ from parley_chamber.ledger import RunLedger
 from parley_chamber.reexecute import Chamber
 from parley_chamber.run import Job, SealedRun, Upload
 
+MAX_UPLOAD = 160 << 30  # bytes; unless the operator says otherwise
 _RESULTS = "results.sealed"
 
 
@@ -71,6 +72,7 @@ class ChamberSession:
         folder: Where sealed uploads lie; of this session alone.
         entropy: 32 fresh random bytes.
         collectors: Where evidence comes from, if the terms have a policy for it.
+        most: Bytes of one sealed upload at most.
     """
 
     def __init__(  # noqa: PLR0913 - each an input of one session
@@ -84,11 +86,12 @@ class ChamberSession:
         entropy: Bytes32,
         collectors: Sequence[Collector] = (),
         now: int = 0,
+        most: int = MAX_UPLOAD,
     ) -> None:
         simulated = any(one.kind is Kind.SIMULATED for one in collectors)
         self._job = job_of(machine, runtime, simulated=simulated)
         self._run = SealedRun(chamber, self._job, ledger, entropy)
-        self._folder = folder
+        self._folder, self._most = folder, most
         self.keys = self._run.keys
         self.evidence = b""
         if collectors and self._job.terms.evidence_policy is not None:
@@ -105,16 +108,24 @@ class ChamberSession:
         """Take the next bytes of a party's upload.
 
         Raises:
-            PeerError: BAD_SEAL, where they do not go on at `offset`, or a header is of other content.
+            PeerError: BAD_SEAL, where they do not go on at `offset`, or a header is of other content;
+                TOO_LARGE, where the header announces more than the operator takes, or more comes than it says.
         """
         if offset != self.received(role):
             raise PeerError(Reason.BAD_SEAL, f"expected the upload to go on at {self.received(role)}")
-        if offset == 0:
-            said = read_header(data[:HEADER])
-            if said != self._run.sealed(role, said.size):
-                raise PeerError(Reason.BAD_SEAL, "the upload is for another session, party or commitment")
+        said = read_header(data[:HEADER] if offset == 0 else self._head(role))
+        if said != self._run.sealed(role, said.size):
+            raise PeerError(Reason.BAD_SEAL, "the upload is for another session, party or commitment")
+        if said.sealed_size > self._most:
+            raise PeerError(Reason.TOO_LARGE, f"this chamber takes uploads of at most {self._most} bytes")
+        if offset + len(data) > said.sealed_size:
+            raise PeerError(Reason.TOO_LARGE, f"the header announces {said.sealed_size} bytes, and no more")
         with self._path(role).open("ab") as file:
             file.write(data)
+
+    def _head(self, role: Role) -> bytes:
+        with self._path(role).open("rb") as file:
+            return file.read(HEADER)
 
     def receipt(self, machine: Machine, begun: int) -> bytes:
         """Run, once both parties have released their keys on the record; the sealed receipt or refusal.

@@ -50,6 +50,7 @@ def show(folder: Path) -> None:
 @click.option("--memory", default=4096, show_default=True, help="MiB of one box.")
 @click.option("--seconds", default=3600, show_default=True, help="Longest run of one box.")
 @click.option("--sessions", default=16, show_default=True, help="Sessions held at once.")
+@click.option("--upload", default=160, show_default=True, help="GiB of one sealed upload at most.")
 @click.option("--unsafe-no-sandbox", "unsafe", is_flag=True, help="Run without boxes; every receipt says so.")
 @click.option("-q", "--quiet", is_flag=True, help="Say no more than where it listens.")
 def serve(  # noqa: PLR0913 - keyword-only, each an option
@@ -62,6 +63,7 @@ def serve(  # noqa: PLR0913 - keyword-only, each an option
     memory: int,
     seconds: int,
     sessions: int,
+    upload: int,
     unsafe: bool,
     quiet: bool,
 ) -> None:
@@ -91,6 +93,7 @@ def serve(  # noqa: PLR0913 - keyword-only, each an option
         box,
         Limits(memory=memory << 20, seconds=seconds),
         sessions,
+        upload << 30,
     )
     server, port = start(setup, address)
     stop = threading.Event()

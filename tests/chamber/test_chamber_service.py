@@ -2,9 +2,11 @@
 
 import contextlib
 import os
+import queue
 import secrets
 import subprocess
 import sys
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,7 +26,7 @@ from parley_attestation.session.tables import State
 from parley_attestation.terms import Operator
 from parley_chamber.ledger import RunLedger
 from parley_chamber.sandbox import Sandbox
-from parley_chamber.service import Setup, serve
+from parley_chamber.service import SPARE_CALLS, ChamberService, Setup, serve
 from test_chamber_session import SealedExercise
 
 pytestmark = boxed
@@ -50,7 +52,7 @@ def started(folder, runtime):
 class Place:
     """A chamber that serves on the loopback, and the two parties it admits."""
 
-    def __init__(self, folder, runtimes=(RUNTIME,), *, child=False):
+    def __init__(self, folder, runtimes=(RUNTIME,), *, child=False, **changes):
         self.folder, self.clients, self.waits = folder, [], []
         entropy = {role: seed(role, "", "root") + seed(role, "", "session") for role in Role}
         self.parties = {
@@ -70,7 +72,8 @@ class Place:
             peers = (self.parties[Role.PROVER].card, self.parties[Role.VERIFIER].card)
             place = folder / "chamber"
             operator = self.parties[Role.CHAMBER]
-            setup = Setup(operator, peers, place, runtimes, Sandbox.find(), LIMITS, wait=self.waits.append)
+            boxes = Sandbox.find()
+            setup = Setup(operator, peers, place, runtimes, boxes, LIMITS, wait=self.waits.append, **changes)
             self.server, port = serve(setup, "127.0.0.1:0")
         self.card = self.at(port)
 
@@ -187,3 +190,55 @@ def test_uploads_and_runs_of_sessions_that_are_not_there_are_refused(place):
             with pytest.raises(grpc.RpcError) as caught:
                 call()
             assert isinstance(transport.to_error(caught.value), PeerError)
+
+
+def test_a_party_that_repeats_its_runs_keeps_no_other_party_from_its_session(place, monkeypatch):
+    """Its calls wait for an outcome that is held back; more than its share are refused at once."""
+    going, free = threading.Event(), threading.Event()
+
+    def held_back(_self, _request, _card):
+        going.set()
+        assert free.wait(60)
+        return pb.RunResponse(receipt=b"{}")
+
+    monkeypatch.setattr(ChamberService, "_run", held_back)
+    me, other = place.parties[Role.PROVER], place.parties[Role.VERIFIER]
+    share = 16 + SPARE_CALLS
+    with (
+        transport.open_channel(me.card, me.tls_key, place.card) as channel,
+        transport.open_channel(other.card, other.tls_key, place.card) as another,
+        contextlib.ExitStack() as held,
+    ):
+        held.callback(free.set)
+        stub = rpc.ChamberStub(channel)
+        calls = [stub.Run.future(pb.RunRequest(), timeout=60) for _ in range(share + 9)]
+        refused = as_refused(calls, 9)
+        assert len(refused) == 9
+        assert {transport.to_error(one.exception()).reason for one in refused} == {Reason.SESSION_LIMIT}
+        assert going.is_set()
+        with pytest.raises(grpc.RpcError) as caught:
+            rpc.ChamberStub(another).Open(pb.OpenRequest(), timeout=20)
+        assert transport.to_error(caught.value).reason is not Reason.SESSION_LIMIT, "it was answered"
+        free.set()
+        assert sum(one.exception() is None for one in calls) == share
+
+
+def as_refused(calls, count):
+    """The first `count` calls that end, of calls that wait for the test."""
+    ended = queue.Queue()
+    for one in calls:
+        one.add_done_callback(ended.put)
+    return [ended.get(timeout=60) for _ in range(count)]
+
+
+def test_an_upload_beyond_the_operators_limit_ends_in_a_refusal_that_names_it(tmp_path):
+    made = Place(tmp_path, upload=1000)
+    try:
+        v, _ = made.exercise().run()
+        assert v.machine.state is State.REFUSED
+        assert v.machine.facts.ending.reason == Reason.TOO_LARGE
+        assert "at most 1000 bytes" in v.machine.facts.ending.detail
+    finally:
+        for client in made.clients:
+            client.close()
+        made.server.stop(None).wait()

@@ -309,6 +309,39 @@ def test_an_upload_goes_on_where_it_stopped_and_nowhere_else(tmp_path):
     assert v.machine.state is State.FINISHED
 
 
+def test_no_more_bytes_of_an_upload_are_taken_than_its_header_announces(tmp_path):
+    exercise = SealedExercise(tmp_path)
+    honest = exercise.link.upload
+
+    def more(machine, role, parts):
+        honest(machine, role, parts)
+        here = exercise.link.session.received(role)
+        with pytest.raises(PeerError) as caught:
+            exercise.link.session.append(role, here, b"x")
+        assert caught.value.reason is Reason.TOO_LARGE
+        assert exercise.link.session.received(role) == here
+
+    exercise.link.upload = more
+    v, _ = exercise.run()
+    assert v.machine.state is State.FINISHED
+
+
+def test_an_upload_that_announces_more_than_the_operator_takes_is_refused_before_a_byte_is_kept(tmp_path):
+    exercise = SealedExercise(tmp_path)
+    upload = exercise.link.upload
+
+    def limited(machine, role, parts):
+        exercise.link.session._most = 1000
+        upload(machine, role, parts)
+
+    exercise.link.upload = limited
+    v, _ = exercise.run()
+    assert v.machine.state is State.REFUSED
+    assert v.machine.facts.ending.reason == Reason.TOO_LARGE
+    assert "1000 bytes" in v.machine.facts.ending.detail
+    assert exercise.link.session.received(Role.VERIFIER) == 0
+
+
 def test_sealed_terms_without_a_chamber_are_refused(tmp_path):
     exercise = SealedExercise(tmp_path, binding="none", operators=(), runtime=None)
     with pytest.raises(LocalError) as caught:

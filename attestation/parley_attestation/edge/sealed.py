@@ -109,8 +109,7 @@ class Custody:
             shown = m.Evidence(tuple(m.ChamberEvidence(*link.open(machine)) for link in self.links))
             read_evidence(machine.facts, shown, machine.heads)
         except PeerError as error:
-            if error.reason is Reason.SESSION_LIMIT:
-                raise  # it is busy: later it may not be
+            _unless_busy(error)
             return Draft(m.Abort(error.reason.value, f"a chamber: {error.message}"))
         return Draft(shown)
 
@@ -123,6 +122,7 @@ class Custody:
             for link in self._ordered(machine):
                 link.upload(machine, self.role, seal(what, data_key, _reader(self.content(secret))))
         except PeerError as error:
+            _unless_busy(error)
             return Draft(m.Refusal(error.reason.value, error.message))
         given = zip(machine.facts.chambers, grants(machine.facts, self.role, self.size), strict=True)
         keys = tuple(
@@ -137,6 +137,7 @@ class Custody:
             left = m.Receipt(tuple(link.receipt(machine) for link in self._ordered(machine)))
             read_outcomes(machine.facts, left)
         except PeerError as error:
+            _unless_busy(error)
             return Draft(m.Abort(error.reason.value, f"no receipt: {error.message}"))
         return Draft(left)
 
@@ -169,6 +170,12 @@ class Custody:
             if own is not None:
                 found = read_chamber(facts, machine.heads, said[1], stated.keys, own) if said[1] else None
                 _affirming(found, "this party's own policy")
+
+
+def _unless_busy(error: PeerError) -> None:
+    """Raise what a chamber refuses now and may not refuse later."""
+    if error.reason is Reason.SESSION_LIMIT:
+        raise error
 
 
 def _affirming(result: AttestationResult | None, under: str) -> None:
