@@ -25,6 +25,7 @@ from parley_attestation.encoding import MAX_CHUNK, Bytes32, Digest
 from parley_attestation.errors import LocalError, PeerError, Reason, Role
 from parley_attestation.evidence.collect import Collector
 from parley_attestation.runtime import Runtime
+from parley_attestation.session.facts import Earlier
 from parley_attestation.session.machine import Machine
 from parley_attestation.session.turns import Turn, envelope_from_wire
 
@@ -35,6 +36,7 @@ from parley_chamber.sandbox import Limits, Sandbox
 from parley_chamber.sessions import MAX_UPLOAD, ChamberSession, results_of
 
 MAX_MESSAGES = 64  # messages of a sealed session
+MAX_ATTEMPTS = 16  # sessions at one exercise
 SPARE_CALLS = 2  # calls of a party beside the one in each of its sessions
 # What is said with these codes tells of this chamber's limits, which are no secret.
 _TOLD = frozenset({Reason.TOO_LARGE, Reason.SESSION_LIMIT})
@@ -95,6 +97,17 @@ class _NoContents:
         return None
 
 
+def _machine(envelopes: Sequence[Any], earlier: Earlier | None) -> Machine:
+    """One session, replayed; `earlier` is the attempt before it."""
+    if len(envelopes) > MAX_MESSAGES:
+        raise PeerError(Reason.TOO_LARGE, f"expected at most {MAX_MESSAGES} messages")
+    known = {} if earlier is None else {earlier.facts.exercise: earlier}
+    machine = Machine(_NoContents(), mode="sealed", earlier=known.get)
+    for envelope in envelopes:
+        machine.step(Turn(envelope_from_wire(envelope)))
+    return machine
+
+
 class ChamberService(rpc.ChamberServicer):
     """Answers for one chamber."""
 
@@ -153,19 +166,23 @@ class ChamberService(rpc.ChamberServicer):
             raise PeerError(Reason.UNKNOWN_PARTY, "this chamber does not know the caller")
         return card
 
-    def _replay(self, envelopes: Sequence[Any], card: PeerCard) -> Machine:
-        if len(envelopes) > MAX_MESSAGES:
-            raise PeerError(Reason.TOO_LARGE, f"expected at most {MAX_MESSAGES} messages")
-        machine = Machine(_NoContents(), mode="sealed")
-        for envelope in envelopes:
-            machine.step(Turn(envelope_from_wire(envelope)))
+    def _replay(self, request: Any, card: PeerCard) -> Machine:
+        """The session of a request, after the earlier attempts at its exercise."""
+        if len(request.earlier) >= MAX_ATTEMPTS:
+            raise PeerError(Reason.TOO_LARGE, f"expected at most {MAX_ATTEMPTS} attempts")
+        earlier: Earlier | None = None
+        for attempt in request.earlier:
+            if not attempt.envelopes:
+                raise PeerError(Reason.BAD_ATTEMPT, "an attempt without a message is none")
+            earlier = _machine(attempt.envelopes, earlier).as_earlier()
+        machine = _machine(request.envelopes, earlier)
         parties = {history.owner for history in machine.facts.histories.values()}
         if card.fingerprint not in parties or not parties <= {c.fingerprint for c in self._setup.peers}:
             raise PeerError(Reason.UNKNOWN_PARTY, "the session is not one between parties of this chamber")
         return machine
 
     def _open(self, request: Any, card: PeerCard) -> Any:
-        machine = self._replay(request.envelopes, card)
+        machine = self._replay(request, card)
         with self._lock:
             held = self._held.get(machine.facts.session_id) or self._begin(machine)
         session = held.session
@@ -221,14 +238,14 @@ class ChamberService(rpc.ChamberServicer):
         return pb.UploadResponse(received=received)
 
     def _run(self, request: Any, card: PeerCard) -> Any:
-        machine = self._replay(request.envelopes, card)
+        machine = self._replay(request, card)
         held = self._find(machine.facts.session_id, card)
         with held.lock:
             held.receipt = held.receipt or self._outcome(held.session, machine)
         return pb.RunResponse(receipt=held.receipt)
 
     def _results(self, request: Any, card: PeerCard) -> Any:
-        machine = self._replay(request.envelopes, card)
+        machine = self._replay(request, card)
         if machine.facts.histories[Role.VERIFIER].owner != card.fingerprint:
             raise PeerError(Reason.BAD_CUSTODY, "results are for the verifier alone")
         sealed = results_of(self._folder(machine), machine)

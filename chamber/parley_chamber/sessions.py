@@ -61,6 +61,15 @@ def job_of(machine: Machine, runtime: Runtime, *, simulated: bool) -> Job:
     return Job(session, facts.exercise, facts.terms, facts.model_claim, facts.test_set, runtime, simulated)
 
 
+def attempts_of(machine: Machine) -> list[bytes]:
+    """The sessions that attempted an exercise, this one last."""
+    found, facts = [machine.facts.session_id], machine.facts.earlier
+    while facts is not None:
+        found.append(facts.session_id)
+        facts = facts.earlier
+    return found[::-1]
+
+
 class ChamberSession:
     """What a chamber holds for one session.
 
@@ -73,6 +82,9 @@ class ChamberSession:
         entropy: 32 fresh random bytes.
         collectors: Where evidence comes from, if the terms have a policy for it.
         most: Bytes of one sealed upload at most.
+
+    Raises:
+        PeerError: OUT_OF_ORDER; BAD_ATTEMPT, as `RunLedger.attempt`; BAD_RUNTIME.
     """
 
     def __init__(  # noqa: PLR0913 - each an input of one session
@@ -90,6 +102,7 @@ class ChamberSession:
     ) -> None:
         simulated = any(one.kind is Kind.SIMULATED for one in collectors)
         self._job = job_of(machine, runtime, simulated=simulated)
+        ledger.attempt(self._job.exercise, attempts_of(machine))
         self._run = SealedRun(chamber, self._job, ledger, entropy)
         self._folder, self._most = folder, most
         self.keys = self._run.keys

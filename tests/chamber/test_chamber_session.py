@@ -10,6 +10,7 @@ from kit import CHANNEL, metric, pipe, seed
 from parley_attestation.claims import IdentityClaim
 from parley_attestation.ed25519 import SigningKey
 from parley_attestation.edge import packages
+from parley_attestation.edge.attempts import earlier_attempts
 from parley_attestation.edge.endpoint import Draft, Endpoint
 from parley_attestation.edge.records import write_record
 from parley_attestation.edge.sealed import Custody, Rules
@@ -106,9 +107,13 @@ class SealedExercise(ChamberExercise):
         budget = DisclosureBudget(pj.connection, self.verifier.owner, self.limits)
         prover = ProverPolicy(offer, CHANNEL, self.engine, pj, budget)
         return tuple(
-            Endpoint(p, key, j, Machine(j, mode="sealed", pins=self.pins, channel=CHANNEL), seed(p.role))
+            Endpoint(p, key, j, self.machine(p.role, j), seed(p.role))
             for p, key, j in ((policy, self.verifier.session, vj), (prover, self.prover.session, pj))
         )
+
+    def machine(self, role, journal):
+        earlier = earlier_attempts(journal, role)
+        return Machine(journal, mode="sealed", pins=self.pins, channel=CHANNEL, earlier=earlier)
 
     def run(self, **more):
         v, p = self.ends(**more)

@@ -214,13 +214,13 @@ def test_a_chamber_that_shows_the_prover_other_keys_gets_no_weights(tmp_path, mo
     def two_faced(self, request, card):
         self._held.clear()
         if card.role not in faces:
-            faces[card.role] = begin(self, self._replay(request.envelopes, card))
+            faces[card.role] = begin(self, self._replay(request, card))
         held = faces[card.role]
         self._held[request_session(self, request, card)] = held
         return chamber.pb.OpenResponse(keys=held.session.keys, evidence=b"", received=0)
 
     def request_session(self, request, card):
-        return self._replay(request.envelopes, card).facts.session_id
+        return self._replay(request, card).facts.session_id
 
     monkeypatch.setattr(chamber.ChamberService, "_open", two_faced)
     with in_process(world) as job, hosted(world), world.prover():

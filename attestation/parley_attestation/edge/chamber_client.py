@@ -9,7 +9,7 @@ from parley.v1 import chamber_pb2 as pb
 from parley.v1 import chamber_pb2_grpc as rpc
 
 from parley_attestation.edge import transport
-from parley_attestation.edge.journal import Journal
+from parley_attestation.edge.journal import Journal, SessionRow
 from parley_attestation.edge.party import Party, PeerCard
 from parley_attestation.encoding import MAX_CHUNK
 from parley_attestation.errors import LocalError, Reason, Role
@@ -52,25 +52,35 @@ class ChamberClient:
 
     def receipt(self, machine: Machine) -> bytes:
         """Have the chamber run; its sealed receipt."""
-        request = pb.RunRequest(envelopes=self._envelopes(machine))
+        request = pb.RunRequest(**self._shown(machine))
         with self._calling():
             return bytes(self._stub.Run(request, timeout=self._seconds).receipt)
 
     def results(self, machine: Machine) -> bytes:
         """The sealed results of an ended session; the chamber gives them to its verifier alone."""
-        request = pb.ResultsRequest(envelopes=self._envelopes(machine))
+        request = pb.ResultsRequest(**self._shown(machine))
         with self._calling():
             return bytes(self._stub.Results(request, timeout=self._seconds).sealed)
 
     def _open(self, machine: Machine) -> Any:
-        request = pb.OpenRequest(envelopes=self._envelopes(machine))
+        request = pb.OpenRequest(**self._shown(machine))
         with self._calling():
             return self._stub.Open(request, timeout=self._seconds)
 
-    def _envelopes(self, machine: Machine) -> list[Any]:
+    def _shown(self, machine: Machine) -> dict[str, Any]:
+        """The session, and the earlier attempts at its exercise, from the journal."""
         row = self._journal.find(session_id=bytes(machine.facts.session_id))
         if row is None:
             raise LocalError(Reason.CORRUPT, f"{self._journal.path}: the session is not in the journal")
+        exercise = machine.facts.exercise
+        assert exercise is not None
+        earlier = self._journal.attempts(row.role, exercise, row.id)
+        return {
+            "envelopes": self._envelopes(row),
+            "earlier": [pb.Attempt(envelopes=self._envelopes(one)) for one in earlier],
+        }
+
+    def _envelopes(self, row: SessionRow) -> list[Any]:
         return [envelope_to_wire(turn.envelope) for _, turn in self._journal.turns(row)]
 
     @contextlib.contextmanager

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from parley.v1 import session_pb2 as parley_dot_v1_dot_session__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17parley/v1/chamber.proto\x12\tparley.v1\x1a\x17parley/v1/session.proto\"\x18\n\x16\x43hamberDescribeRequest\"N\n\x17\x43hamberDescribeResponse\x12\x0f\n\x07sandbox\x18\x01 \x01(\t\x12\x10\n\x08operator\x18\x02 \x01(\x0c\x12\x10\n\x08runtimes\x18\x03 \x03(\x0c\"5\n\x0bOpenRequest\x12&\n\tenvelopes\x18\x01 \x03(\x0b\x32\x13.parley.v1.Envelope\"@\n\x0cOpenResponse\x12\x0c\n\x04keys\x18\x01 \x01(\x0c\x12\x10\n\x08\x65vidence\x18\x02 \x01(\x0c\x12\x10\n\x08received\x18\x03 \x01(\x04\"A\n\rUploadRequest\x12\x12\n\nsession_id\x18\x01 \x01(\x0c\x12\x0e\n\x06offset\x18\x02 \x01(\x04\x12\x0c\n\x04\x64\x61ta\x18\x03 \x01(\x0c\"\"\n\x0eUploadResponse\x12\x10\n\x08received\x18\x01 \x01(\x04\"4\n\nRunRequest\x12&\n\tenvelopes\x18\x01 \x03(\x0b\x32\x13.parley.v1.Envelope\"\x1e\n\x0bRunResponse\x12\x0f\n\x07receipt\x18\x01 \x01(\x0c\"8\n\x0eResultsRequest\x12&\n\tenvelopes\x18\x01 \x03(\x0b\x32\x13.parley.v1.Envelope\"!\n\x0fResultsResponse\x12\x0e\n\x06sealed\x18\x01 \x01(\x0c\x32\xce\x02\n\x07\x43hamber\x12Q\n\x08\x44\x65scribe\x12!.parley.v1.ChamberDescribeRequest\x1a\".parley.v1.ChamberDescribeResponse\x12\x37\n\x04Open\x12\x16.parley.v1.OpenRequest\x1a\x17.parley.v1.OpenResponse\x12?\n\x06Upload\x12\x18.parley.v1.UploadRequest\x1a\x19.parley.v1.UploadResponse(\x01\x12\x34\n\x03Run\x12\x15.parley.v1.RunRequest\x1a\x16.parley.v1.RunResponse\x12@\n\x07Results\x12\x19.parley.v1.ResultsRequest\x1a\x1a.parley.v1.ResultsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17parley/v1/chamber.proto\x12\tparley.v1\x1a\x17parley/v1/session.proto\"\x18\n\x16\x43hamberDescribeRequest\"N\n\x17\x43hamberDescribeResponse\x12\x0f\n\x07sandbox\x18\x01 \x01(\t\x12\x10\n\x08operator\x18\x02 \x01(\x0c\x12\x10\n\x08runtimes\x18\x03 \x03(\x0c\"1\n\x07\x41ttempt\x12&\n\tenvelopes\x18\x01 \x03(\x0b\x32\x13.parley.v1.Envelope\"Z\n\x0bOpenRequest\x12&\n\tenvelopes\x18\x01 \x03(\x0b\x32\x13.parley.v1.Envelope\x12#\n\x07\x65\x61rlier\x18\x02 \x03(\x0b\x32\x12.parley.v1.Attempt\"@\n\x0cOpenResponse\x12\x0c\n\x04keys\x18\x01 \x01(\x0c\x12\x10\n\x08\x65vidence\x18\x02 \x01(\x0c\x12\x10\n\x08received\x18\x03 \x01(\x04\"A\n\rUploadRequest\x12\x12\n\nsession_id\x18\x01 \x01(\x0c\x12\x0e\n\x06offset\x18\x02 \x01(\x04\x12\x0c\n\x04\x64\x61ta\x18\x03 \x01(\x0c\"\"\n\x0eUploadResponse\x12\x10\n\x08received\x18\x01 \x01(\x04\"Y\n\nRunRequest\x12&\n\tenvelopes\x18\x01 \x03(\x0b\x32\x13.parley.v1.Envelope\x12#\n\x07\x65\x61rlier\x18\x02 \x03(\x0b\x32\x12.parley.v1.Attempt\"\x1e\n\x0bRunResponse\x12\x0f\n\x07receipt\x18\x01 \x01(\x0c\"]\n\x0eResultsRequest\x12&\n\tenvelopes\x18\x01 \x03(\x0b\x32\x13.parley.v1.Envelope\x12#\n\x07\x65\x61rlier\x18\x02 \x03(\x0b\x32\x12.parley.v1.Attempt\"!\n\x0fResultsResponse\x12\x0e\n\x06sealed\x18\x01 \x01(\x0c\x32\xce\x02\n\x07\x43hamber\x12Q\n\x08\x44\x65scribe\x12!.parley.v1.ChamberDescribeRequest\x1a\".parley.v1.ChamberDescribeResponse\x12\x37\n\x04Open\x12\x16.parley.v1.OpenRequest\x1a\x17.parley.v1.OpenResponse\x12?\n\x06Upload\x12\x18.parley.v1.UploadRequest\x1a\x19.parley.v1.UploadResponse(\x01\x12\x34\n\x03Run\x12\x15.parley.v1.RunRequest\x1a\x16.parley.v1.RunResponse\x12@\n\x07Results\x12\x19.parley.v1.ResultsRequest\x1a\x1a.parley.v1.ResultsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -36,22 +36,24 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CHAMBERDESCRIBEREQUEST']._serialized_end=87
   _globals['_CHAMBERDESCRIBERESPONSE']._serialized_start=89
   _globals['_CHAMBERDESCRIBERESPONSE']._serialized_end=167
-  _globals['_OPENREQUEST']._serialized_start=169
-  _globals['_OPENREQUEST']._serialized_end=222
-  _globals['_OPENRESPONSE']._serialized_start=224
-  _globals['_OPENRESPONSE']._serialized_end=288
-  _globals['_UPLOADREQUEST']._serialized_start=290
-  _globals['_UPLOADREQUEST']._serialized_end=355
-  _globals['_UPLOADRESPONSE']._serialized_start=357
-  _globals['_UPLOADRESPONSE']._serialized_end=391
-  _globals['_RUNREQUEST']._serialized_start=393
-  _globals['_RUNREQUEST']._serialized_end=445
-  _globals['_RUNRESPONSE']._serialized_start=447
-  _globals['_RUNRESPONSE']._serialized_end=477
-  _globals['_RESULTSREQUEST']._serialized_start=479
-  _globals['_RESULTSREQUEST']._serialized_end=535
-  _globals['_RESULTSRESPONSE']._serialized_start=537
-  _globals['_RESULTSRESPONSE']._serialized_end=570
-  _globals['_CHAMBER']._serialized_start=573
-  _globals['_CHAMBER']._serialized_end=907
+  _globals['_ATTEMPT']._serialized_start=169
+  _globals['_ATTEMPT']._serialized_end=218
+  _globals['_OPENREQUEST']._serialized_start=220
+  _globals['_OPENREQUEST']._serialized_end=310
+  _globals['_OPENRESPONSE']._serialized_start=312
+  _globals['_OPENRESPONSE']._serialized_end=376
+  _globals['_UPLOADREQUEST']._serialized_start=378
+  _globals['_UPLOADREQUEST']._serialized_end=443
+  _globals['_UPLOADRESPONSE']._serialized_start=445
+  _globals['_UPLOADRESPONSE']._serialized_end=479
+  _globals['_RUNREQUEST']._serialized_start=481
+  _globals['_RUNREQUEST']._serialized_end=570
+  _globals['_RUNRESPONSE']._serialized_start=572
+  _globals['_RUNRESPONSE']._serialized_end=602
+  _globals['_RESULTSREQUEST']._serialized_start=604
+  _globals['_RESULTSREQUEST']._serialized_end=697
+  _globals['_RESULTSRESPONSE']._serialized_start=699
+  _globals['_RESULTSRESPONSE']._serialized_end=732
+  _globals['_CHAMBER']._serialized_start=735
+  _globals['_CHAMBER']._serialized_end=1069
 # @@protoc_insertion_point(module_scope)

@@ -20,11 +20,19 @@ class ChamberDescribeResponse(_message.Message):
     runtimes: _containers.RepeatedScalarFieldContainer[bytes]
     def __init__(self, sandbox: _Optional[str] = ..., operator: _Optional[bytes] = ..., runtimes: _Optional[_Iterable[bytes]] = ...) -> None: ...
 
-class OpenRequest(_message.Message):
+class Attempt(_message.Message):
     __slots__ = ("envelopes",)
     ENVELOPES_FIELD_NUMBER: _ClassVar[int]
     envelopes: _containers.RepeatedCompositeFieldContainer[_session_pb2.Envelope]
     def __init__(self, envelopes: _Optional[_Iterable[_Union[_session_pb2.Envelope, _Mapping]]] = ...) -> None: ...
+
+class OpenRequest(_message.Message):
+    __slots__ = ("envelopes", "earlier")
+    ENVELOPES_FIELD_NUMBER: _ClassVar[int]
+    EARLIER_FIELD_NUMBER: _ClassVar[int]
+    envelopes: _containers.RepeatedCompositeFieldContainer[_session_pb2.Envelope]
+    earlier: _containers.RepeatedCompositeFieldContainer[Attempt]
+    def __init__(self, envelopes: _Optional[_Iterable[_Union[_session_pb2.Envelope, _Mapping]]] = ..., earlier: _Optional[_Iterable[_Union[Attempt, _Mapping]]] = ...) -> None: ...
 
 class OpenResponse(_message.Message):
     __slots__ = ("keys", "evidence", "received")
@@ -53,10 +61,12 @@ class UploadResponse(_message.Message):
     def __init__(self, received: _Optional[int] = ...) -> None: ...
 
 class RunRequest(_message.Message):
-    __slots__ = ("envelopes",)
+    __slots__ = ("envelopes", "earlier")
     ENVELOPES_FIELD_NUMBER: _ClassVar[int]
+    EARLIER_FIELD_NUMBER: _ClassVar[int]
     envelopes: _containers.RepeatedCompositeFieldContainer[_session_pb2.Envelope]
-    def __init__(self, envelopes: _Optional[_Iterable[_Union[_session_pb2.Envelope, _Mapping]]] = ...) -> None: ...
+    earlier: _containers.RepeatedCompositeFieldContainer[Attempt]
+    def __init__(self, envelopes: _Optional[_Iterable[_Union[_session_pb2.Envelope, _Mapping]]] = ..., earlier: _Optional[_Iterable[_Union[Attempt, _Mapping]]] = ...) -> None: ...
 
 class RunResponse(_message.Message):
     __slots__ = ("receipt",)
@@ -65,10 +75,12 @@ class RunResponse(_message.Message):
     def __init__(self, receipt: _Optional[bytes] = ...) -> None: ...
 
 class ResultsRequest(_message.Message):
-    __slots__ = ("envelopes",)
+    __slots__ = ("envelopes", "earlier")
     ENVELOPES_FIELD_NUMBER: _ClassVar[int]
+    EARLIER_FIELD_NUMBER: _ClassVar[int]
     envelopes: _containers.RepeatedCompositeFieldContainer[_session_pb2.Envelope]
-    def __init__(self, envelopes: _Optional[_Iterable[_Union[_session_pb2.Envelope, _Mapping]]] = ...) -> None: ...
+    earlier: _containers.RepeatedCompositeFieldContainer[Attempt]
+    def __init__(self, envelopes: _Optional[_Iterable[_Union[_session_pb2.Envelope, _Mapping]]] = ..., earlier: _Optional[_Iterable[_Union[Attempt, _Mapping]]] = ...) -> None: ...
 
 class ResultsResponse(_message.Message):
     __slots__ = ("sealed",)
