@@ -121,8 +121,8 @@ class ChamberSession:
         """Take the next bytes of a party's upload.
 
         Raises:
-            PeerError: BAD_SEAL, where they do not go on at `offset`, or a header is of other content;
-                TOO_LARGE, where the header announces more than the operator takes, or more comes than it says.
+            PeerError: BAD_SEAL, where they do not go on at `offset`, a header is of other content, or more
+                comes than it announces; TOO_LARGE, where it announces more than the operator takes.
         """
         if offset != self.received(role):
             raise PeerError(Reason.BAD_SEAL, f"expected the upload to go on at {self.received(role)}")
@@ -131,8 +131,9 @@ class ChamberSession:
             raise PeerError(Reason.BAD_SEAL, "the upload is for another session, party or commitment")
         if said.sealed_size > self._most:
             raise PeerError(Reason.TOO_LARGE, f"this chamber takes uploads of at most {self._most} bytes")
-        if offset + len(data) > said.sealed_size:
-            raise PeerError(Reason.TOO_LARGE, f"the header announces {said.sealed_size} bytes, and no more")
+        # One part too many is kept: the run then refuses the content and names the party.
+        if offset > said.sealed_size:
+            raise PeerError(Reason.BAD_SEAL, f"the header announces {said.sealed_size} bytes, and no more")
         with self._path(role).open("ab") as file:
             file.write(data)
 

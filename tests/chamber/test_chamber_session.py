@@ -314,21 +314,25 @@ def test_an_upload_goes_on_where_it_stopped_and_nowhere_else(tmp_path):
     assert v.machine.state is State.FINISHED
 
 
-def test_no_more_bytes_of_an_upload_are_taken_than_its_header_announces(tmp_path):
+def test_one_part_beyond_what_the_header_announces_is_taken_as_proof_and_none_after_it(tmp_path):
     exercise = SealedExercise(tmp_path)
     honest = exercise.link.upload
 
     def more(machine, role, parts):
         honest(machine, role, parts)
+        if role is Role.PROVER:
+            return
+        exercise.link.session.append(role, exercise.link.session.received(role), b"x")
         here = exercise.link.session.received(role)
         with pytest.raises(PeerError) as caught:
             exercise.link.session.append(role, here, b"x")
-        assert caught.value.reason is Reason.TOO_LARGE
+        assert caught.value.reason is Reason.BAD_SEAL
         assert exercise.link.session.received(role) == here
 
     exercise.link.upload = more
     v, _ = exercise.run()
-    assert v.machine.state is State.FINISHED
+    (chamber,) = v.machine.facts.verdict.predicate["chambers"]
+    assert (chamber["refused"], chamber["blamed"]) == ("BAD_SEAL", "verifier")
 
 
 def test_an_upload_that_announces_more_than_the_operator_takes_is_refused_before_a_byte_is_kept(tmp_path):
