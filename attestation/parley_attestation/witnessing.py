@@ -79,7 +79,7 @@ class Standing:
 def standing(machine: Machine, sides: Sequence[bytes]) -> Standing:
     """Weigh the side records of a session."""
     facts = machine.facts
-    if facts.terms is None or not facts.terms.witnesses.keys:
+    if facts.terms is None:
         return Standing(None, None, None, ())
     opening = _or_none(machine, sides, Event.ACCEPTED) or _or_none(machine, sides, Event.DECLINE)
     end = _or_none(machine, sides, Event.END) if machine.state is State.FINISHED else None

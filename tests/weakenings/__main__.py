@@ -29,6 +29,7 @@ TESTS = (
         f"tests/attestation/test_{name}.py"
         for name in (
             "commitment",
+            "comparison",
             "ed25519",
             "envelope",
             "graded",
@@ -38,6 +39,7 @@ TESTS = (
             "registration",
             "script",
             "statement",
+            "strata",
             "terms_witnesses",
             "verdict_arithmetic",
         )
@@ -48,9 +50,12 @@ TESTS = (
     "tests/test_transcript.py",
     "tests/vectors",
     "tests/e2e/test_e2e_wire.py",
-    "tests/prover/test_prover_budget.py",
+    *(f"tests/prover/test_prover_{name}.py" for name in ("budget", "policy")),
     "tests/conformance/test_prover_serve.py",
-    *(f"tests/chamber/test_chamber_{name}.py" for name in ("reexecute", "session")),
+    *(
+        f"tests/chamber/test_chamber_{name}.py"
+        for name in ("audited", "reexecute", "rules", "run", "service", "session")
+    ),
     "tests/verifier/test_verifier_terms.py",
     "tests/verifier/test_report_build.py",
     CASES,

@@ -86,7 +86,8 @@ def read_support(facts: Facts, heads: Sequence[Digest], sealed: Sequence[bytes],
             Reason.BAD_EVIDENCE, "expected one collection of evidence, where the terms have a policy"
         )
     result = None
-    if collections and policy is not None:
+    if collections:
+        assert policy is not None
         items, at = _read(collections[0])
         result = appraise_all(items, policy, bound, at)
     chain = read_records(records, PublicKey(key)) if records else None

@@ -139,7 +139,7 @@ class Machine:
             next_state = self._check_order(body, sender)
             expect = exercise.receive(self._context, sender, envelope.signatures[0].key, body, self.heads)
         except PeerError as error:
-            if error.reason in exercise.NOBODYS_FAULT or sender not in self.facts.session_keys:
+            if sender not in self.facts.session_keys:
                 raise  # before a greeting has held, no signature is known to be a party's
             raise error.blame(sender, to_json(envelope)) from None
         return Pending(envelope, header, body, sender, next_state, expect)
