@@ -27,6 +27,7 @@ from parley_attestation.transcript import (
     redact,
     withheld,
 )
+from record_kit import entries, written
 
 PLACE = re.compile(r"(entry \d+ (\(\w+\) )?at )?byte \d+")
 
@@ -39,21 +40,6 @@ def _held(tmp_path_factory):
     v, _ = exercise.run()
     write_record(v.journal, v.row, folder / "record.parley")
     return exercise, v, (folder / "record.parley").read_bytes()
-
-
-def entries(raw):
-    return list(RecordReader(io.BytesIO(raw)).entries())
-
-
-def written(found, *, end=True):
-    """A record with these entries, its running digests made anew: what a forger would write."""
-    out = io.BytesIO()
-    writer = RecordWriter(out)
-    for one in found:
-        writer.copy(one)
-    if end:
-        writer.end()
-    return out.getvalue()
 
 
 def judged(raw, exercise):

@@ -12,9 +12,11 @@ from parley_attestation.errors import LocalError, PeerError, Reason, Role
 from parley_attestation.grading import read_grader
 from parley_attestation.judge import judge
 from parley_attestation.session.schedule import frames
+from parley_attestation.terms import Caps
 from parley_prover import answering
 from parley_prover.engines.base import Prompt
 from parley_prover.scripts import dialogues
+from record_kit import entries, first, hidden, written
 
 LAST = read_grader(Fields({"kind": "exact", "trim": True, "ignore_case": False, "answers": "last"}))
 ALL = read_grader(
@@ -66,6 +68,35 @@ def test_dialogues_are_answered_turn_by_turn_and_two_claims_grade_them_different
     found = judge(io.BytesIO((tmp_path / "r.parley").read_bytes()), list(one.pins.values()))
     assert found.fault is None
     assert found.verdict.payload() == verdict.payload()
+
+
+def test_a_script_whose_prompt_is_hidden_can_still_be_followed(tmp_path):
+    v, _ = exercise(tmp_path).run()
+    write_record(v.journal, v.row, tmp_path / "r.parley")
+    found = entries((tmp_path / "r.parley").read_bytes())
+    result = judge(io.BytesIO(written(hidden(found, first(found, "challenge")[1]))))
+    assert result.fault is None
+    assert len(result.unseen) == 1
+
+
+@pytest.mark.parametrize(("cap", "holds"), [(7, True), (6, False)])
+def test_a_cap_on_outputs_that_holds_no_answer_for_every_slot_is_refused(tmp_path, cap, holds):
+    """Two empty answers take seven bytes; no plan of words goes below that."""
+    caps = Caps(1 << 16, 1 << 12, cap, 1 << 20)
+    one = Exercise(
+        tmp_path,
+        items=running_sum(),
+        answer=lambda *_: b"",
+        graders=(LAST, ALL),
+        item_kind="script",
+        terms_changes={"claims": (metric("last", grader=LAST),), "caps": caps},
+    )
+    if holds:
+        v, _ = one.run()
+        assert v.machine.facts.verdict.predicate["overall"] == "VIOLATION"
+    else:
+        with pytest.raises(LocalError, match="OVER_CAP"):
+            one.run()
 
 
 def test_a_model_that_forgets_the_dialogue_is_found_out(tmp_path):
