@@ -81,7 +81,7 @@ def test_a_script_whose_prompt_is_hidden_can_still_be_followed(tmp_path):
 
 @pytest.mark.parametrize(("cap", "holds"), [(7, True), (6, False)])
 def test_a_cap_on_outputs_that_holds_no_answer_for_every_slot_is_refused(tmp_path, cap, holds):
-    """Two empty answers take seven bytes; no plan of words goes below that."""
+    """Two empty answers take seven bytes."""
     caps = Caps(1 << 16, 1 << 12, cap, 1 << 20)
     one = Exercise(
         tmp_path,

@@ -1,15 +1,19 @@
 """Witnesses in the session: what is cosigned, what the record then says, and what a pause does."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
+from kit import pipe, seed
 from parley_attestation import keys
+from parley_attestation.ed25519 import SigningKey
 from parley_attestation.errors import LocalError, PeerError, Reason, Role
 from parley_attestation.judge import judge
 from parley_attestation.log.panel import DefaultVerdict
-from parley_attestation.log.witness import Event
+from parley_attestation.log.witness import Cosignature, Event
 from parley_attestation.session.tables import State
-from parley_attestation.witnessing import deadline, position
+from parley_attestation.witnessing import deadline, due, position
+from parley_prover.budget import Limits
 from witnessed_kit import NOW, record, run_with, witnessed_exercise
 
 
@@ -117,3 +121,74 @@ def test_without_a_witness_silence_is_nobodys_fault(tmp_path):
 
 def last_envelope(end):
     return list(end.journal.turns(end.row))[-1][1].envelope
+
+
+def declining(tmp_path):
+    """An exercise whose prover answers no set of this size."""
+    bench, exercise = witnessed_exercise(tmp_path)
+    exercise.limits = Limits(1, 1)
+    return bench, exercise
+
+
+def after(tmp_path, messages):
+    """The verifier's and the prover's end of a witnessed exercise that stops after so many messages."""
+    bench, exercise = witnessed_exercise(tmp_path)
+    exercise.notary = bench.notary(exercise.verifier)
+    v = exercise.verifier_end()
+    exercise.notary = bench.notary(exercise.prover)
+    p = exercise.prover_end()
+    pipe(v, p, cut_after=messages)
+    return v, p
+
+
+def default_of(end, folder, claimant):
+    """What a judge makes of a head that was witnessed, and of a claim of silence in due time after it."""
+    witness, at = SigningKey(seed("witness", 0)), position(end.machine, end.machine.sequence)
+    shown = Cosignature(at, Event.POSTED, claimant, NOW, 101, "w0")
+    claim = Cosignature(at, Event.DEFAULT, claimant, NOW + 10_000, 102, "w0")
+    for one in (shown, claim):
+        end.journal.side(end.row, one.sealed(witness))
+    return judge(record(end, folder / "r")).standing.default
+
+
+def test_silence_can_be_claimed_from_the_decision_on_and_not_before(tmp_path):
+    v, _ = after(tmp_path, 2)
+    assert (v.machine.sequence, v.machine.turn) == (3, Role.PROVER)
+    assert default_of(v, tmp_path, Role.VERIFIER) is None
+    (tmp_path / "decided").mkdir()
+    _, p = after(tmp_path / "decided", 3)
+    assert (p.machine.sequence, p.machine.turn) == (4, Role.VERIFIER)
+    assert default_of(p, tmp_path / "decided", Role.PROVER).verdict is DefaultVerdict.VERIFIER
+
+
+def test_nobody_is_silent_after_the_end(tmp_path):
+    bench, exercise = witnessed_exercise(tmp_path)
+    v, _ = run_with(bench, exercise)
+    assert default_of(v, tmp_path, Role.PROVER) is None
+
+
+def test_a_decline_that_enough_witnesses_saw_is_the_opening(tmp_path):
+    bench, exercise = declining(tmp_path)
+    v, p = run_with(bench, exercise)
+    assert v.machine.state is p.machine.state is State.DECLINED
+    found = judge(record(v, tmp_path / "v"))
+    assert (found.fault, found.standing.opening.time, found.standing.end) == (None, NOW, None)
+
+
+def test_nothing_is_due_where_the_terms_name_no_witness():
+    def told(state, keys):
+        terms = SimpleNamespace(witnesses=SimpleNamespace(keys=keys))
+        return due(SimpleNamespace(state=state, facts=SimpleNamespace(terms=terms)))
+
+    assert told(State.ACCEPTED, (b"key",)) is Event.ACCEPTED
+    assert told(State.ACCEPTED, ()) is None
+    assert told(State.CHALLENGED, (b"key",)) is None
+    assert due(SimpleNamespace(state=State.START, facts=SimpleNamespace(terms=None))) is None
+
+
+def test_the_deadline_is_that_of_the_state_that_is_asked_about():
+    terms = SimpleNamespace(answer_seconds=7, turn_seconds=3)
+    machine = SimpleNamespace(state=State.CHALLENGED, facts=SimpleNamespace(terms=terms))
+    assert (deadline(machine), deadline(machine, State.SEEDED)) == (7, 3)
+    machine.state = State.SEEDED
+    assert (deadline(machine), deadline(machine, State.CHALLENGED)) == (3, 7)

@@ -48,9 +48,10 @@ TESTS = (
     *(f"tests/attestation/log/test_log_{name}.py" for name in ("panel", "witness", "witness_state")),
     *(f"tests/attestation/edge/test_{name}.py" for name in ("journal", "witness_service")),
     "tests/test_transcript.py",
+    "tests/test_judge_edges.py",
     "tests/vectors",
     "tests/e2e/test_e2e_wire.py",
-    *(f"tests/prover/test_prover_{name}.py" for name in ("budget", "policy")),
+    *(f"tests/prover/test_prover_{name}.py" for name in ("budget", "policy", "service")),
     "tests/conformance/test_prover_serve.py",
     *(
         f"tests/chamber/test_chamber_{name}.py"
