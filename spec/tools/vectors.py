@@ -14,11 +14,11 @@ sys.path[:0] = [
     for part in ("spec/tools", "tests", "tests/session", "tests/attestation", "tests/attestation/evidence")
 ]
 
-from kinds import basics, chambers, graders, models, records, settings, statements  # noqa: E402 - the path is set above
+from kinds import basics, chambers, graders, models, records, sealed, settings, statements  # noqa: E402 - the path is set above
 from kinds.basics import Test  # noqa: E402
 
 VECTORS = ROOT / "spec/vectors"
-CHEATS = records.CHEATS
+CHEATS, SEALED_CHEATS = records.CHEATS, sealed.CHEATS
 KINDS: dict[str, Callable[[], Iterator[Test]]] = {
     "framing": basics.framing,
     "ed25519": basics.ed25519,
@@ -39,6 +39,7 @@ KINDS: dict[str, Callable[[], Iterator[Test]]] = {
     "transcripts_chamber": settings.bound,
     "transcripts_backed": settings.backed,
     "transcripts_items": settings.kinds_of_items,
+    "transcripts_sealed": sealed.sealed,
 }
 
 

@@ -6,14 +6,11 @@ from dataclasses import replace
 import evidence_cases as cases
 import pytest
 from chamber_kit import LIMITS, NEUTRAL, OPERATOR, RUNTIME, ChamberExercise, boxed, write_model
-from kit import CHANNEL, metric, pipe, seed
-from parley_attestation.claims import IdentityClaim
+from kit import seed
 from parley_attestation.ed25519 import SigningKey
 from parley_attestation.edge import packages
-from parley_attestation.edge.attempts import earlier_attempts
-from parley_attestation.edge.endpoint import Draft, Endpoint
+from parley_attestation.edge.endpoint import Draft
 from parley_attestation.edge.records import write_record
-from parley_attestation.edge.sealed import Custody, Rules
 from parley_attestation.encoding import Bytes32, Digest
 from parley_attestation.errors import LocalError, PeerError, Reason, Role
 from parley_attestation.evidence.collect import SimulatedCollector
@@ -21,7 +18,6 @@ from parley_attestation.evidence.simulated import SimulatedEnclave
 from parley_attestation.judge import judge
 from parley_attestation.receipt import read_receipt
 from parley_attestation.session import messages as m
-from parley_attestation.session.machine import Machine
 from parley_attestation.session.tables import State
 from parley_attestation.terms import Operator
 from parley_chamber.ledger import RunLedger
@@ -29,13 +25,10 @@ from parley_chamber.plaintext import swap
 from parley_chamber.reexecute import Chamber
 from parley_chamber.sandbox import Sandbox
 from parley_chamber.sessions import ChamberSession, results_of
-from parley_prover.answering import Offer, ProverPolicy
-from parley_prover.budget import DisclosureBudget
 from parley_verifier.sealed import SealedVerifierPolicy
+from sealed_kit import CLAIMS, NOW, SealedEnds
 
 pytestmark = boxed
-NOW = 1_700_000_000
-CLAIMS = (metric(min_assurance="neutral-operator"), IdentityClaim("identity", "neutral-operator"))
 
 
 class Link:
@@ -72,7 +65,7 @@ class Link:
         return results_of(self.folder, machine)
 
 
-class SealedExercise(ChamberExercise):
+class SealedExercise(SealedEnds, ChamberExercise):
     def __init__(self, folder, *, weights=None, tests=None, links=(), accept=False, program=(), **changes):
         super().__init__(folder, **({"mode": "sealed", "claims": CLAIMS} | changes))
         self.links = links or (Link(folder),)
@@ -87,38 +80,6 @@ class SealedExercise(ChamberExercise):
                 )
             ),
         }
-
-    def custody(self, role):
-        plain = self.plain[role]
-        return Custody(role, self.links, lambda _: iter([plain]), len(plain), Rules(other_party=self.accept))
-
-    def ends(self, verifier=SealedVerifierPolicy):
-        vj, pj = self.journal(Role.VERIFIER), self.journal(Role.PROVER)
-        policy = verifier(
-            self.verifier.history, CHANNEL, self.sealed_terms, self.tests, vj, self.custody(Role.VERIFIER)
-        )
-        offer = Offer(
-            self.prover.history,
-            (self.claim,),
-            custody=self.custody(Role.PROVER),
-            verifier_chamber=self.accept,
-            hand_over=True,
-        )
-        budget = DisclosureBudget(pj.connection, self.verifier.owner, self.limits)
-        prover = ProverPolicy(offer, CHANNEL, self.engine, pj, budget)
-        return tuple(
-            Endpoint(p, key, j, self.machine(p.role, j), seed(p.role))
-            for p, key, j in ((policy, self.verifier.session, vj), (prover, self.prover.session, pj))
-        )
-
-    def machine(self, role, journal):
-        earlier = earlier_attempts(journal, role)
-        return Machine(journal, mode="sealed", pins=self.pins, channel=CHANNEL, earlier=earlier)
-
-    def run(self, **more):
-        v, p = self.ends(**more)
-        pipe(v, p)
-        return v, p
 
 
 def test_an_honest_sealed_session_ends_with_one_verdict_over_the_whole_set(tmp_path):

@@ -77,7 +77,7 @@ FIELDS = {
     },
     **{
         f"transcripts{more}": {"record", "pins"}
-        for more in ("", "_witnessed", "_chamber", "_backed", "_items")
+        for more in ("", "_witnessed", "_chamber", "_backed", "_items", "_sealed")
     },
 }
 RECORDS = [kind for kind in FIELDS if kind.startswith("transcripts")]
@@ -371,3 +371,7 @@ def test_every_cheat_of_the_table_gives_a_record_that_names_its_party():
     assert len(cheats) == len(TOOL["CHEATS"]) + 1  # and the equivocation
     assert {t["reason"] for t in cheats} >= {"EQUIVOCATION", "BAD_COIN", "WRONG_INDEX", "WRONG_VERDICT"}
     assert {t["comment"] for t in load("transcripts")} >= set(TOOL["CHEATS"])
+    sealed = {t["comment"]: (t["blamed"], t["reason"]) for t in load("transcripts_sealed") if t.get("blamed")}
+    assert set(sealed) == {cheat[0] for cheat in TOOL["SEALED_CHEATS"]}
+    assert {blamed for blamed, _ in sealed.values()} == {"prover", "verifier"}
+    assert {"BAD_EVIDENCE", "BAD_SEAL", "BAD_RECEIPT", "WRONG_VERDICT"} <= {r for _, r in sealed.values()}
