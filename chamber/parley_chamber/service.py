@@ -30,10 +30,11 @@ from parley_attestation.session.machine import Machine
 from parley_attestation.session.turns import Turn, envelope_from_wire
 
 from parley_chamber import evaluation
+from parley_chamber.holding import Sessions
 from parley_chamber.ledger import RunLedger
 from parley_chamber.reexecute import Chamber
 from parley_chamber.sandbox import Limits, Sandbox
-from parley_chamber.sessions import MAX_UPLOAD, ChamberSession, results_of
+from parley_chamber.sessions import MAX_UPLOAD, ChamberSession, forget_uploads, results_of
 
 MAX_MESSAGES = 64  # messages of a sealed session
 MAX_ATTEMPTS = 16  # sessions at one exercise
@@ -78,16 +79,6 @@ class Setup:
         return self.sessions + SPARE_CALLS
 
 
-@dataclass
-class _Held:
-    """A session, its one receipt once there is one, and the lock of both."""
-
-    session: ChamberSession
-    parties: frozenset[Digest]
-    receipt: bytes = b""
-    lock: threading.Lock = field(default_factory=threading.Lock)
-
-
 class _NoContents:
     """Messages of a sealed session have no content."""
 
@@ -116,7 +107,8 @@ class ChamberService(rpc.ChamberServicer):
         self._cards = {card.tls_digest: card for card in setup.peers}
         self._chamber = Chamber(setup.party.session, setup.sandbox, setup.limits)
         self._ledger = RunLedger(setup.folder / "runs")
-        self._held: dict[bytes, _Held] = {}
+        forget_uploads(setup.folder)
+        self._sessions = Sessions(setup.sessions)
         self._lock = threading.Lock()
         self._calls: Counter[Digest] = Counter()
 
@@ -183,19 +175,12 @@ class ChamberService(rpc.ChamberServicer):
 
     def _open(self, request: Any, card: PeerCard) -> Any:
         machine = self._replay(request, card)
-        with self._lock:
-            held = self._held.get(machine.facts.session_id) or self._begin(machine)
-        session = held.session
+        session = self._sessions.open(machine, lambda: self._begin(machine)).session
         return pb.OpenResponse(
             keys=session.keys, evidence=session.evidence, received=session.received(_role(card))
         )
 
-    def _begin(self, machine: Machine) -> _Held:
-        done = [name for name, held in self._held.items() if held.receipt]
-        if len(self._held) >= self._setup.sessions and done:
-            del self._held[done[0]]
-        if len(self._held) >= self._setup.sessions:
-            raise PeerError(Reason.SESSION_LIMIT, f"this chamber holds {self._setup.sessions} sessions")
+    def _begin(self, machine: Machine) -> ChamberSession:
         terms = machine.facts.terms
         runtime = next((r for r in self._setup.runtimes if terms and r.digest() == terms.runtime), None)
         if runtime is None:
@@ -213,16 +198,8 @@ class ChamberService(rpc.ChamberServicer):
             now=int(time.time()),
             most=self._setup.upload,
         )
-        parties = frozenset(history.owner for history in machine.facts.histories.values())
-        held = self._held[machine.facts.session_id] = _Held(session, parties)
         log.info("session %s: opened, fresh keys", _short(machine.facts.session_id))
-        return held
-
-    def _find(self, session: bytes, card: PeerCard) -> _Held:
-        held = self._held.get(session)
-        if held is None or card.fingerprint not in held.parties:
-            raise PeerError(Reason.WRONG_SESSION, "this chamber holds no such session of the caller's")
-        return held
+        return session
 
     def _upload(self, requests: Iterator[Any], card: PeerCard) -> Any:
         received, role, session = 0, _role(card), b""
@@ -230,8 +207,7 @@ class ChamberService(rpc.ChamberServicer):
             if not 1 <= len(request.data) <= MAX_CHUNK:
                 raise PeerError(Reason.TOO_LARGE, f"expected parts of 1..{MAX_CHUNK} bytes")
             session = request.session_id
-            held = self._find(session, card)
-            with held.lock:
+            with self._sessions.using(session, card.fingerprint) as held:
                 held.session.append(role, request.offset, request.data)
                 received = held.session.received(role)
         log.info("session %s: sealed upload of the %s", _short(session), role)
@@ -239,10 +215,9 @@ class ChamberService(rpc.ChamberServicer):
 
     def _run(self, request: Any, card: PeerCard) -> Any:
         machine = self._replay(request, card)
-        held = self._find(machine.facts.session_id, card)
-        with held.lock:
+        with self._sessions.using(machine.facts.session_id, card.fingerprint) as held:
             held.receipt = held.receipt or self._outcome(held.session, machine)
-        return pb.RunResponse(receipt=held.receipt)
+            return pb.RunResponse(receipt=held.receipt)
 
     def _results(self, request: Any, card: PeerCard) -> Any:
         machine = self._replay(request, card)

@@ -70,6 +70,13 @@ def attempts_of(machine: Machine) -> list[bytes]:
     return found[::-1]
 
 
+def forget_uploads(folder: Path) -> None:
+    """Remove the uploads of an earlier process, whose keys are gone; receipts and results are no uploads."""
+    for role in (Role.PROVER, Role.VERIFIER):
+        for path in folder.glob(f"*/{role}.sealed"):
+            path.unlink()
+
+
 class ChamberSession:
     """What a chamber holds for one session.
 
@@ -174,6 +181,11 @@ class ChamberSession:
         weights.unlink()
         tests.unlink()
         return outcome
+
+    def discard(self) -> None:
+        """Remove what was uploaded; it is of no use without the keys that this object holds."""
+        for role in (Role.PROVER, Role.VERIFIER):
+            self._path(role).unlink(missing_ok=True)
 
     def _path(self, role: Role) -> Path:
         return self._folder / f"{role}.sealed"

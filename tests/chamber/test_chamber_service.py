@@ -242,3 +242,12 @@ def test_an_upload_beyond_the_operators_limit_ends_in_a_refusal_that_names_it(tm
         for client in made.clients:
             client.close()
         made.server.stop(None).wait()
+
+
+def test_what_was_uploaded_to_a_chamber_that_has_ended_is_gone_when_the_next_one_begins(tmp_path):
+    left = tmp_path / "chamber" / seed("session").hex() / "prover.sealed"
+    left.parent.mkdir(parents=True)
+    left.write_bytes(b"sealed under keys that nobody has")
+    made = Place(tmp_path)
+    assert not left.exists()
+    made.server.stop(None).wait()

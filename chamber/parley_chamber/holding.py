@@ -1,0 +1,117 @@
+"""Room: the chamber. The sessions that its service holds at once, and which of them makes room for another.
+
+A session goes where its outcome is there, where a later attempt took its place, or where nobody has called
+for longer than its own terms allow; what was uploaded to it goes with it. The service calls it.
+"""
+
+import contextlib
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from parley_attestation.encoding import Digest
+from parley_attestation.errors import PeerError, Reason
+from parley_attestation.session.machine import Machine
+
+from parley_chamber.sessions import ChamberSession
+
+PATIENCE = 4  # turns without a call after which a session is given up, once another one needs its place
+_LEAST = 60  # seconds
+
+
+@dataclass
+class Held:
+    """A session, its one outcome once there is one, and the lock of both.
+
+    Attributes:
+        session: The session.
+        exercise: Its exercise.
+        parties: Fingerprints of its two parties.
+        patience: Seconds without a call after which it may go.
+        touched: When it was last called for.
+        receipt: Its outcome.
+        gone: Whether it has made room.
+    """
+
+    session: ChamberSession
+    exercise: Digest
+    parties: frozenset[Digest]
+    patience: float
+    touched: float
+    receipt: bytes = b""
+    gone: bool = False
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+
+class Sessions:
+    """Sessions by their ids.
+
+    Args:
+        most: How many are held at once.
+        clock: Seconds that only grow.
+    """
+
+    def __init__(self, most: int, clock: Callable[[], float] = time.monotonic) -> None:
+        self._most = most
+        self._clock = clock
+        self._held: dict[bytes, Held] = {}
+        self._lock = threading.Lock()
+
+    def open(self, machine: Machine, begin: Callable[[], ChamberSession]) -> Held:
+        """The session that `machine` has replayed; a new one begins where there is room.
+
+        Raises:
+            PeerError: SESSION_LIMIT, where nothing makes room; what `begin` raises.
+        """
+        facts = machine.facts
+        with self._lock:
+            found = self._held.get(facts.session_id)
+            if found is None:
+                going = self._going(facts.exercise)
+                session, terms = begin(), facts.terms
+                if going is not None:
+                    self._let_go(going)
+                assert terms is not None
+                assert facts.exercise is not None
+                parties = frozenset(history.owner for history in facts.histories.values())
+                patience = max(_LEAST, PATIENCE * max(terms.turn_seconds, terms.answer_seconds))
+                found = Held(session, facts.exercise, parties, patience, 0)
+                self._held[facts.session_id] = found
+            found.touched = self._clock()
+            return found
+
+    @contextlib.contextmanager
+    def using(self, session: bytes, party: Digest) -> Iterator[Held]:
+        """A session of the caller's, for as long as nobody else uses it. Raises `PeerError` (WRONG_SESSION)."""
+        with self._lock:
+            found = self._held.get(session)
+        if found is None or party not in found.parties:
+            raise PeerError(Reason.WRONG_SESSION, "this chamber holds no such session of the caller's")
+        found.touched = self._clock()
+        with found.lock:
+            if found.gone:
+                raise PeerError(Reason.WRONG_SESSION, "this chamber has given the session up")
+            yield found
+            found.touched = self._clock()
+
+    def _going(self, exercise: Digest | None) -> bytes | None:
+        """The session that makes room for one of `exercise`; None where there is room."""
+        if len(self._held) < self._most:
+            return None
+        now = self._clock()
+        for may_go in (
+            lambda held: bool(held.receipt),
+            lambda held: held.exercise == exercise,
+            lambda held: now - held.touched > held.patience,
+        ):
+            for name, held in self._held.items():
+                if may_go(held) and not held.lock.locked():
+                    return name
+        raise PeerError(Reason.SESSION_LIMIT, f"this chamber holds {self._most} sessions")
+
+    def _let_go(self, name: bytes) -> None:
+        held = self._held.pop(name)
+        with held.lock:
+            held.gone = True
+            held.session.discard()
