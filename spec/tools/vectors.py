@@ -14,7 +14,20 @@ sys.path[:0] = [
     for part in ("spec/tools", "tests", "tests/session", "tests/attestation", "tests/attestation/evidence")
 ]
 
-from kinds import basics, chambers, graders, models, records, sealed, settings, statements  # noqa: E402 - the path is set above
+from kinds import (  # noqa: E402 - the path is set above
+    audits,
+    basics,
+    chambers,
+    endings,
+    graders,
+    items,
+    models,
+    records,
+    scores,
+    sealed,
+    settings,
+    statements,
+)
 from kinds.basics import Test  # noqa: E402
 
 VECTORS = ROOT / "spec/vectors"
@@ -38,7 +51,12 @@ KINDS: dict[str, Callable[[], Iterator[Test]]] = {
     "transcripts_witnessed": settings.witnessed,
     "transcripts_chamber": settings.bound,
     "transcripts_backed": settings.backed,
-    "transcripts_items": settings.kinds_of_items,
+    "transcripts_items": items.kinds_of_items,
+    "graded_test": scores.graded_test,
+    "transcripts_graded": scores.graded,
+    "transcripts_audits": audits.audits,
+    "transcripts_dissents": endings.dissents,
+    "transcripts_attempts": endings.attempts,
     "transcripts_sealed": sealed.sealed,
 }
 

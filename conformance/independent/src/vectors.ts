@@ -153,10 +153,14 @@ function statement(v: Given): Facts {
 const RUNNERS: Readonly<Record<string, (v: Given) => Facts>> = {
   framing, ed25519: signature, tree, commitments, tickets, frame_test: frameTest, graders, json, statements: statement,
   key_histories: keyHistory, transcripts: transcript, transcripts_chamber: transcript, transcripts_items: transcript,
+  transcripts_attempts: transcript, transcripts_dissents: transcript, transcripts_graded: transcript,
 };
 
 /** Kinds of what this implementation does not cover. */
-const ELSEWHERE = ["binder", "model_claim", "model_files", "sealing", "transcripts_backed", "transcripts_witnessed"];
+const ELSEWHERE = [
+  "binder", "graded_test", "model_claim", "model_files", "sealing", "transcripts_audits", "transcripts_backed",
+  "transcripts_sealed", "transcripts_witnessed",
+];
 
 /** What differs between a vector and what this implementation makes of it. */
 export function differences(kind: string, vector: Vector): string[] {

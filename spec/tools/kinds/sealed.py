@@ -11,8 +11,9 @@ from unittest.mock import patch
 
 import evidence_cases as cases
 import pytest
-from cheats import Pause, Standoff, Wrapped, flip
+from cheats import Pause, Standoff, Wrapped, flip, terms
 from kit import pipe, seed
+from parley_attestation import canonical
 from parley_attestation.ed25519 import SigningKey
 from parley_attestation.edge.endpoint import Draft
 from parley_attestation.encoding import Bytes32, Digest
@@ -238,9 +239,28 @@ def _body(**changes: Callable[[Any], Any]) -> Callable[[Standoff], Any]:
     return say
 
 
+def _rules(**changes: Any) -> Callable[[Standoff], Any]:
+    """The proposal with other rules of sealed mode."""
+    return lambda s: terms(s, sealed=replace(s.exercise.terms.sealed, **changes))
+
+
+def _altered(s: Standoff) -> m.Receipt:
+    """The honest receipt with a count changed after it was signed."""
+    (chamber,) = s.exercise.links
+    good = chamber.outcome(s.cheat.machine.facts)
+    sealed = canonical.load(chamber.signed(good))
+    counts = (replace(good.counts[0], successes=good.counts[0].successes + 1),)
+    other = canonical.load(chamber.signed(replace(good, counts=counts)))
+    return m.Receipt((canonical.dump({**sealed, "payload": other["payload"]}),))
+
+
 OTHER = Digest(seed("something else"))
 # comment, requirement, who, where, what is said there, what else the exercise is made of
 CHEATS: tuple[tuple[str, str, Role, State, Callable[[Standoff], Any], dict[str, Any]], ...] = (
+    ("more bits could leave than the terms allow", "SEAL-1", V, State.READY, _rules(bits=5), {}),
+    ("too few bits for results to hand over", "SEAL-1", V, State.READY, _rules(bits=185, hand_over=True), {}),
+    ("a quorum of two with one operator", "SEAL-1", V, State.READY, _rules(quorum=2), {}),
+    ("a receipt altered after it was signed", "SEAL-5", V, State.RUNNING, _altered, {}),
     ("keys for another session", "SEAL-2", V, State.SEEDED, _keys(session=OTHER), {}),
     ("keys under other terms", "SEAL-2", V, State.SEEDED, _keys(terms=OTHER), {}),
     ("a receipt key that its chamber does not hold", "SEAL-2", V, State.SEEDED, _unproved, {}),

@@ -5,8 +5,6 @@ from dataclasses import replace
 from typing import Any
 
 import test_session_backing as lab
-import test_session_pairs as pairs
-import test_session_script as scripts
 import test_session_witnesses as silence
 from kit import CHANNEL, Exercise, metric, pipe, right, seed
 from parley_attestation.claims import IdentityClaim
@@ -134,17 +132,3 @@ def backed() -> Iterator[Test]:
         exercise = lab.laboratory_exercise(where)
         v, _ = exercise.run()
         yield judged("simulated evidence", "EVID-1", exercise, record_of(exercise, v))
-
-
-def kinds_of_items() -> Iterator[Test]:
-    """Scripts and pairs."""
-    with folder() as where:
-        exercise = scripts.exercise(where)
-        v, _ = exercise.run()
-        yield judged(
-            "dialogues, graded by the last answer and by all", "SCRIPT-1", exercise, record_of(exercise, v)
-        )
-    with folder() as where:
-        exercise = pairs.exercise(where)
-        v, _ = exercise.run()
-        yield judged("pairs of a harmful prompt and its twin", "PAIR-1", exercise, record_of(exercise, v))
