@@ -1,0 +1,144 @@
+"""The layouts of evidence as the text gives them are the ones that the code reads."""
+
+import re
+from pathlib import Path
+
+import pytest
+from parley_attestation.evidence import azure, dcap, nitro, nvidia, simulated, snp, tdx, tpm2
+from parley_attestation.evidence.wire import Reader
+
+DRAFT = (Path(__file__).parent.parent.parent / "spec/draft-parley-mutual-verification.md").read_text()
+SEED = bytes((7 * n + n // 251) % 256 for n in range(2048))  # no two fields of these layouts are alike
+
+
+def part(name: str) -> list[list[str]]:
+    """The rows of a table between its markers."""
+    text = DRAFT.partition(f"<!-- begin {name} -->")[2].partition(f"<!-- end {name} -->")[0]
+    rows = [[c.strip() for c in line.strip("|").split("|")] for line in text.splitlines() if line[:1] == "|"]
+    assert len(rows) > 2
+    return rows[2:]
+
+
+def section(anchor: str) -> str:
+    """The text of a section up to the next heading."""
+    return re.split(r"\n#", DRAFT.partition("{#" + anchor + "}")[2])[0]
+
+
+def field(row: list[str]) -> tuple[str, slice]:
+    offset, size, name = row
+    at = int(offset, 0)
+    return re.split(r"[ :(]", name)[0], slice(at, at + int(size))
+
+
+def test_the_report_of_snp_has_its_fields_where_the_text_says():
+    raw = bytearray(SEED[: snp.REPORT_SIZE])
+    raw[0:4], raw[0x34:0x38], raw[0x330:] = b"\3\0\0\0", b"\1\0\0\0", bytes(368)
+    report, rows = snp.parse(bytes(raw)), part("layout-snp")
+    named = {name: bytes(raw[where]) for name, where in map(field, rows) if hasattr(report, name)}
+    assert set(named) == set(snp.Report.__slots__) - {"raw", "signing_key", "signature"}
+    for name, value in named.items():
+        found = getattr(report, name)
+        if isinstance(found, int):
+            assert found == int.from_bytes(value, "little"), name
+        else:
+            assert bytes(found) == value, name
+    ends = {name: bytes(raw[where]) for name, where in map(field, rows)}
+    assert report.signature == tuple(int.from_bytes(ends[f"{n},"], "little") for n in "rs")
+    assert report.signing_key == raw[0x48] >> 2 & 7
+    last = field(rows[-1])[1]
+    assert (last.stop, rows[-1][2]) == (snp.REPORT_SIZE, "zeros")
+    assert f"{snp._SIGNED:#X}".replace("X", "x") in section("layout-snp")
+    assert "bit 19 debug, bit 18 migration" in {r[0]: r[2] for r in rows}["0x008"]
+    assert (snp._DEBUG, snp._MIGRATE) == (1 << 19, 1 << 18)
+
+
+def test_the_bytes_of_a_tcb_version_are_those_of_the_code():
+    names = ["fmc", "bl", "tee", "snp", "ucode"]
+    *products, extension = part("layout-tcb")
+    read = {row[0]: {n: int(at) for n, at in zip(names, row[1:], strict=True) if at} for row in products}
+    assert read == snp._TCB_BYTES
+    assert f"under {snp._ARC[:-1]}:" in section("layout-snp")
+    assert {n: snp.oid(snp._ARC + number) for n, number in zip(names, extension[1:], strict=True)} == snp._SPL
+
+
+@pytest.mark.parametrize(
+    ("table", "read", "size"),
+    [
+        ("layout-td", tdx.td_report, 648),
+        ("layout-sgx", tdx.sgx_report, 384),
+    ],
+)
+def test_a_body_has_its_fields_where_the_text_says(table, read, size):
+    raw = SEED[:size]
+    body = read(Reader(raw, "body"))
+    rows = dict(map(field, part(table)))
+    values = {name: getattr(body, name) for name in type(body).__slots__ if name != "rtmrs"}
+    values |= {f"rtmr{n}": value for n, value in enumerate(getattr(body, "rtmrs", ()))}
+    assert set(rows) == set(values)
+    for name, where in rows.items():
+        found = values[name]
+        assert (found.to_bytes(2, "little") if isinstance(found, int) else found) == raw[where], name
+    assert max(where.stop for where in rows.values()) == size
+
+
+def test_the_framing_of_quotes_is_the_codes():
+    text = section("layout-dcap")
+    assert f"`{tdx._INTEL_QE.hex()}`" in text
+    assert f"A header of {tdx._HEADER} bytes" in text
+    said = re.search(r"1 and (\d+) for SGX, 2 and (\d+) or 3 and (\d+) for TDX", text)
+    assert said
+    assert {n: int(said[n]) for n in (1, 2, 3)} == {kind: size for kind, (size, _) in tdx._BODIES_V5.items()}
+    assert f"type {tdx._QE_REPORT} (2)" in text
+    assert f"Type {tdx._PCK_CHAIN} (2)" in text
+    assert all(f"`{name}`" in text for name in dcap._PCK_AUTHORITIES)
+    reserved = re.search(r"; (\d+)\.\.(\d+), (\d+)\.\.(\d+) and (\d+)\.\.(\d+) are reserved", text)
+    assert reserved
+    bits = [int(one) for one in reserved.groups()]
+    mask = sum(1 << n for low, high in zip(bits[::2], bits[1::2], strict=True) for n in range(low, high + 1))
+    assert mask == dcap._TD_RESERVED
+
+
+def test_a_gpu_report_written_by_the_text_is_read():
+    fixed = [(size, content) for size, content in part("layout-nvidia")]
+    block = b"\x01\x01" + (3 + 4).to_bytes(2, "little") + b"\0" + (4).to_bytes(2, "little") + b"abcd"
+    opaque = b"".join(
+        n.to_bytes(2, "little") + len(v).to_bytes(2, "little") + v for n, v in ((3, b"570\0"), (20, b"fw"))
+    )
+    made, variable = b"", iter((block, opaque))
+    for size, content in fixed:
+        given = re.match(r"`([0-9a-f]+)`", content)
+        if given:
+            made += bytes.fromhex(given[1])
+            assert len(given[1]) == 2 * int(size)
+        elif not size:
+            made += next(variable)
+        elif content == "zeros":
+            made += bytes(int(size.partition("..")[2]))
+        else:
+            value = {"number of blocks": 1, "length of the blocks": len(block)}.get(content)
+            value = len(opaque) if content == "length of the opaque data" else value
+            made += SEED[: int(size)] if value is None else value.to_bytes(int(size), "little")
+    report = nvidia.parse(made)
+    assert (report.request + report.response).hex() == "11e001ff1160"
+    assert report.nonce == SEED[:32]
+    assert (dict(report.measurements), report.opaque["fwid"]) == ({1: b"abcd"}, b"fw")
+    assert report.signature == SEED[: nvidia._SIGNATURE]
+    assert nvidia.DEFAULT_NONCE.hex() in section("layout-nvidia")
+    for number, name in re.findall(r"(\d+) `(\w+)`", section("layout-nvidia")):
+        assert nvidia._OPAQUE[int(number)] == name
+    assert {nvidia._OPAQUE[n] for n in (23, 24, 25)} == set(nvidia._SWITCH_ONLY)
+
+
+def test_names_and_numbers_of_the_other_layouts_are_the_codes():
+    assert f"at most {nitro.MAX_DOCUMENT} bytes" in section("layout-nitro")
+    assert f"at most {nitro.MAX_FIELD} bytes" in section("layout-nitro")
+    assert all(f"`{name}`" in section("layout-nitro") for name in nitro._REQUIRED)
+    text = section("layout-tpm")
+    assert f"`{tpm2._MAGIC.hex()}`, `{tpm2._QUOTE:04x}`" in text
+    assert {int(n, 0) for n in re.findall(r"(0x000[4BC]) SHA", text)} == set(tpm2._BANKS)
+    said = re.search(r"report in (\d+) bytes", text)
+    assert said
+    assert int(said[1]) == azure._HW_REPORT
+    assert f"`HCLA`, {azure._HCL_HEADER - 4} bytes" in text
+    assert f"`{simulated.PROFILE}`" in section("layout-simulated")
+    assert f"At most {simulated.MAX_SIZE} bytes" in section("layout-simulated")
