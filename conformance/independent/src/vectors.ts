@@ -5,6 +5,7 @@ import { type Bytes, fromBase64, fromHex, hex, utf8 } from "./bytes.js";
 import { itemCommitment, itemKey, itemLeaf, outputCommitment, samplingSeed } from "./commitments.js";
 import { verify } from "./ed25519.js";
 import { type Party, Refusal } from "./errors.js";
+import { differing } from "./findings.js";
 import { pValue, printEvidence } from "./frametest.js";
 import { digest, frame, type Label, mac } from "./framing.js";
 import { readGrader } from "./graderdoc.js";
@@ -116,10 +117,12 @@ function frameTest(v: Given): Facts {
 
 function transcript(v: Given): Facts {
   const record = fromBase64(v.text("record")) ?? missing("record");
-  const { session, fault, verdict, withheld } = judge(record, v.bytesList("pins"));
+  const judged = judge(record, v.bytesList("pins"));
+  const { session, fault, verdict, withheld, witnessed } = judged;
   const facts = {
     state: session.state, turn: session.turn ?? "", blamed: fault?.blamed ?? "", sequence: fault?.sequence ?? 0,
-    unseen: withheld, verdict: verdict === null ? "" : hex(verdict.digest), overall: verdict?.overall ?? "",
+    unseen: withheld, differing: differing(judged), opening: witnessed.opening, ended: witnessed.ended,
+    default: witnessed.standing, verdict: verdict === null ? "" : hex(verdict.digest), overall: verdict?.overall ?? "",
   };
   return fault === null ? facts : { ...facts, reason: fault.reason };
 }
@@ -153,10 +156,11 @@ function statement(v: Given): Facts {
 const RUNNERS: Readonly<Record<string, (v: Given) => Facts>> = {
   framing, ed25519: signature, tree, commitments, tickets, frame_test: frameTest, graders, json, statements: statement,
   key_histories: keyHistory, transcripts: transcript, transcripts_chamber: transcript, transcripts_items: transcript,
+  transcripts_witnessed: transcript,
 };
 
 /** Kinds of what this implementation does not cover. */
-const ELSEWHERE = ["binder", "model_claim", "model_files", "sealing", "transcripts_backed", "transcripts_witnessed"];
+const ELSEWHERE = ["binder", "model_claim", "model_files", "sealing", "transcripts_backed"];
 
 /** What differs between a vector and what this implementation makes of it. */
 export function differences(kind: string, vector: Vector): string[] {
