@@ -1,9 +1,11 @@
 // Runs every file of test vectors; prints one line a file and exits with 1 where anything differs.
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { type Bytes, fromBase64, fromHex, hex, utf8 } from "./bytes.js";
+import { bind } from "./binder.js";
+import { type Bytes, concat, equal, fromBase64, fromHex, fromUtf8, hex, utf8 } from "./bytes.js";
 import { itemCommitment, itemKey, itemLeaf, outputCommitment, samplingSeed } from "./commitments.js";
 import { verify } from "./ed25519.js";
+import { fromJson } from "./envelope.js";
 import { type Party, Refusal } from "./errors.js";
 import { differing } from "./findings.js";
 import { pValue, printEvidence } from "./frametest.js";
@@ -14,8 +16,12 @@ import { type Json, parse } from "./json.js";
 import { judge } from "./judge.js";
 import { certifies, readHistory, validAt } from "./keys.js";
 import { countHigh, countLow, type Plan, type Result, runMetric } from "./metric.js";
+import { commitModel } from "./modelcommit.js";
 import { ticketOrder } from "./population.js";
+import { readModelClaim } from "./registration.js";
 import { parseRatio, type Ratio } from "./schema.js";
+import { openContent, sealContent, type Sealing, unwrap, wrapInfo } from "./sealing.js";
+import { cutModel, type ModelFiles } from "./segments.js";
 import { openStatement } from "./statement.js";
 import { checkInclusion } from "./tree.js";
 
@@ -153,14 +159,59 @@ function statement(v: Given): Facts {
   return { digest: hex(openStatement(utf8(v.text("sealed")), v.bytesList("keys")).digest) };
 }
 
+function binder(v: Given): Facts {
+  const bound = bind({
+    transcript: v.bytes("transcript"), proverNonce: v.bytes("prover_nonce"), verifierNonce: v.bytes("verifier_nonce"),
+    hpke: v.bytes("hpke_key"), answering: v.bytes("answering_key"),
+  }, v.bytesList("gpu_reports"));
+  return { gpu32: hex(bound.gpu32), bind64: hex(bound.bind64) };
+}
+
+/** Files as vectors spell them: hexadecimal, or that and a run of counted bytes. */
+function modelFiles(v: Given): ModelFiles {
+  const files = Object.entries(v.vector["files"] as Readonly<Record<string, string>>);
+  return new Map(files.map(([path, text]) => {
+    const [plain = "", run] = text.split("+");
+    const more = run === undefined ? new Uint8Array(0) : Uint8Array.from({ length: parseInt(run, 10) }, (_, n) => n % 251);
+    return [path, concat(fromHex(plain) ?? missing("files"), more)] as const;
+  }));
+}
+
+function modelCut(v: Given): Facts {
+  return { segments: cutModel(modelFiles(v)).map(({ path, kind, name, dtype, shape, offset, size }) => ({ path, kind, name, dtype, shape, offset, size })) };
+}
+
+function modelClaim(v: Given): Facts {
+  const sealed = utf8(v.text("sealed"));
+  const signer = v.vector["root"] === undefined ? fromJson(sealed).signatures[0]?.key ?? missing("sealed") : v.bytes("root");
+  const claim = readModelClaim(sealed, signer);
+  if (v.vector["files"] === undefined) return {};
+  const made = commitModel(modelFiles(v), v.bytes("owner"), v.bytes("claim_id"), v.bytes("key"), v.bytes("series"));
+  if (!equal(claim.owner, v.bytes("owner"))) return { owner: hex(claim.owner) };
+  return {
+    what: made.what.map(fromUtf8), where: made.where.map(fromUtf8), tree_root: hex(made.treeRoot), total: hex(made.total),
+    content: hex(made.content), commitment: hex(made.commitment),
+  };
+}
+
+function sealing(v: Given): Facts {
+  const sealing: Sealing = {
+    role: v.text("role") as "prover" | "verifier", session: v.bytes("session"), commitment: v.bytes("commitment"), size: v.number("size"),
+  };
+  const info = wrapInfo(sealing, v.bytes("keys"), v.bytes("terms"));
+  const key = unwrap(v.bytes("recipient"), v.bytes("wrapped"), info);
+  const plain = openContent(sealing, key, v.bytes("sealed"));
+  return { info: hex(info), data_key: hex(key), size: plain.length, sealed: hex(sealContent(sealing, key, plain)) };
+}
+
 const RUNNERS: Readonly<Record<string, (v: Given) => Facts>> = {
   framing, ed25519: signature, tree, commitments, tickets, frame_test: frameTest, graders, json, statements: statement,
   key_histories: keyHistory, transcripts: transcript, transcripts_chamber: transcript, transcripts_items: transcript,
-  transcripts_witnessed: transcript,
+  transcripts_witnessed: transcript, binder, model_files: modelCut, model_claim: modelClaim, sealing,
 };
 
 /** Kinds of what this implementation does not cover. */
-const ELSEWHERE = ["binder", "model_claim", "model_files", "sealing", "transcripts_backed"];
+const ELSEWHERE = ["transcripts_backed"];
 
 /** What differs between a vector and what this implementation makes of it. */
 export function differences(kind: string, vector: Vector): string[] {
