@@ -47,7 +47,7 @@ export function findings(judged: Judgement): string[] {
   if (withheld.length > 0) {
     for (const [party, digest] of session.acknowledged) out.push(`acknowledged by the ${party} and not recomputed: ${hex(digest)}`);
   }
-  if (session.evidence) out.push("evidence or compute records are not appraised here: no verdict is derived");
+  if (session.appraised?.assurance === "unknown") out.push("evidence of real hardware is not appraised here: no verdict is derived");
   const { opening, ended, standing, fails, discarded } = judged.witnessed;
   if (opening > 0) out.push(`witnesses saw the decision at ${opening}`);
   if (ended > 0) out.push(`witnesses saw the end at ${ended}`);

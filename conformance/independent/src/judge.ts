@@ -4,10 +4,10 @@ import { type Party, Refusal } from "./errors.js";
 import { validAt } from "./keys.js";
 import { Machine } from "./machine.js";
 import { type Entry, readRecord } from "./record.js";
-import type { Blob, Session } from "./session.js";
+import { type Blob, MODES, type Session } from "./session.js";
 import { verdictOf } from "./show.js";
 import type { Options } from "./turns.js";
-import type { Verdict } from "./verdict.js";
+import type { Verdict } from "./levels.js";
 import { UNWEIGHED, weigh, type Weighed } from "./witnesses.js";
 
 export interface Fault { readonly reason: string; readonly blamed: Party | null; readonly sequence: number; readonly detail: string }
@@ -23,7 +23,7 @@ export interface Judgement {
 }
 
 function machineAfter(earlier: Session | null): Machine {
-  const options: Options = { earlier: () => earlier, pinned: () => true, tls: null };
+  const options: Options = { earlier: () => earlier, modes: MODES, pinned: () => true, tls: null };
   return new Machine(options);
 }
 
