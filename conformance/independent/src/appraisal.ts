@@ -10,6 +10,7 @@ import { Fields } from "./schema.js";
 import { predicateType, type Statement } from "./statement.js";
 
 const MAX_RAW = 262144;
+const MAX_SIMULATED = 8192;
 const MAX_ENDORSEMENTS = 16;
 const PROFILE = "tag:parley,2026:simulated-evidence/v1#NOT-HARDWARE";
 const COLLATERAL = [
@@ -59,13 +60,15 @@ interface Simulated { readonly instance: string; readonly measurement: string; r
 /** Null where the evidence is not authentic. */
 function readSimulated(raw: Bytes, root: string): Simulated | null {
   try {
-    const top = f.object(parse(raw, MAX_RAW), ["body", "signature"]);
+    const top = f.object(parse(raw, MAX_SIMULATED), ["body", "signature"]);
     const body = f.object(top["body"], ["profile", "instance", "measurement", "binder"]);
     f.oneOf(body["profile"], [PROFILE]);
     const key = fromHex(root);
     const signature = fromHex(f.text(top["signature"], 128, 128));
     if (key === null || signature === null || !verify(key, frame("evidence-simulated", canonical(body)), signature)) return null;
-    return { instance: f.text(body["instance"], 1, 4096), measurement: f.text(body["measurement"], 1, 4096), binder: f.text(body["binder"], 0, 4096) };
+    const binder = f.text(body["binder"], 0, 256);
+    demand(fromHex(binder) !== null, f.reason, "a binder that is not hexadecimal");
+    return { instance: f.text(body["instance"], 1, 200), measurement: f.text(body["measurement"], 1, 128), binder };
   } catch (error) {
     if (error instanceof Refusal) return null;
     throw error;
@@ -78,7 +81,7 @@ function affirmed(item: Item, found: Simulated, policy: Policy, binder: Binder):
   const matches = references.some((r) => r.kind === kind
     && [...r.values].every(([name, values]) => name === "measurement" && values.includes(found.measurement)));
   return item.raw.length <= MAX_RAW && policy.kinds.includes(kind) && policy.products.includes(kind) && found.binder === hex(binder.bind64)
-    && !policy.revocationRequired.includes(kind) && (!machines.registered || machines.ids.includes(found.instance))
+    && (!machines.registered || machines.ids.includes(found.instance))
     && !policy.advisories.some((a) => a.kinds.includes(kind) && a.products.includes(kind)) && matches;
 }
 

@@ -27,7 +27,6 @@ export interface Policy {
   readonly kinds: readonly EvidenceKind[];
   readonly products: readonly string[];
   readonly machines: { readonly registered: boolean; readonly ids: readonly string[] };
-  readonly revocationRequired: readonly EvidenceKind[];
   readonly references: readonly Reference[];
   readonly advisories: readonly { readonly kinds: readonly EvidenceKind[]; readonly products: readonly string[] }[];
   readonly composite: { readonly cpus: number; readonly gpus: number; readonly roots: number };
@@ -99,6 +98,7 @@ export function readPolicy(value: Json): Policy {
   f.text(p["name"], 1, 200);
   const allowed = kinds(p["kinds"]);
   demand(laboratory || !allowed.includes("simulated"), "BAD_TERMS", "simulated evidence in production");
+  kinds(p["revocation_required"]);
   f.integer(p["max_evidence_age"], 0, LATEST);
   checkSnp(p["snp"]);
   checkDcap(p["dcap"]);
@@ -115,7 +115,7 @@ export function readPolicy(value: Json): Policy {
   }
   return {
     notAfter: f.integer(p["not_after"], 0, LATEST), kinds: allowed, products: texts(p["products"], 0, 64),
-    machines: readMachines(p["machines"]), revocationRequired: kinds(p["revocation_required"]),
+    machines: readMachines(p["machines"]),
     references: f.list(p["references"], 0, 256).map(readReference), advisories,
     composite: {
       cpus: f.integer(composite["cpus"], 0, 64), gpus: f.integer(composite["gpus"], 0, 1024), roots: f.integer(composite["roots"], 1, 8),

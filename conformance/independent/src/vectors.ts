@@ -10,6 +10,7 @@ import { type Party, Refusal } from "./errors.js";
 import { differing } from "./findings.js";
 import { pValue, printEvidence } from "./frametest.js";
 import { digest, frame, type Label, mac } from "./framing.js";
+import { type GradedPlan, runGraded, totalHigh, totalLow } from "./graded.js";
 import { readGrader } from "./graderdoc.js";
 import { grade, score, usable } from "./graders.js";
 import { type Json, parse } from "./json.js";
@@ -121,6 +122,19 @@ function frameTest(v: Given): Facts {
   };
 }
 
+function gradedTest(v: Given): Facts {
+  const plan: GradedPlan = {
+    population: BigInt(v.number("size")), top: BigInt(v.number("top")), threshold: BigInt(v.number("threshold_total")),
+    budget: v.number("budget"), alphaCompliant: v.ratio("alpha_compliant"), alphaViolation: v.ratio("alpha_violation"),
+  };
+  const outcome = runGraded(plan, v.list("path").map((added) => (Number(added) < 0 ? null : BigInt(Number(added)))));
+  return {
+    decision: outcome.decision, total: Number(outcome.total), w_compliant: outcome.betsCompliant.map(String),
+    w_violation: outcome.betsViolation.map(String), p_compliant: printEvidence(outcome.pCompliant),
+    p_violation: printEvidence(outcome.pViolation), total_low: Number(totalLow(plan, outcome.path)), total_high: Number(totalHigh(plan, outcome.path)),
+  };
+}
+
 function transcript(v: Given): Facts {
   const record = fromBase64(v.text("record")) ?? missing("record");
   const judged = judge(record, v.bytesList("pins"));
@@ -205,7 +219,7 @@ function sealing(v: Given): Facts {
 }
 
 const RUNNERS: Readonly<Record<string, (v: Given) => Facts>> = {
-  framing, ed25519: signature, tree, commitments, tickets, frame_test: frameTest, graders, json, statements: statement,
+  framing, ed25519: signature, tree, commitments, tickets, frame_test: frameTest, graded_test: gradedTest, graders, json, statements: statement,
   key_histories: keyHistory, binder, model_files: modelCut, model_claim: modelClaim, sealing,
 };
 
