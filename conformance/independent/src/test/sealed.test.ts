@@ -1,0 +1,126 @@
+// Keys and outcomes of chambers: what the vectors of sealed mode do not reach.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { bitsOfOutcome } from "../chambers.js";
+import { type Bytes, hex } from "../bytes.js";
+import { publicKey } from "../ed25519.js";
+import { signEnvelope, toJson } from "../envelope.js";
+import { Refusal } from "../errors.js";
+import type { JsonObject } from "../json.js";
+import type { Evidence, Header } from "../messages.js";
+import { boundsEvidence, boundsReceipt, boundsRelease, evidence, receipt } from "../sealed.js";
+import { Session } from "../session.js";
+import { encodeStatement, sealStatement, STATEMENT_TYPE } from "../statement.js";
+
+function reason(run: () => unknown): string {
+  try {
+    run();
+  } catch (error) {
+    if (error instanceof Refusal) return error.reason;
+    throw error;
+  }
+  return "none";
+}
+
+const [OPERATOR, SECOND, RECEIPT, STRANGER] = [1, 2, 3, 4].map((n) => new Uint8Array(32).fill(n)) as [Bytes, Bytes, Bytes, Bytes];
+const [ID, EXERCISE, TERMS, MODEL, SET, RUNTIME, OTHER] =
+  [5, 6, 7, 8, 9, 10, 11].map((n) => new Uint8Array(32).fill(n)) as [Bytes, Bytes, Bytes, Bytes, Bytes, Bytes, Bytes];
+const header: Header = { session_id: ID, sequence: 7n, previous: OTHER };
+const none: Bytes = new Uint8Array(0);
+
+function session(quorum = 1, handOver = false): Session {
+  const s = new Session();
+  s.mode = "sealed";
+  s.sessionId = ID;
+  const operators = [OPERATOR, SECOND].map((secret) => ({ key: publicKey(secret), runBy: "neutral", json: {} }));
+  const sealed = { bits: 999, handOver, program: false, quorum, releaseSeconds: 0, roundTo: 4, runs: 2 };
+  s.terms = {
+    digest: TERMS, exercise: EXERCISE, modelClaim: MODEL, set: { root: SET }, policy: null,
+    binding: { kind: "chamber", operators, runtime: RUNTIME, sealed },
+  } as unknown as Session["terms"];
+  s.measured = [{ kind: "metric", claim: { id: "a" }, population: 0, plan: { population: 60n } }] as unknown as Session["measured"];
+  return s;
+}
+
+const KEYS: JsonObject = {
+  session: hex(ID), terms: hex(TERMS), hpke: hex(OTHER), receipt: hex(publicKey(RECEIPT)), sandbox: "none", swap: "absent", simulated: false,
+};
+
+function keys(by: JsonObject = {}, operator = OPERATOR, type = "chamber-keys", subject = ID): Bytes {
+  const payload = encodeStatement(type, [{ name: "session", sha256: subject }], { ...KEYS, ...by });
+  const [first, second] = [operator, RECEIPT].map((secret) => signEnvelope(secret, STATEMENT_TYPE, payload));
+  return toJson({ payloadType: STATEMENT_TYPE, payload, signatures: [...(first?.signatures ?? []), ...(second?.signatures ?? [])] });
+}
+
+function shown(chambers: readonly Bytes[], quorum = 1, extra = none): string {
+  return reason(() => evidence(session(quorum), { header, chambers: chambers.map((k) => ({ keys: k, evidence: extra })) }));
+}
+
+test("chambers on record are different operators of the terms, with keys for this session", () => {
+  assert.equal(shown([keys()]), "none");
+  assert.equal(shown([keys(), keys({}, SECOND)], 2), "none");
+  assert.equal(shown([keys(), keys()], 2), "BAD_EVIDENCE");
+  assert.equal(shown([keys({}, STRANGER)]), "BAD_EVIDENCE");
+  assert.equal(shown([keys({}, OPERATOR, "receipt")]), "BAD_EVIDENCE");
+  assert.equal(shown([keys({}, OPERATOR, "chamber-keys", OTHER)]), "BAD_EVIDENCE");
+  assert.equal(shown([keys({ session: hex(OTHER) })]), "BAD_EVIDENCE");
+  assert.equal(shown([keys({ terms: hex(OTHER) })]), "BAD_EVIDENCE");
+  assert.equal(shown([keys({ swap: "some" })]), "BAD_EVIDENCE");
+  assert.equal(shown([keys()], 1, Uint8Array.of(1)), "BAD_EVIDENCE");
+});
+
+function running(handOver = false): Session {
+  const s = session(1, handOver);
+  const m: Evidence = { header, chambers: [{ keys: keys(), evidence: none }] };
+  evidence(s, m).apply([]);
+  return s;
+}
+
+function outcome(by: JsonObject = {}, type = "receipt", subject = EXERCISE, handOver = false): string {
+  const s = running(handOver);
+  const names = { keys: hex((s.chambers[0] as { keys: Bytes }).keys), session: hex(ID), exercise: hex(EXERCISE) };
+  const own: JsonObject = type === "chamber-refusal" ? { run: 1, reason: "BOX_TIME", blamed: "" } : {
+    model_claim: hex(MODEL), test_set: hex(SET), runtime: hex(RUNTIME), execution_class: "E0", run: 1, begun: 0, round_to: 4,
+    counts: [{ id: "a", population: 60, successes: 56 }], handed_over: 0, bits: 5, result_root: hex(OTHER),
+  };
+  const sealed = sealStatement(RECEIPT, encodeStatement(type, [{ name: "exercise", sha256: subject }], { ...names, ...own, ...by }));
+  return reason(() => receipt(s, { header, statements: [sealed] }));
+}
+
+test("an outcome is of this run, this exercise and these terms", () => {
+  assert.equal(outcome(), "none");
+  assert.equal(outcome({}, "chamber-refusal"), "none");
+  assert.equal(outcome({}, "binding"), "BAD_RECEIPT");
+  assert.equal(outcome({}, "receipt", OTHER), "BAD_RECEIPT");
+  const wrong: readonly JsonObject[] = [
+    { exercise: hex(OTHER) }, { keys: hex(OTHER) }, { round_to: 1 }, { bits: 6 }, { handed_over: 60 }, { execution_class: "none" }, { run: 3 }, { run: 0 },
+    { counts: [] }, { counts: [{ id: "a", population: 60, successes: 64 }] }, { counts: [{ id: "a", population: 60, successes: 57 }] },
+  ];
+  for (const by of wrong) assert.equal(outcome(by), "BAD_RECEIPT", JSON.stringify(by));
+  for (const by of [{ reason: "BAD_TERMS" }, { blamed: "chamber" }, { run: 3 }]) assert.equal(outcome(by, "chamber-refusal"), "BAD_RECEIPT", JSON.stringify(by));
+  assert.equal(outcome({}, "receipt", EXERCISE, true), "BAD_RECEIPT");
+  assert.equal(outcome({ handed_over: 60, bits: 185 }, "receipt", EXERCISE, true), "none");
+});
+
+test("bits of an outcome hold every combination of counts and three ways to end without one", () => {
+  const over = (population: bigint): Session["measured"] => [{ plan: { population } }] as unknown as Session["measured"];
+  assert.equal(bitsOfOutcome(over(60n), 1), 6);
+  assert.equal(bitsOfOutcome(over(61n), 1), 7);
+  assert.equal(bitsOfOutcome(over(60n), 4), 5);
+});
+
+test("sizes of sealed messages are bounded before they are read", () => {
+  const chamber = { keys: Uint8Array.of(1), evidence: none };
+  assert.equal(reason(() => boundsEvidence({ header, chambers: [chamber] })), "none");
+  assert.equal(reason(() => boundsEvidence({ header, chambers: [] })), "TOO_LARGE");
+  assert.equal(reason(() => boundsEvidence({ header, chambers: [{ ...chamber, keys: none }] })), "TOO_LARGE");
+  assert.equal(reason(() => boundsEvidence({ header, chambers: [{ ...chamber, evidence: new Uint8Array(1048577) }] })), "TOO_LARGE");
+  const key = { keys_digest: ID, wrapped: new Uint8Array(80) };
+  assert.equal(reason(() => boundsRelease({ header, keys: [key], size: 2n ** 44n })), "none");
+  assert.equal(reason(() => boundsRelease({ header, keys: [key], size: 2n ** 44n + 1n })), "TOO_LARGE");
+  assert.equal(reason(() => boundsRelease({ header, keys: [], size: 1n })), "TOO_LARGE");
+  assert.equal(reason(() => boundsRelease({ header, keys: [{ ...key, keys_digest: none }], size: 1n })), "MALFORMED");
+  assert.equal(reason(() => boundsRelease({ header, keys: [{ ...key, wrapped: none }], size: 1n })), "TOO_LARGE");
+  assert.equal(reason(() => boundsReceipt({ header, statements: [] })), "TOO_LARGE");
+  assert.equal(reason(() => boundsReceipt({ header, statements: [none] })), "TOO_LARGE");
+});
