@@ -5,9 +5,10 @@ or `CH-` stand for what this suite itself defines (its harness) or what the draf
 """
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from parley_conformance.cases.base import Case
-from parley_conformance.requirements import Level, Requirement
+from parley_conformance.requirements import REGISTRY, Level, Requirement
 
 _TEXTS = {
     # reading and refusing
@@ -90,8 +91,14 @@ _TEXTS = {
 
 
 def requirements(cases: Iterable[Case]) -> dict[str, Requirement]:
-    """The requirements that cases name, in the order of the table."""
+    """The requirements that cases name: those of the draft in its order, in this table's words where it has any."""
     named = {one for case in cases for one in case.requirements}
-    missing = named - set(_TEXTS)
-    assert not missing, f"requirements without a text: {sorted(missing)}"
-    return {name: Requirement(name, Level.MUST, text) for name, text in _TEXTS.items() if name in named}
+    order = dict.fromkeys([*REGISTRY, *_TEXTS])
+    return {name: _words(name) for name in order if name in named}
+
+
+def _words(name: str) -> Requirement:
+    drafted = REGISTRY.get(name)
+    if drafted is None:
+        return Requirement(name, Level.MUST, _TEXTS[name])
+    return replace(drafted, text=_TEXTS.get(name, drafted.text))
