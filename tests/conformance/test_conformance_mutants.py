@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import prover_mutants  # noqa: F401 - registers mutants
 import prover_mutants_documents  # noqa: F401 - registers mutants
+import prover_mutants_kinds  # noqa: F401 - registers mutants
 import prover_mutants_sessions  # noqa: F401 - registers mutants
 import pytest
 import suite_kit

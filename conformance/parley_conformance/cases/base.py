@@ -16,7 +16,7 @@ from parley_attestation.session.turns import Turn, to_frames
 
 from parley_conformance.harness import Mutate, Player, Target, expect_refusal
 
-RESUME = "resume"  # the capability, as Describe lists it
+RESUME, AUDIT = "resume", "audit"  # capabilities, as Describe lists them
 Say = Callable[[Player], Turn | list[pb.Frame]]
 
 
@@ -42,12 +42,16 @@ class After(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Where:
-    """Where in an exercise a fault is placed: before the `nth` message that the verifier says in `state`."""
+    """Where in an exercise a fault is placed: before the `nth` message that the verifier says in `state`.
+
+    `control` is the shape of the same exercise without the fault, where `shape` itself is at fault.
+    """
 
     state: State
     nth: int = 1
     shape: str = "plain"
     mutate: Mutate | None = None
+    control: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +101,7 @@ def fault(
         player.stream.send(to_frames(said) if isinstance(said, Turn) else said)
         expect_refusal(player.stream, allowed)
         go_on(player, after)
-        target.begin(shape=where.shape)
+        target.begin(shape=where.control or where.shape)
 
     return Case(name, what, tuple(needs.split()), run, allowed, fault=Fault(where, say, after))
 

@@ -38,7 +38,7 @@ def _shown(case: Case) -> Case:
         blamed = Role.VERIFIER.value if after is After.ENDED else ""
         target.expect(join([*before, *added]), valid=False, reason=reasons, blamed=blamed, verdict="")
         place = ("control", Role.VERIFIER, where.state, where.nth, where.shape)
-        if where.mutate is None and place not in target.controls:
+        if where.mutate is None and not where.control and place not in target.controls:
             target.expect(join([*before, *entries(speaker.turn())]), valid=True, reason="", sequence=0)
             target.controls.add(place)
 
