@@ -138,7 +138,7 @@ def unknown_and_misplaced(p: Player) -> Turn:
     return made
 
 
-class _Wordy(Endpoint):
+class Wordy(Endpoint):
     """Signs payloads that spell their header twice: the same message in other bytes."""
 
     def _propose(self) -> tuple[Turn, tuple[Also, ...]]:
@@ -150,7 +150,7 @@ class _Wordy(Endpoint):
 
 
 def _other_bytes(target: Target) -> None:
-    player = Player(target, target.exercise(), endpoint=_Wordy)
+    player = Player(target, target.exercise(), endpoint=Wordy)
     player.play()
     if player.machine.state is not S.FINISHED:
         raise Failure(f"messages in another encoding: the session ended in state {player.machine.state}")

@@ -18,6 +18,11 @@ not looked at:
     unseen    indices of the items with content that the record does not show, ascending
     verdict   SHA-256 of the derived verdict statement in hex; "" where there is none
     overall   its outcome: COMPLIANT, VIOLATION or INCONCLUSIVE; "" where there is none
+    differing "prover", "verifier": whose Dissent names another verdict than the derived one, in this order
+    unqualified  whether the outcome is a VIOLATION that no qualification stands behind
+    opening   the time at which enough witnesses had seen the acceptance or decline; 0 where they had not
+    ended     the time at which enough witnesses had seen the last message; 0 where they had not
+    default   PROVER-DEFAULT or VERIFIER-DEFAULT where a timeout claim stands; else ""
 
 Of a file that is no whole record nothing but `valid`, `reason` and `blamed` is looked at.
 """
@@ -47,6 +52,11 @@ MEMBERS: dict[str, type] = {
     "unseen": list,
     "verdict": str,
     "overall": str,
+    "differing": list,
+    "unqualified": bool,
+    "opening": int,
+    "ended": int,
+    "default": str,
 }
 _MAX_OUTPUT = 1 << 20
 

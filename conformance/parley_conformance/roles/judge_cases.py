@@ -23,6 +23,7 @@ from parley_conformance.harness import signed
 from parley_conformance.roles import judge_files as files
 from parley_conformance.roles.judge import Ask, Judge, command
 from parley_conformance.roles.judge_faults import FAULTS
+from parley_conformance.roles.judge_further import FURTHER
 from parley_conformance.roles.lies import LIES
 from parley_conformance.roles.records import (
     Message,
@@ -54,27 +55,36 @@ def _case(
 # -- vectors
 
 
-def vectors() -> list[dict[str, Any]]:
-    """The transcript vectors: beside the package where it is installed, in `spec` in a checkout."""
-    packaged = resources.files("parley_conformance") / "spec/vectors/transcripts.json"
-    checkout = Path(__file__).parents[3] / "spec/vectors/transcripts.json"
+KINDS = ("", "_witnessed", "_chamber", "_backed", "_items", "_sealed")
+
+
+def vectors(kind: str = "") -> list[dict[str, Any]]:
+    """The transcript vectors of a kind: beside the package where it is installed, in `spec` in a checkout."""
+    name = f"transcripts{kind}.json"
+    packaged = resources.files("parley_conformance") / "spec/vectors" / name
+    checkout = Path(__file__).parents[3] / "spec/vectors" / name
     source = packaged if packaged.is_file() else checkout
     tests: list[dict[str, Any]] = json.loads(source.read_text("utf-8"))["tests"]
     return tests
 
 
-def _vector(test: dict[str, Any]) -> Case:
+_SAME = (
+    *("state", "turn", "blamed", "sequence", "unseen", "verdict", "overall"),
+    *("differing", "opening", "ended", "default"),
+)
+
+
+def _vector(kind: str, test: dict[str, Any]) -> Case:
     def run(target: Judge) -> None:
         record = base64.b64decode(test["record"])
         if "state" not in test:
             target.broken(record)
             return
-        same = ("state", "turn", "blamed", "sequence", "unseen", "verdict", "overall")
-        wanted = {name: test[name] for name in same}
+        wanted = {name: test[name] for name in _SAME}
         wanted |= {"valid": test["result"] == "valid", "reason": test.get("reason", "")}
         target.expect(record, test["pins"], **wanted)
 
-    return _case(f"vector-{test['id']}", test["comment"], test["requirement"], run)
+    return _case(f"vector{kind.replace('_', '-')}-{test['id']}", test["comment"], test["requirement"], run)
 
 
 # -- honest records
@@ -284,6 +294,7 @@ def _first_fault(target: Judge) -> None:
     target.expect(record, valid=False, reason="OUT_OF_ORDER", blamed="prover")
 
 
+_HONEST = "JUDGE-1 VERD-1 VERD-4 FRAME-1 GRADE-1 TEST-3"
 _RUNS = (
     ("honest-compliant", ("plain", 0, "COMPLIANT")),
     ("honest-violation", ("plain", 1, "VIOLATION")),
@@ -291,8 +302,8 @@ _RUNS = (
     ("honest-steady", ("steady", 2, "INCONCLUSIVE")),
 )
 JUDGE: tuple[Case, ...] = (
-    *(_vector(test) for test in vectors()),
-    *(_case(name, "an honest record", "JUDGE-1 VERD-1", _honest(*how)) for name, how in _RUNS),
+    *(_vector(kind, test) for kind in KINDS for test in vectors(kind)),
+    *(_case(name, "an honest record", _HONEST, _honest(*how)) for name, how in _RUNS),
     _case("both-sides", "the record of either party", "JUDGE-1", _both_sides),
     _case("unfinished", "the first n messages of a record", "JUDGE-1", _unfinished),
     _case("unpinned", "nobody is pinned", "JUDGE-2", _unpinned),
@@ -323,6 +334,7 @@ JUDGE: tuple[Case, ...] = (
     _case("first-fault", "two faults", "JUDGE-1", _first_fault),
     *(_faulty(one) for one in LIES),
     *FAULTS,
+    *FURTHER,
     *(
         _faulty(one)
         for role in PEER

@@ -16,7 +16,7 @@ from parley_attestation.session.turns import Turn, stream_digest
 
 from parley_conformance.arena import Speaker
 from parley_conformance.deviations import ZERO, Deviation, Said, Say, flip
-from parley_conformance.harness import signed
+from parley_conformance.harness import sealed, signed
 
 S, R = State, Reason
 
@@ -155,11 +155,38 @@ def _threshold(p: Speaker) -> int:
     return -(-claim.threshold.numerator * size // claim.threshold.denominator)
 
 
-def _lie(what: tuple[str, str, str], state: State, say: Say, reason: Reason, nth: int = 1) -> Deviation:
+def short_key(p: Speaker) -> Turn:
+    """A coin whose key lacks a byte."""
+    honest = p.turn()
+    _, message = m.parse(p.draft.body.kind, honest.envelope.payload)
+    message.key = bytes(31)
+    kind = honest.envelope.payload_type
+    return Turn(sealed(p.target.party.session, kind, message.SerializeToString()))
+
+
+def answers_to_a_script(output: bytes) -> Say:
+    """One output to every unit of the challenge, rightly committed to."""
+
+    def say(p: Speaker) -> Turn:
+        facts = p.machine.facts
+        assert facts.audit is not None
+        assert facts.exercise is not None
+        key = Salt(p.target.fresh())
+        names = [unit.name for unit in facts.audit.waiting(facts.pending)]
+        made = tuple(m.Answer(commit_output(key, facts.exercise, *one, output), len(output)) for one in names)
+        blobs = [key + output] * len(made)
+        return p.turn(m.Answers(made, stream_digest(blobs)), tuple(blobs))
+
+    return say
+
+
+def _lie(
+    what: tuple[str, str, str], state: State, say: Say, reason: Reason, nth: int = 1, shape: str = "plain"
+) -> Deviation:
     """One lie: its name, what it is, the requirements; greetings prove nothing, anything later does."""
     name, text, needs = what
     provable = state is not S.GREETED
-    return Deviation(name, text, tuple(needs.split()), Role.PROVER, state, say, reason, provable, nth)
+    return Deviation(name, text, tuple(needs.split()), Role.PROVER, state, say, reason, provable, nth, shape)
 
 
 _P = S.PROPOSED
@@ -194,6 +221,15 @@ LIES: tuple[Deviation, ...] = (
          body(declared_counts=lambda p: (_threshold(p) - 1,)), R.BAD_COUNT),
     _lie(("count-too-high", "a declared count above the population", "ACC-1"), _P,
          body(declared_counts=lambda p: (p.exercise.tests.public.size + 1,)), R.BAD_COUNT),
+    _lie(("terms-before-counts", "other terms and no count: the terms are looked at first", "ACC-3"), _P,
+         body(terms_digest=ZERO, declared_counts=()), R.WRONG_TERMS),
+    _lie(("decline-for-no-reason", "a decline with a reason that no table has", "ACC-2"), _P,
+         lambda p: p.turn(m.Decline("BECAUSE", ""), ()), R.MALFORMED),
+    _lie(("key-of-31-bytes", "a coin under a key of 31 bytes", "FRAME-2"), S.COIN_SHOWN, short_key, R.MALFORMED),
+    _lie(("no-list-of-answers", "an output to a script that is no list", "SCRIPT-2"), S.CHALLENGED,
+         answers_to_a_script(b"5"), R.WRONG_UNITS, shape="scripts"),
+    _lie(("an-answer-too-few", "an output to a script with one answer for two slots", "SCRIPT-2"), S.CHALLENGED,
+         answers_to_a_script(b'["5"]'), R.WRONG_UNITS, shape="scripts"),
     _lie(("other-coin", "a coin that was not committed to", "COIN-1"), S.COIN_SHOWN, body(coin=Nonce(ZERO)),
          R.BAD_COIN),
     _lie(("other-coin-key", "a coin under another key", "COIN-1"), S.COIN_SHOWN, body(key=Salt(ZERO)), R.BAD_COIN),
