@@ -69,9 +69,7 @@ def summary(found: Judgement) -> dict[str, Any]:
         "verdict": verdict.digest().hex() if verdict else "",
         "overall": overall,
         "differing": [role.value for role in found.differing],
-        "unqualified": found.qualifier is None
-        and bool(verdict)
-        and verdict.predicate["overall"] == "VIOLATION",
+        "unqualified": overall == "VIOLATION" and found.qualifier is None,
         "opening": standing.opening.time if standing.opening else 0,
         "ended": standing.end.time if standing.end else 0,
         "default": standing.default.verdict.value if standing.default else "",

@@ -265,7 +265,7 @@ _ANYWHERE = (
 _AFTER_THE_FIRST = (
     _Fault("unannounced", "content that no message announced", "WIRE-2",
            lambda _: [pb.Frame(chunk=pb.BlobChunk(data=b"x"))], R.BLOB_MISMATCH),
-    _Fault("empty-frame", "a frame that carries nothing", "WIRE-1", lambda _: [pb.Frame()], R.MALFORMED),
+    _Fault("empty-frame", "a frame that carries nothing", "WIRE-5", lambda _: [pb.Frame()], R.MALFORMED),
 )  # fmt: skip
 _WITH_CONTENT = (
     _Fault("other-content", "content changed on the way", "WIRE-4", other_content, R.STREAM_MISMATCH),

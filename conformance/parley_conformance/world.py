@@ -91,7 +91,7 @@ class World:
         Args:
             name: Makes the exercise distinct.
             shape: "plain"; "short", whose budget ends where a decision is first possible; "steady", in which every answer
-                counts; "canary", whose prompts are no text; or one of `shapes.SHAPES`.
+                counts; "overrun", the same in batches of which one goes on after the decision; "canary", whose prompts are no text; or one of `shapes.SHAPES`.
         """
         if shape in SHAPES:
             return self._shaped(name, shape)
@@ -99,8 +99,10 @@ class World:
         terms = self._terms(tests, Nonce(self.derive("exercise", name)))
         if shape == "short":
             terms = replace(terms, plan=Plan(1, BATCH, (("", EARLIEST),)))
-        elif shape == "steady":
+        elif shape in {"steady", "overrun"}:
             terms = replace(terms, claims=(replace(terms.metric_claims[0], events=_TRUE_OR_NOT),))
+        if shape == "overrun":
+            terms = replace(terms, plan=replace(terms.plan, batch=BATCH + 1))
         return self.sealed(tests, terms)
 
     def _shaped(self, name: str, shape: str) -> Exercise:

@@ -137,3 +137,8 @@ def audits_in_secret(_patch):
             return said
 
     return Silent
+
+
+@mutant("SEAL-1")
+def takes_what_belongs_to_sealed_mode(patch):
+    weaken(patch, terms, "_check", without(Reason.BAD_TERMS))

@@ -11,8 +11,9 @@ import suite_kit
 from mutant_kit import MUTANTS
 from parley_conformance.cases import PROVER
 from parley_conformance.report import Status, failing
-from parley_conformance.requirements import REGISTRY, REQUIREMENTS, UNTESTABLE, Level
+from parley_conformance.requirements import REGISTRY, REQUIREMENTS, Level
 from parley_conformance.run import run
+from parley_conformance.untestable import UNTESTABLE
 from parley_prover.service import ProverService
 
 

@@ -5,6 +5,7 @@ The reference verifier runs in the harness's threads; a guard is taken out for t
 
 from dataclasses import replace
 
+import shared_mutants
 import weakening
 from parley_attestation import ed25519, keys
 from parley_attestation.edge import journal
@@ -183,3 +184,30 @@ def breaks_down(patch):
         raise ValueError("a bug")
 
     looks_away(patch, client, "run", weak)
+
+
+SHARED = (
+    "ignores_the_sequence",
+    "accepts_any_verdict",
+    "reads_any_spelling",
+    "keeps_the_last_of_two_keys",
+    "names_a_statement_by_its_envelope",
+    "looks_at_the_first_signature_alone",
+    "takes_statements_signed_by_anybody",
+    "reads_a_statement_before_it_verifies",
+    "takes_a_history_of_two_roots",
+    "counts_units_after_the_decision",
+    "writes_a_sentence_of_its_own",
+    "grades_everything_as_failed",
+    "weighs_scores_without_room_to_round",
+    "pads_short_keys",
+    "hashes_what_it_would_have_written",
+    "drops_half_a_turn_for_the_next",
+    "passes_over_empty_frames",
+    "never_says_anything_again",
+    "keeps_every_side_record",
+    "takes_any_result_bits",
+    "passes_over_unknown_messages",
+    "takes_an_abort_for_any_reason",
+)
+MUTANTS |= shared_mutants.shared("harness", SHARED)

@@ -159,10 +159,9 @@ CASES: tuple[Case, ...] = (
     Case("pairs", "an exercise over pairs, to its end", ("ANS-2",), _honest("pairs")),
     Case("capabilities", "what Describe claims works", ("DESC-2", "DESC-3"), _capabilities),
     Case("honest-run", "an honest exercise and its record", ("FRAME-1", "ENV-1", "WIRE-1"), _honest("plain")),
-    Case(
-        "honest-run-short", "an honest exercise that its budget ends", ("FRAME-1", "TEST-3"), _honest("short")
-    ),
-    Case("honest-run-steady", "an honest exercise decided early", ("FRAME-1", "TEST-3"), _honest("steady")),
+    Case("honest-run-short", "an honest exercise that its budget ends", ("FRAME-1",), _honest("short")),
+    Case("honest-run-overrun", "an honest exercise decided within a batch", ("TEST-3",), _honest("overrun")),
+    Case("honest-run-steady", "an honest exercise decided early", ("FRAME-1",), _honest("steady")),
     Case(
         "acknowledged",
         "the verdict acknowledged is the record's",

@@ -294,11 +294,12 @@ def _first_fault(target: Judge) -> None:
     target.expect(record, valid=False, reason="OUT_OF_ORDER", blamed="prover")
 
 
-_HONEST = "JUDGE-1 VERD-1 VERD-4 FRAME-1 GRADE-1 TEST-3"
+_HONEST = "JUDGE-1 VERD-1 VERD-2 VERD-4 FRAME-1 GRADE-1 TEST-3"
 _RUNS = (
     ("honest-compliant", ("plain", 0, "COMPLIANT")),
     ("honest-violation", ("plain", 1, "VIOLATION")),
     ("honest-open", ("short", 2, "INCONCLUSIVE")),
+    ("honest-overrun", ("overrun", 2, "INCONCLUSIVE")),
     ("honest-steady", ("steady", 2, "INCONCLUSIVE")),
 )
 JUDGE: tuple[Case, ...] = (

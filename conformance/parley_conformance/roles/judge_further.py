@@ -11,6 +11,7 @@ from parley_attestation.log.witness import Cosignature, Event
 from parley_attestation.qualification import seal_qualification
 from parley_attestation.session import messages as m
 from parley_attestation.session.tables import State
+from parley_attestation.session.turns import Turn
 from parley_attestation.terms import Witnesses
 from parley_attestation.transcript import Kind
 from parley_attestation.witnessing import position
@@ -19,7 +20,7 @@ from parley_conformance.arena import Session, Stop
 from parley_conformance.cases.base import Case
 from parley_conformance.cases.documents import signed_also
 from parley_conformance.cases.keeping import Wordy
-from parley_conformance.deviations import ZERO
+from parley_conformance.deviations import ZERO, Say
 from parley_conformance.roles.judge import Judge
 from parley_conformance.roles.lies import body
 from parley_conformance.roles.records import Part, entries, join, messages, of_messages, so_far
@@ -147,6 +148,27 @@ def _after_the_end(target: Judge) -> None:
     target.expect(record, valid=False, reason="BAD_ATTEMPT", blamed="verifier", verdict="")
 
 
+def _retried(say: Say) -> Callable[[Judge], None]:
+    """A second attempt at an exercise whose first was given up, as `say` has it; the honest one is valid."""
+
+    def run(target: Judge) -> None:
+        exercise = target.arena.exercise()
+        first = target.arena.session(exercise, Stop(V, S.SEEDED, 2))
+        ends = {role: end.journal for role, end in first.ends.items()}
+        before = [*so_far(first, V), (int(Kind.ATTEMPT), b"")]
+        again = target.arena.session(exercise, Stop(V, S.READY), journals=ends)
+        speaker = again.speaker(V)
+        shown = [*before, *so_far(again, V)]
+        said = say(speaker)
+        assert isinstance(said, Turn)
+        reasons = frozenset({"BAD_ATTEMPT", "BAD_COIN"})
+        faulty = join([*shown, *entries(said)])
+        target.expect(faulty, valid=False, reason=reasons, blamed="verifier", verdict="")
+        target.expect(join([*shown, *entries(speaker.turn())]), valid=True, turn="prover")
+
+    return run
+
+
 def _signed_by_a_stranger_too(target: Judge) -> None:
     """Terms with one signature more are the same terms, and the verdict names the same statement."""
     exercise = target.arena.exercise()
@@ -193,6 +215,9 @@ FURTHER: tuple[Case, ...] = (
     _case("qualified", "who vouches for the references", "JUDGE-5", _qualified),
     _case("dissents", "a dissent over another verdict", "JUDGE-6", _dissents),
     _case("after-the-end", "an attempt after the end", "ATT-3", _after_the_end),
+    _case("attempt-skipped", "attempt 3 after attempt 1", "ATT-1", _retried(body(attempt=3))),
+    _case("attempt-of-another-past", "other earlier heads", "ATT-1", _retried(body(earlier_heads=(ZERO,)))),
+    _case("attempt-with-another-coin", "another coin", "ATT-1", _retried(body(coin_commitment=ZERO))),
     _case("signed-by-a-stranger-too", "one signature more", "STMT-1 STMT-2", _signed_by_a_stranger_too),
     _case("other-encoding", "messages in other bytes", "ENV-3", _other_encoding),
     _case("honest-scripts", "an honest record over scripts", "SCRIPT-2", _shaped("scripts")),

@@ -1,13 +1,15 @@
 """Room: the suite. What a lying prover says in the fields of its messages, and how it must be refused."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from parley_attestation import keys, statement
+from parley_attestation import envelope, keys, statement
 from parley_attestation.commitment import commit_output
 from parley_attestation.ed25519 import SigningKey
-from parley_attestation.encoding import Digest, Nonce, Salt
+from parley_attestation.encoding import Bytes32, Digest, Nonce, Salt
 from parley_attestation.errors import Reason, Role
+from parley_attestation.evidence.compute.records import Close, seal_record
 from parley_attestation.model.claim import read_claim
 from parley_attestation.session import messages as m
 from parley_attestation.session.results import result_root
@@ -82,6 +84,39 @@ def strangers_claim(p: Speaker) -> bytes:
     """The honest claim, signed by somebody else."""
     honest: Any = p.draft.body
     return statement.seal(read_claim(honest.model_claim).statement, SigningKey(p.target.fresh()))
+
+
+def rewritten_claim(change: Callable[[bytes], bytes]) -> Callable[[Speaker], bytes]:
+    """The honest claim, its JSON changed before the prover signed it."""
+
+    def say(p: Speaker) -> bytes:
+        honest: Any = p.draft.body
+        found = envelope.from_json(honest.model_claim)
+        return envelope.to_json(sealed(p.target.party.root, found.payload_type, change(found.payload)))
+
+    return say
+
+
+def unread_claim(p: Speaker) -> bytes:
+    """A claim that is no JSON, signed by somebody else: the signature is looked at first."""
+    honest: Any = p.draft.body
+    kind = envelope.from_json(honest.model_claim).payload_type
+    return envelope.to_json(sealed(SigningKey(p.target.fresh()), kind, b"{"))
+
+
+def strange_field(p: Speaker) -> bytes:
+    """The honest claim with a field that no document defines."""
+    honest: Any = p.draft.body
+    said = read_claim(honest.model_claim).statement
+    return statement.seal(
+        replace(said, predicate={**said.predicate, "zone": 1}, raw=b""), p.target.party.root
+    )
+
+
+def loose_records(p: Speaker) -> tuple[bytes, ...]:
+    """Two compute records, each of which begins a chain."""
+    one = Close(Bytes32(bytes(32)), 0, 0, ZERO, ())
+    return tuple(seal_record(None, at, one, p.target.party.session) for at in (1, 2))
 
 
 def too_few(p: Speaker) -> Turn:
@@ -212,8 +247,18 @@ LIES: tuple[Deviation, ...] = (
     _lie(("other-terms", "an acceptance of other terms", "ACC-1"), _P, body(terms_digest=ZERO), R.WRONG_TERMS),
     _lie(("other-claim", "a model claim that the terms do not name", "ACC-1"), _P, body(model_claim=other_claim),
          R.BAD_MODEL_CLAIM),
-    _lie(("strangers-claim", "a model claim that somebody else signed", "ACC-1"), _P,
+    _lie(("strangers-claim", "a model claim that somebody else signed", "ACC-1 STMT-2"), _P,
          body(model_claim=strangers_claim), R.BAD_SIGNATURE),
+    _lie(("claim-not-canonical", "a claim with a space before its JSON", "JSON-1"), _P,
+         body(model_claim=rewritten_claim(lambda b: b" " + b)), R.NOT_CANONICAL),
+    _lie(("claim-with-a-key-twice", "a claim with one key twice", "JSON-2"), _P,
+         body(model_claim=rewritten_claim(lambda b: b.replace(b"{", b'{"_type":"x",', 1))), R.MALFORMED),
+    _lie(("claim-with-an-unknown-field", "a claim with a field that no document defines", "JSON-3"), _P,
+         body(model_claim=strange_field), R.BAD_MODEL_CLAIM),
+    _lie(("claim-signed-before-read", "a claim that is no JSON and that another key signed", "STMT-3"), _P,
+         body(model_claim=unread_claim), R.BAD_SIGNATURE),
+    _lie(("loose-records", "compute records that are no whole chain", "COMP-1"), _P,
+         body(evidence=loose_records), R.BAD_EVIDENCE),
     _lie(("no-count", "no declared count", "ACC-1"), _P, body(declared_counts=()), R.BAD_COUNT),
     _lie(("two-counts", "two declared counts for one claim", "ACC-1"), _P, body(declared_counts=(24, 24)),
          R.BAD_COUNT),

@@ -20,7 +20,6 @@ _TEXTS = {
     "KEY-2": "A key that the root does not certify for the sender's role is refused.",
     "CHAIN-1": "The checks of a message come in their order; the first that fails gives the reason.",
     "CHAIN-2": "Whose signed bytes prove a fault is blamed, and nobody else.",
-    "WIRE-1": "A frame that is not one is refused.",
     "WIRE-2": "Content at another offset, empty, too long or unannounced is refused.",
     "WIRE-3": "A message before the content of the last one is refused.",
     "WIRE-4": "Content that the message does not sign is refused, and nobody is blamed.",
