@@ -90,8 +90,9 @@ class World:
 
         Args:
             name: Makes the exercise distinct.
-            shape: "plain"; "short", whose budget ends where a decision is first possible; "steady", in which every answer
-                counts; "overrun", the same in batches of which one goes on after the decision; "canary", whose prompts are no text; or one of `shapes.SHAPES`.
+            shape: "plain"; "short", whose budget ends where a decision is first possible; "steady", in which every
+                answer counts; "overrun", the same in batches of which one goes on after the decision; "canary", whose
+                prompts are no text; or one of `shapes.SHAPES`.
         """
         if shape in SHAPES:
             return self._shaped(name, shape)

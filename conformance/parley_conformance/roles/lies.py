@@ -104,13 +104,14 @@ def unread_claim(p: Speaker) -> bytes:
     return envelope.to_json(sealed(SigningKey(p.target.fresh()), kind, b"{"))
 
 
-def strange_field(p: Speaker) -> bytes:
-    """The honest claim with a field that no document defines."""
-    honest: Any = p.draft.body
-    said = read_claim(honest.model_claim).statement
-    return statement.seal(
-        replace(said, predicate={**said.predicate, "zone": 1}, raw=b""), p.target.party.root
+def strange_field(p: Speaker) -> tuple[bytes, ...]:
+    """The honest certificate with a field that no document defines."""
+    own = p.target.party
+    made = envelope.from_json(
+        keys.Certificate(own.root.public, own.session.public, own.card.role, 0, 1 << 40).sealed(own.root)
     )
+    said = statement.parse(made.payload)
+    return (statement.seal(replace(said, predicate={**said.predicate, "zone": 1}, raw=b""), own.root),)
 
 
 def loose_records(p: Speaker) -> tuple[bytes, ...]:
@@ -242,6 +243,8 @@ LIES: tuple[Deviation, ...] = (
          certified_as(Role.VERIFIER), R.KEY_NOT_CERTIFIED),
     _lie(("reply-strange-entry", "a key history with an entry of another root", "KEY-1"), S.GREETED,
          body(key_history=strangers_entry), R.BAD_SIGNATURE),
+    _lie(("reply-unknown-field", "a certificate with a field that no document defines", "JSON-3"), S.GREETED,
+         body(key_history=strange_field), R.BAD_KEY),
     _lie(("reply-nonce", "the verifier's own nonce", "HELLO-2"), S.GREETED,
          body(nonce=lambda p: Nonce(p.machine.facts.nonces[Role.VERIFIER])), R.MALFORMED),
     _lie(("other-terms", "an acceptance of other terms", "ACC-1"), _P, body(terms_digest=ZERO), R.WRONG_TERMS),
@@ -253,8 +256,6 @@ LIES: tuple[Deviation, ...] = (
          body(model_claim=rewritten_claim(lambda b: b" " + b)), R.NOT_CANONICAL),
     _lie(("claim-with-a-key-twice", "a claim with one key twice", "JSON-2"), _P,
          body(model_claim=rewritten_claim(lambda b: b.replace(b"{", b'{"_type":"x",', 1))), R.MALFORMED),
-    _lie(("claim-with-an-unknown-field", "a claim with a field that no document defines", "JSON-3"), _P,
-         body(model_claim=strange_field), R.BAD_MODEL_CLAIM),
     _lie(("claim-signed-before-read", "a claim that is no JSON and that another key signed", "STMT-3"), _P,
          body(model_claim=unread_claim), R.BAD_SIGNATURE),
     _lie(("loose-records", "compute records that are no whole chain", "COMP-1"), _P,
