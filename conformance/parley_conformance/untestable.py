@@ -120,6 +120,10 @@ _WITNESS = (
     | _each("WIRE-1..5 RES-1..8 SIDE-1", "binds the stream of a session, and a witness answers single calls")
     | _each("COIN-2 ACK-5 ABORT-1 ATT-4 SEAL-3..4 HPKE-1 GUARD-1..3", "binds the parties of an exercise")
     | _each("REC-1..2", "a witness is given no record file")
+    | {
+        "FRAME-2": "a witness computes no MAC",
+        "STMT-1": "a witness names no statement: it is asked about heads and about digests that others computed",
+    }
 )
 
 UNTESTABLE: Mapping[str, Mapping[str, str]] = MappingProxyType(

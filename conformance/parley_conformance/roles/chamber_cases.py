@@ -17,6 +17,7 @@ from parley_conformance.cases.base import Case, Profile
 from parley_conformance.deviations import flip
 from parley_conformance.harness import Failure, Lost, Refused
 from parley_conformance.roles.chamber import OTHER_MODEL, Chamber, Link, Plan, finished, outcome, refuses
+from parley_conformance.roles.chamber_faults import SHOWN
 from parley_conformance.roles.requirements import requirements
 from parley_conformance.run import Suite
 
@@ -292,6 +293,7 @@ CHAMBER: tuple[Case, ...] = (
     ),
     _case("swapped-tests", "tests that were not committed to", "CH-COMMITTED", _swapped_tests),
     _case("swapped-weights", "weights that were not committed to", "CH-COMMITTED", _swapped_weights),
+    *SHOWN,
     _case("quota", "a second run of one set and model", "CH-QUOTA", _quota),
     _case("one-changed-bit", f"{FUZZED} changed bits", "CHAIN-1 ERR-1", _fuzz, Profile.EXTENDED),
 )
