@@ -101,11 +101,20 @@ _CHAMBER = (
     | _SIZE
     | _EXACT
     | _BLAME
+    | _PRINTS
     | _each(
         "SCRIPT-1..2 PAIR-2..4 CHAL-1 ANS-1 STOP-1 OPEN-1..2 ACK-1..3 AUD-3..5 COMMIT-2 TREE-2 TEST-3 TEST-5"
-        " BIND-1..2 COMP-1",
+        " BIND-1..2",
         _AFTER_SEED,
     )
+    | _each("WIRE-1..5 RES-1..8 SIDE-1", "binds the stream of a session, and a chamber answers single calls")
+    | _each("COIN-2 ACK-5 ATT-4 SEAL-3..4 HPKE-1 GUARD-1..3", "binds the parties of an exercise")
+    | _each("EVID-1..3", _HARDWARE)
+    | _each("VERD-2 VERD-4", "a chamber reports no verdict: it states counts")
+    | _each("SEAL-9..10 HPKE-3", "what does not leave a chamber cannot be seen from outside it")
+    | _each("REC-1..2", "a chamber is given no record file")
+    | _each("CHAIN-2", "a chamber refuses a call to its caller, and such a refusal names nobody")
+    | {"TEST-4": "a sealed exercise counts its whole population: its terms leave every claim decidable"}
 )
 
 _HEADS = "binds who reads the messages of a session, and a witness is shown heads and signed records alone"
