@@ -1,15 +1,20 @@
 // Propose, Accept, Decline, Abort and the coins: everything that is fixed before a unit is chosen.
+import { appraise, readEvidence } from "./appraisal.js";
+import { partsOf } from "./binder.js";
 import { type Bytes, codePoints, equal, hex } from "./bytes.js";
+import { isList, type MeasuredClaim, measuredClaims } from "./claims.js";
 import { coinCommitment, jointSeed } from "./commitments.js";
 import { demand, isReason, type Party } from "./errors.js";
 import type { Accept, Coin, Ending, Propose } from "./messages.js";
 import { gradedDecidable, type GradedPlan, thresholdTotal } from "./graded.js";
 import { decidable, type Plan, thresholdCount } from "./metric.js";
 import { countItems, subtract, ticketOrder } from "./population.js";
+import { readRecords } from "./records.js";
 import { readModelClaim, readTestSet, type TestSet } from "./registration.js";
 import { known, type Measured, type Population, type Session } from "./session.js";
 import { openStatement, predicateType } from "./statement.js";
-import { isList, measuredClaims, readTerms, type Terms } from "./terms.js";
+import { readTerms, type Terms } from "./terms.js";
+import { checkBits } from "./chambers.js";
 import { counted, type Options, same, silent, sized, type Turn } from "./turns.js";
 
 const MAX_BUDGET = 2 ** 18;
@@ -52,6 +57,12 @@ function populationsOf(terms: Terms, set: TestSet): Population[] {
   return populations;
 }
 
+/** The count that an audited receipt has for the claim. */
+function claimedCount(terms: Terms, claim: MeasuredClaim): bigint | null {
+  if (terms.audited === null) return null;
+  return BigInt(known(terms.audited.counts[measuredClaims(terms).indexOf(claim)]));
+}
+
 function measure(terms: Terms, populations: readonly Population[]): Measured[] {
   return measuredClaims(terms).map((claim): Measured => {
     const population = populations.findIndex((p) => p.name === claim.stratum);
@@ -68,8 +79,9 @@ function measure(terms: Terms, populations: readonly Population[]): Measured[] {
     const threshold = thresholdCount(claim.direction, claim.threshold, size);
     demand(threshold >= 1n && threshold <= size, "BAD_TERMS", "a threshold count out of bounds");
     const plan: Plan = {
-      population: size, threshold, declared: 0n, budget, alphaCompliant, alphaViolation,
+      population: size, threshold, declared: 0n, budget, alphaCompliant, alphaViolation, claimed: claimedCount(terms, claim),
     };
+    demand(plan.claimed === null || (plan.claimed >= threshold && plan.claimed <= size), "BAD_COUNT", "a receipt that does not claim what it is audited for");
     demand(decidable(plan), "BAD_TERMS", "a claim that no results decide within its budget");
     return { kind: "metric", claim, population, plan };
   });
@@ -85,6 +97,7 @@ function checkPairs(terms: Terms, set: TestSet): void {
     else ok(named !== null && named.every((name) => members.includes(name)), "a claim that names no members of the pairs");
   }
   if (members === null) return;
+  ok(terms.audited === null && terms.mode === "open", "pairs in an audit, or in another mode than open");
   ok(terms.set.excluded.every(([from, to]) => from % 2n === 0n && to % 2n === 0n), "an excluded run that cuts a pair");
   const largest = Math.max(terms.caps.prompt, terms.caps.reference, terms.caps.output);
   ok(terms.batch >= 2 && 2 * (largest + 32) <= terms.caps.turn, "a turn that does not hold a pair");
@@ -95,7 +108,8 @@ function checkAttempt(earlier: Session | null, m: Propose): void {
     demand(m.attempt === 1 && m.earlier_heads.length === 0, "BAD_ATTEMPT", "an attempt that nothing preceded");
     return;
   }
-  demand(earlier.state !== "declined" && earlier.state !== "finished" && earlier.shown === 0, "BAD_ATTEMPT", "an exercise that is over");
+  const over = ["declined", "refused", "finished"].includes(earlier.state) || earlier.shown > 0 || earlier.released > 0;
+  demand(!over, "BAD_ATTEMPT", "an exercise that is over");
   demand(m.attempt === earlier.attempt + 1, "BAD_ATTEMPT", "another number than the next attempt's");
   const heads = [...earlier.earlierHeads, earlier.head];
   demand(heads.length === m.earlier_heads.length && heads.every((h, i) => equal(h, m.earlier_heads[i] as Bytes)),
@@ -118,10 +132,11 @@ export function propose(s: Session, options: Options, m: Propose): Turn {
     demand(set.graders.includes(hex(claim.grader.digest)), "BAD_TERMS", "a grader that the registration does not list");
     demand((claim.grader.answers !== null) === (set.kind === "script"), "BAD_TERMS", "a grader for items of another kind");
   }
-  demand(set.kind !== "script" || terms.binding.kind === "none", "BAD_TERMS", "a chamber for script items");
+  demand(set.kind !== "script" || (terms.binding.kind === "none" && terms.mode === "open"), "BAD_TERMS", "a chamber for script items");
   checkPairs(terms, set);
   const populations = populationsOf(terms, set);
   const measured = measure(terms, populations);
+  checkBits(terms, measured);
   return silent(() => {
     s.terms = terms;
     s.testSet = set;
@@ -146,14 +161,15 @@ function carryOver(s: Session, earlier: Session): void {
   s.coinCommitP = earlier.coinCommitP;
 }
 
-function checkEvidence(terms: Terms, evidence: readonly Bytes[], key: Bytes): void {
-  let items = 0;
-  for (const sealed of evidence) {
-    const { type } = openStatement(sealed, [key]);
-    if (type === predicateType("evidence") && terms.policy) items++;
-    else demand(type === predicateType("compute-record"), "BAD_EVIDENCE", "evidence that the terms do not ask for");
-  }
-  demand(items <= 1, "BAD_EVIDENCE", "more than one statement of evidence");
+/** The statements beside Accept: hardware evidence, appraised at once, and compute records. */
+function readPieces(s: Session, sealed: readonly Bytes[], key: Bytes): Pick<Session, "appraised" | "records"> {
+  const { policy } = known(s.terms);
+  const statements = sealed.map((piece) => openStatement(piece, [key]));
+  const [evidence, more] = statements.filter((x) => x.type === predicateType("evidence"));
+  demand(more === undefined && (evidence === undefined || policy !== null), "BAD_EVIDENCE", "evidence that the terms do not ask for");
+  const records = readRecords(statements.filter((x) => x !== evidence));
+  const appraised = evidence === undefined || policy === null ? null : appraise(readEvidence(evidence), policy, partsOf(s, key));
+  return { appraised, records };
 }
 
 export function accept(s: Session, m: Accept): Turn {
@@ -176,17 +192,19 @@ export function accept(s: Session, m: Accept): Turn {
       demand(declared === 0n, "BAD_COUNT", "a declared count of a graded claim");
       return one;
     }
+    demand(declared === 0n || one.plan.claimed === null, "BAD_COUNT", "a declared count beside that of a receipt");
     demand(declared === 0n || (declared >= threshold && declared <= population), "BAD_COUNT", "a declared count out of bounds");
     return { ...one, plan: { ...one.plan, declared } };
   });
   for (const one of measured) demand(one.kind === "graded" || decidable(one.plan), "BAD_TERMS", "a claim that no results decide within its budget");
-  checkEvidence(terms, m.evidence, prover.key);
+  const pieces = readPieces(s, m.evidence, prover.key);
   return silent(() => {
     s.measured = measured;
     s.declared = m.declared_counts;
     s.coinCommitP = m.coin_commitment;
     s.modelClaim = claim;
-    s.evidence = m.evidence.length > 0;
+    s.appraised = pieces.appraised;
+    s.records = pieces.records;
   });
 }
 

@@ -102,7 +102,7 @@ export function challenge(s: Session, m: Challenge): Turn {
         const prompt = parts(blobs[i])?.content ?? null;
         if (prompt === null) s.withheld.add(unit.item);
         const entry: Challenged = {
-          item: unit.item, sample: unit.sample, population, prompt, answer: null, reference: null,
+          item: unit.item, sample: unit.sample, population, prompt, answer: null, reference: null, claimed: null,
           promptCommitment: unit.prompt_commitment, referenceCommitment: unit.reference_commitment,
         };
         s.challenged.push(entry);

@@ -2,7 +2,7 @@
 import { type Bytes, equal, hex } from "./bytes.js";
 import { fingerprint } from "./commitments.js";
 import { fromJson } from "./envelope.js";
-import { Refusal } from "./errors.js";
+import { type Party, Refusal } from "./errors.js";
 import type { Judgement } from "./judge.js";
 import { Fields } from "./schema.js";
 import type { Session } from "./session.js";
@@ -27,6 +27,12 @@ function qualifier(s: Session, sealed: Bytes): string | null {
   }
 }
 
+/** Parties that dissented in the name of another verdict than the derived one. */
+export function differing({ session, verdict }: Judgement): Party[] {
+  if (verdict === null) return [];
+  return [...session.dissented].filter(([, digest]) => !equal(digest, verdict.digest)).map(([party]) => party);
+}
+
 export function findings(judged: Judgement): string[] {
   const { session, verdict, fault, sides, known, withheld } = judged;
   const out: string[] = [];
@@ -41,8 +47,13 @@ export function findings(judged: Judgement): string[] {
   if (withheld.length > 0) {
     for (const [party, digest] of session.acknowledged) out.push(`acknowledged by the ${party} and not recomputed: ${hex(digest)}`);
   }
-  if (session.evidence) out.push("evidence or compute records are not appraised here: no verdict is derived");
-  if ((session.terms?.witnesses.keys.length ?? 0) > 0) out.push("what witnesses signed is not weighed here");
+  if (session.appraised?.assurance === "unknown") out.push("evidence of real hardware is not appraised here: no verdict is derived");
+  const { opening, ended, standing, fails, discarded } = judged.witnessed;
+  if (opening > 0) out.push(`witnesses saw the decision at ${opening}`);
+  if (ended > 0) out.push(`witnesses saw the end at ${ended}`);
+  if (standing !== "") out.push(`a claim of silence stands: ${standing}`);
+  if (fails !== "") out.push(`a claim of silence does not stand: ${fails}`);
+  for (const key of discarded) out.push(`witness ${key} contradicts itself and counts for nothing`);
   if (fault === null && session.turn !== null) out.push(`incomplete: the ${session.turn} is due in state ${session.state}`);
   return out;
 }

@@ -25,6 +25,8 @@ export interface GradedOutcome {
   readonly total: bigint;
   readonly pCompliant: Evidence;
   readonly pViolation: Evidence;
+  readonly betsCompliant: readonly bigint[];
+  readonly betsViolation: readonly bigint[];
   readonly path: readonly Added[];
 }
 
@@ -57,6 +59,10 @@ export class TotalTest {
 
   crosses(alpha: Ratio): boolean {
     return this.sum > this.t0 || this.together() * alpha.p >= WHOLE * alpha.q;
+  }
+
+  bets(): readonly bigint[] {
+    return this.weights;
   }
 
   p(): Evidence {
@@ -98,7 +104,8 @@ export function runGraded(plan: GradedPlan, path: readonly Added[], stopAt = pat
     else if (v) decision = "VIOLATION";
     else if (counted >= plan.budget) decision = "INCONCLUSIVE";
   }
-  return { decision, counted, total, pCompliant: compliant.p(), pViolation: violation.p(), path: path.slice(0, counted) };
+  return { decision, counted, total, pCompliant: compliant.p(), pViolation: violation.p(),
+    betsCompliant: compliant.bets(), betsViolation: violation.bets(), path: path.slice(0, counted) };
 }
 
 export function gradedViolationP(plan: GradedPlan, path: readonly Added[]): Evidence {

@@ -47,8 +47,8 @@ function greeting(s: Session, options: Options, role: Party, key: Bytes, m: Hell
 }
 
 export function hello(s: Session, options: Options, key: Bytes, m: Hello): Turn {
-  const offered = m.versions.includes(1) && m.suites.includes(1) && m.modes.includes("open");
-  demand(offered, "UNSUPPORTED_VERSION", "no offer of version 1, suite 1 and mode open together");
+  const offered = m.versions.includes(1) && m.suites.includes(1) && options.modes.some((mode) => m.modes.includes(mode));
+  demand(offered, "UNSUPPORTED_VERSION", "no offer of version 1, suite 1 and a mode of here together");
   const found = greeting(s, options, "verifier", key, m);
   return silent(() => {
     s.verifier = found;
@@ -60,7 +60,7 @@ export function helloReply(s: Session, options: Options, key: Bytes, m: HelloRep
   const verifier = known(s.verifier);
   const offer = known(s.offer);
   const chosen = offer.versions.includes(m.version) && offer.suites.includes(m.suite) && offer.modes.includes(m.mode);
-  demand(chosen && m.version === 1 && m.suite === 1 && m.mode === "open", "UNSUPPORTED_VERSION", "a choice that was not offered");
+  demand(chosen && m.version === 1 && m.suite === 1 && options.modes.includes(m.mode), "UNSUPPORTED_VERSION", "a choice that was not offered");
   demand(!equal(m.nonce, verifier.nonce), "MALFORMED", "the verifier's nonce");
   const found = greeting(s, options, "prover", key, m);
   return silent(() => {

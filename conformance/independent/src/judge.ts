@@ -1,12 +1,14 @@
 // The judge: a record and pinned fingerprints in, validity, fault and verdict out.
 import { type Bytes, equal, hex } from "./bytes.js";
 import { type Party, Refusal } from "./errors.js";
+import { validAt } from "./keys.js";
 import { Machine } from "./machine.js";
 import { type Entry, readRecord } from "./record.js";
-import type { Blob, Session } from "./session.js";
+import { type Blob, MODES, type Session } from "./session.js";
 import { verdictOf } from "./show.js";
 import type { Options } from "./turns.js";
-import type { Verdict } from "./verdict.js";
+import type { Verdict } from "./levels.js";
+import { UNWEIGHED, weigh, type Weighed } from "./witnesses.js";
 
 export interface Fault { readonly reason: string; readonly blamed: Party | null; readonly sequence: number; readonly detail: string }
 
@@ -17,10 +19,11 @@ export interface Judgement {
   readonly verdict: Verdict | null;
   readonly withheld: readonly number[];
   readonly sides: readonly Bytes[];
+  readonly witnessed: Weighed;
 }
 
 function machineAfter(earlier: Session | null): Machine {
-  const options: Options = { earlier: () => earlier, pinned: () => true, tls: null };
+  const options: Options = { earlier: () => earlier, modes: MODES, pinned: () => true, tls: null };
   return new Machine(options);
 }
 
@@ -82,6 +85,13 @@ class Judge {
   }
 }
 
+function keysValid(s: Session, time: number): boolean {
+  return (["verifier", "prover"] as const).every((party) => {
+    const greeting = s[party];
+    return greeting === null || validAt(greeting.history, greeting.key, party, time);
+  });
+}
+
 export function judge(file: Bytes, pins: readonly Bytes[]): Judgement {
   const judge = new Judge();
   judge.run(readRecord(file));
@@ -95,10 +105,14 @@ export function judge(file: Bytes, pins: readonly Bytes[]): Judgement {
     const stranger = roots.find((root) => root !== undefined && !pinned(root));
     if (stranger !== undefined) fault = about("UNKNOWN_PARTY", `root ${hex(stranger)} is not pinned`);
   }
+  const witnessed = fault === null ? weigh(s, judge.sides) : UNWEIGHED;
+  if (fault === null && witnessed.opening > 0 && !keysValid(s, witnessed.opening)) {
+    fault = about("KEY_NOT_CERTIFIED", "a session key that was not valid when the exercise was decided");
+  }
   if (fault === null && s.length === 0) fault = about("MALFORMED", "a record without any message");
   return {
     session: s, fault, known: pins.length > 0 && roots.every(pinned),
     verdict: fault === null ? verdictOf(s) : null,
-    withheld: [...judge.withheld].sort((a, b) => a - b), sides: judge.sides,
+    withheld: [...judge.withheld].sort((a, b) => a - b), sides: judge.sides, witnessed,
   };
 }

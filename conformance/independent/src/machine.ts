@@ -9,6 +9,7 @@ import { demand, type Party, refuse, Refusal } from "./errors.js";
 import { digest, sha256 } from "./framing.js";
 import { boundsHello, boundsReply, hello, helloReply } from "./greet.js";
 import * as M from "./messages.js";
+import { boundsEvidence, boundsReceipt, boundsRelease, evidence, receipt, release } from "./sealed.js";
 import { type Blob, nextState, Session, turnOf } from "./session.js";
 import {
   acknowledge, binding, boundsAcknowledge, boundsBinding, boundsDissent, boundsOpen, dissent, open,
@@ -71,8 +72,8 @@ export class Machine {
     try {
       this.known(parsed);
       this.bounds(parsed);
-      const next = nextState(s.state, kind);
-      demand(turnOf(s.state) === sender && next !== null, "OUT_OF_ORDER", `${kind} of the ${sender} in state ${s.state}`);
+      const next = nextState(s, kind);
+      demand(turnOf(s) === sender && next !== null, "OUT_OF_ORDER", `${kind} of the ${sender} in state ${s.state}`);
       const turn = this.section(parsed, sender, signature.key);
       return { duplicate: false, pending: { head, pae: encoded, author: sender, kind, turn, blames } };
     } catch (error) {
@@ -93,7 +94,7 @@ export class Machine {
     }
     const s = this.session;
     turn.apply(blobs);
-    s.state = nextState(s.state, pending.kind) ?? s.state;
+    s.state = nextState(s, pending.kind) ?? s.state;
     s.slots.push({ head: pending.head, pae: pending.pae, author: pending.author, kind: pending.kind });
     if (s.length === 2) s.sessionId = digest("session", ...s.slots.map((slot) => slot.pae));
   }
@@ -175,7 +176,10 @@ export class Machine {
       case "binding": return boundsBinding(v as M.Binding);
       case "acknowledge": return boundsAcknowledge(v as M.Acknowledge);
       case "dissent": return boundsDissent(v as M.Dissent);
-      case "evidence": case "release": case "refusal": case "receipt": return;
+      case "refusal": return boundsEnding(v as M.Ending);
+      case "evidence": return boundsEvidence(v as M.Evidence);
+      case "release": return boundsRelease(v as M.Release);
+      case "receipt": return boundsReceipt(v as M.Receipt);
     }
   }
 
@@ -196,7 +200,10 @@ export class Machine {
       case "binding": return binding(s, v as M.Binding);
       case "acknowledge": return acknowledge(s, sender, v as M.Acknowledge);
       case "dissent": return dissent(s, sender, v as M.Dissent);
-      default: return silent(() => undefined);
+      case "evidence": return evidence(s, v as M.Evidence);
+      case "release": return release(s, v as M.Release);
+      case "receipt": return receipt(s, v as M.Receipt);
+      case "decline": case "refusal": case "abort": return silent(() => undefined);
     }
   }
 }

@@ -58,7 +58,10 @@ export type Answers = Of<typeof Answers>;
 export const Stop = message({ ...header, counts: manyU64(2) });
 export type Stop = Of<typeof Stop>;
 
-export const Open = message({ ...header, sizes: manyU64(2), stream_digest: bytes(3) });
+export const ClaimedResult = message({ codes: bytes(1), key: bytes(2), proof: manyBytes(3) });
+export type ClaimedResult = Of<typeof ClaimedResult>;
+
+export const Open = message({ ...header, sizes: manyU64(2), stream_digest: bytes(3), results: manySub(4, ClaimedResult) });
 export type Open = Of<typeof Open>;
 
 export const Binding = message({ ...header, statement: bytes(2) });
@@ -72,13 +75,16 @@ export type Acknowledge = Of<typeof Acknowledge>;
 export const Dissent = message({ ...header, verdict_digest: bytes(2), detail: text(3) });
 export type Dissent = Of<typeof Dissent>;
 
-// Mode `sealed` is reserved: its types are known, so that they are out of order and not unknown.
-const Reserved = {
-  evidence: message({ ...header, chambers: manySub(2, message({ keys: bytes(1), evidence: bytes(2) })) }),
-  release: message({ ...header, keys: manySub(2, message({ keys_digest: bytes(1), wrapped: bytes(2) })), size: u64(3) }),
-  refusal: Ending,
-  receipt: message({ ...header, statements: manyBytes(2) }),
-};
+export const ChamberEvidence = message({ keys: bytes(1), evidence: bytes(2) });
+export const Evidence = message({ ...header, chambers: manySub(2, ChamberEvidence) });
+export type Evidence = Of<typeof Evidence>;
+
+export const WrappedKey = message({ keys_digest: bytes(1), wrapped: bytes(2) });
+export const Release = message({ ...header, keys: manySub(2, WrappedKey), size: u64(3) });
+export type Release = Of<typeof Release>;
+
+export const Receipt = message({ ...header, statements: manyBytes(2) });
+export type Receipt = Of<typeof Receipt>;
 
 export const KINDS = {
   hello: Hello,
@@ -95,7 +101,10 @@ export const KINDS = {
   acknowledge: Acknowledge,
   dissent: Dissent,
   abort: Ending,
-  ...Reserved,
+  evidence: Evidence,
+  release: Release,
+  refusal: Ending,
+  receipt: Receipt,
 } as const;
 
 export type Kind = keyof typeof KINDS;

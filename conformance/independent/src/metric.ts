@@ -15,6 +15,8 @@ export interface Plan {
   readonly alphaCompliant: Ratio;
   readonly alphaViolation: Ratio;
   readonly budget: number;
+  /** The successes that an audited receipt counts; null outside audits. */
+  readonly claimed: bigint | null;
 }
 
 export interface Outcome {
@@ -27,6 +29,8 @@ export interface Outcome {
   readonly lastCompliant: Evidence;
   readonly lastViolation: Evidence;
   readonly path: readonly Result[];
+  /** For each of these units, whether it is a success of the COMPLIANT test. */
+  readonly good: readonly boolean[];
 }
 
 export function thresholdCount(direction: "at-least" | "at-most", r: Ratio, population: bigint): bigint {
@@ -34,8 +38,16 @@ export function thresholdCount(direction: "at-least" | "at-most", r: Ratio, popu
   return direction === "at-least" ? (scaled + r.q - 1n) / r.q : population - scaled / r.q;
 }
 
+/** The null hypothesis of the COMPLIANT test and the point that it is mixed with. */
+function against(plan: Plan): { K0: bigint; star: bigint | null } {
+  const { population: F, threshold: K, declared, claimed } = plan;
+  if (claimed !== null) return { K0: F - claimed + K - 1n, star: F };
+  return { K0: K - 1n, star: declared === 0n ? null : declared };
+}
+
 function compliantTest(plan: Plan): OneSided {
-  return new OneSided(plan.population, plan.threshold - 1n, plan.declared === 0n ? null : plan.declared);
+  const { K0, star } = against(plan);
+  return new OneSided(plan.population, K0, star);
 }
 
 function violationTest(plan: Plan): OneSided {
@@ -46,13 +58,22 @@ function violationTest(plan: Plan): OneSided {
 export function decidable(plan: Plan): boolean {
   const { population: F, threshold: K } = plan;
   const n = BigInt(plan.budget);
-  const star = plan.declared === 0n ? null : plan.declared;
-  return crossesOnSuccesses(F, K - 1n, star, plan.alphaCompliant, n)
+  const { K0, star } = against(plan);
+  return crossesOnSuccesses(F, K0, star, plan.alphaCompliant, n)
     || crossesOnSuccesses(F, F - K, null, plan.alphaViolation, n);
 }
 
+/** What a receipt claims of each unit: whether it is a success; empty outside audits. */
+export type ClaimedResults = readonly boolean[];
+
+/** Whether a unit is a success of the COMPLIANT test: confirmed, or in an audit not overstated. */
+function isGood(plan: Plan, result: Result, claimed: boolean | undefined): boolean {
+  return result === "1" || (plan.claimed !== null && claimed === false);
+}
+
 /** Runs both tests over the results; stops at the decision, or at `stopAt` units decided or not. */
-export function runMetric(plan: Plan, results: readonly Result[], stopAt = results.length): Outcome {
+export function runMetric(plan: Plan, results: readonly Result[], claimed: ClaimedResults = [], stopAt = results.length): Outcome {
+  const good = results.map((result, i) => isGood(plan, result, claimed[i]));
   const compliant = compliantTest(plan);
   const violation = violationTest(plan);
   let decision: Decision | null = null;
@@ -61,13 +82,13 @@ export function runMetric(plan: Plan, results: readonly Result[], stopAt = resul
   let maxViolation = violation.evidence();
   for (const result of results) {
     if (counted >= stopAt || decision !== null) break;
+    const helps = good[counted] ?? false;
     counted++;
-    compliant.observe(result === "1");
+    compliant.observe(helps);
     violation.observe(result === "0");
-    if (result === "1") {
-      successes++;
-      maxCompliant = larger(maxCompliant, compliant.evidence());
-    } else if (result === "0") {
+    if (helps) maxCompliant = larger(maxCompliant, compliant.evidence());
+    if (result === "1") successes++;
+    if (result === "0") {
       failures++;
       maxViolation = larger(maxViolation, violation.evidence());
     }
@@ -81,20 +102,38 @@ export function runMetric(plan: Plan, results: readonly Result[], stopAt = resul
   return {
     decision, counted, successes, failures, maxCompliant, maxViolation,
     lastCompliant: compliant.evidence(), lastViolation: violation.evidence(),
-    path: results.slice(0, counted),
+    path: results.slice(0, counted), good: good.slice(0, counted),
   };
+}
+
+/** The greatest evidence after a success, and whether it ever reaches the risk. */
+function over(test: OneSided, successes: readonly boolean[]): Evidence {
+  let best = test.evidence();
+  for (const success of successes) {
+    test.observe(success);
+    if (success) best = larger(best, test.evidence());
+    if (best.den === 0n) break;
+  }
+  return best;
 }
 
 /** The anytime-valid p-value of the VIOLATION test over all of the results, whatever was decided. */
 export function violationP(plan: Plan, results: readonly Result[]): Evidence {
-  const test = violationTest(plan);
-  let best = test.evidence();
-  for (const result of results) {
-    test.observe(result === "0");
-    if (result === "0") best = larger(best, test.evidence());
-    if (best.den === 0n) break;
-  }
-  return pValue(best);
+  return pValue(over(violationTest(plan), results.map((r) => r === "0")));
+}
+
+export type Integrity = "INTACT" | "WITHIN-TOLERANCE" | "BREACHED";
+
+export interface Comparison { readonly mismatches: number; readonly tolerated: bigint; readonly integrity: Integrity; readonly p: Evidence }
+
+/** Whether the claimed results of all challenged units are true, within the tolerance of the terms. */
+export function compareResults(plan: Plan, results: readonly Result[], claimed: ClaimedResults, tolerance: Ratio): Comparison {
+  const tolerated = (tolerance.p * plan.population) / tolerance.q;
+  const wrong = results.map((result, i) => result !== "-" && (result === "1") !== claimed[i]);
+  const best = over(new OneSided(plan.population, tolerated, null), wrong);
+  const mismatches = wrong.filter(Boolean).length;
+  const breached = reaches(best, plan.alphaViolation);
+  return { mismatches, tolerated, integrity: breached ? "BREACHED" : mismatches > 0 ? "WITHIN-TOLERANCE" : "INTACT", p: pValue(best) };
 }
 
 function crossesOn(F: bigint, K0: bigint, star: bigint | null, alpha: Ratio, path: readonly boolean[]): boolean {
@@ -126,11 +165,14 @@ export function leastUncrossedByScan(F: bigint, star: bigint | null, alpha: Rati
   return k0;
 }
 
-export function countLow(plan: Plan, path: readonly Result[]): bigint {
-  const star = plan.declared === 0n ? null : plan.declared;
-  return leastUncrossed(plan.population, star, plan.alphaCompliant, path.map((r) => r === "1"));
+export function countLow(plan: Plan, { good, successes }: Outcome): bigint {
+  const { population: F, claimed } = plan;
+  const low = leastUncrossed(F, against(plan).star, plan.alphaCompliant, good);
+  if (claimed === null) return low;
+  const shown = claimed - (F - low);
+  return shown > BigInt(successes) ? shown : BigInt(successes);
 }
 
-export function countHigh(plan: Plan, path: readonly Result[]): bigint {
+export function countHigh(plan: Plan, { path }: Outcome): bigint {
   return plan.population - leastUncrossed(plan.population, null, plan.alphaViolation, path.map((r) => r === "0"));
 }

@@ -43,7 +43,7 @@ function lengthed(bytes: Bytes): Bytes {
   return concat(varint(BigInt(bytes.length)), bytes);
 }
 
-class Cursor {
+export class Cursor {
   at = 0;
 
   constructor(readonly bytes: Bytes) {}

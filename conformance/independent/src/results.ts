@@ -1,11 +1,11 @@
 // From shown references to results: grading, the derived counts, and the result bits.
 import { type Bytes, equal } from "./bytes.js";
+import { isList, type MetricClaim } from "./claims.js";
 import { demand } from "./errors.js";
 import { type Added, type GradedOutcome, runGraded } from "./graded.js";
 import { type Grade, grade, score } from "./graders.js";
-import { type Outcome, type Result, runMetric } from "./metric.js";
+import { type ClaimedResults, type Outcome, type Result, runMetric } from "./metric.js";
 import { type Challenged, known, type Measured, type Session } from "./session.js";
-import { isList, type MetricClaim } from "./terms.js";
 
 interface Common {
   /** For each unit of the population in challenge order, the places of its items in `challenged`. */
@@ -16,6 +16,8 @@ export interface MetricResults extends Common {
   readonly kind: "metric";
   readonly measured: Measured & { kind: "metric" };
   readonly results: readonly Result[];
+  /** In an audit, whether the receipt has each unit as a success. */
+  readonly claimed: ClaimedResults;
   readonly first: Outcome;
 }
 
@@ -35,7 +37,8 @@ export interface Results {
 }
 
 const CODES: Readonly<Record<Grade, number>> = { fail: 0, pass: 1, refuse: 2, invalid: 3 };
-const UNANSWERED = 4;
+const GRADES: readonly Grade[] = ["fail", "pass", "refuse", "invalid"];
+export const UNANSWERED = 4;
 const NO_POINTS = 255;
 
 /** The part of a reference that graders read: in a set of pairs what follows the member's byte. */
@@ -86,6 +89,13 @@ function isEvent(s: Session, claim: MetricClaim, items: readonly Challenged[], g
   });
 }
 
+/** Whether the receipt of an audit has the item as a success of the claim. */
+function isClaimed(s: Session, { claim, population }: Measured & { kind: "metric" }, item: Challenged): boolean {
+  const place = claimsOver(s, population).findIndex((m) => m.claim === claim);
+  const grade = GRADES[known(item.claimed?.[place])];
+  return grade !== undefined && isEvent(s, claim, [item], [grade]) === (claim.direction === "at-least");
+}
+
 function metricResults(s: Session, challenged: readonly Challenged[], measured: Measured & { kind: "metric" }, bits: number[][]): MetricResults {
   const { claim } = measured;
   const units = unitsOf(s, challenged, measured.population);
@@ -101,7 +111,8 @@ function metricResults(s: Session, challenged: readonly Challenged[], measured: 
     if (all.length < grades.length) return "-";
     return isEvent(s, claim, items, all) === (claim.direction === "at-least") ? "1" : "0";
   });
-  return { kind: "metric", measured, units, results, first: runMetric(measured.plan, results) };
+  const claimed = measured.plan.claimed === null ? [] : units.map(([place]) => isClaimed(s, measured, known(challenged[known(place)])));
+  return { kind: "metric", measured, units, results, claimed, first: runMetric(measured.plan, results, claimed) };
 }
 
 function gradedResults(s: Session, challenged: readonly Challenged[], measured: Measured & { kind: "graded" }, bits: number[][]): GradedResults {

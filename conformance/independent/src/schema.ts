@@ -61,7 +61,7 @@ export class Fields {
 
 export interface Ratio { readonly p: bigint; readonly q: bigint }
 
-function gcd(a: bigint, b: bigint): bigint {
+export function gcd(a: bigint, b: bigint): bigint {
   while (b !== 0n) [a, b] = [b, a % b];
   return a;
 }

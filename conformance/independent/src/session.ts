@@ -1,41 +1,67 @@
 // What a session knows after its turns so far; changed by accepted turns and by nothing else.
 import type { Bytes } from "./bytes.js";
+import type { Appraised } from "./appraisal.js";
+import type { GradedClaim, MetricClaim } from "./claims.js";
 import type { Party } from "./errors.js";
 import type { GradedPlan } from "./graded.js";
 import type { Plan } from "./metric.js";
 import type { Kind } from "./messages.js";
 import type { History } from "./keys.js";
 import type { Ranges, Unit } from "./population.js";
+import type { ComputeRecord } from "./records.js";
 import type { ModelClaim, TestSet } from "./registration.js";
-import type { GradedClaim, MetricClaim, Operator, Terms } from "./terms.js";
+import type { Terms } from "./terms.js";
+import type { Operator } from "./treaty.js";
 import type { Results } from "./results.js";
+import type { Chamber, Outcome } from "./chambers.js";
 
 export type State =
   | "start" | "greeted" | "ready" | "proposed" | "accepted" | "coin-shown" | "seeded" | "challenged" | "stopped"
-  | "opened" | "bound" | "confirmed" | "finished" | "aborted" | "declined" | "refused";
+  | "opened" | "bound" | "evidenced" | "released" | "running" | "received" | "confirmed" | "finished" | "aborted" | "declined" | "refused";
 
-const TABLE: Readonly<Record<State, readonly [Party, Partial<Record<Kind, State>>] | null>> = {
+type Row = readonly [Party, Partial<Record<Kind, State>>] | null;
+type Table = Readonly<Partial<Record<State, Row>>>;
+
+const BOTH: Table = {
   start: ["verifier", { hello: "greeted" }],
   greeted: ["prover", { "hello-reply": "ready" }],
   ready: ["verifier", { propose: "proposed", abort: "aborted" }],
   proposed: ["prover", { accept: "accepted", decline: "declined", abort: "aborted" }],
   accepted: ["verifier", { coin: "coin-shown", abort: "aborted" }],
   "coin-shown": ["prover", { coin: "seeded", abort: "aborted" }],
+  confirmed: ["prover", { acknowledge: "finished", dissent: "finished", abort: "aborted" }],
+};
+
+const OPEN: Table = {
+  ...BOTH,
   seeded: ["verifier", { challenge: "challenged", stop: "stopped", abort: "aborted" }],
   challenged: ["prover", { answers: "seeded", abort: "aborted" }],
   stopped: ["verifier", { open: "opened", abort: "aborted" }],
   opened: ["verifier", { open: "opened", binding: "bound", acknowledge: "confirmed", dissent: "confirmed", abort: "aborted" }],
   bound: ["verifier", { acknowledge: "confirmed", dissent: "confirmed", abort: "aborted" }],
-  confirmed: ["prover", { acknowledge: "finished", dissent: "finished", abort: "aborted" }],
-  finished: null, aborted: null, declined: null, refused: null,
 };
 
-export function turnOf(state: State): Party | null {
-  return TABLE[state]?.[0] ?? null;
+const SEALED: Table = {
+  ...BOTH,
+  seeded: ["verifier", { evidence: "evidenced", abort: "aborted" }],
+  evidenced: ["verifier", { release: "released", refusal: "refused", abort: "aborted" }],
+  released: ["prover", { release: "running", refusal: "refused", abort: "aborted" }],
+  running: ["verifier", { receipt: "received", abort: "aborted" }],
+  received: ["verifier", { acknowledge: "confirmed", dissent: "confirmed", abort: "aborted" }],
+};
+
+export const MODES = ["open", "sealed"] as const;
+
+function rowOf(mode: string, state: State): Row {
+  return (mode === "sealed" ? SEALED : OPEN)[state] ?? null;
 }
 
-export function nextState(state: State, kind: Kind): State | null {
-  return TABLE[state]?.[1][kind] ?? null;
+export function turnOf(s: Session): Party | null {
+  return rowOf(s.mode, s.state)?.[0] ?? null;
+}
+
+export function nextState(s: Session, kind: Kind): State | null {
+  return rowOf(s.mode, s.state)?.[1][kind] ?? null;
 }
 
 /** A blob of a turn; bytes are null where a record withholds it. */
@@ -70,6 +96,8 @@ export interface Challenged extends Unit {
   readonly prompt: Bytes | null;
   answer: { readonly commitment: Bytes; readonly output: Bytes | null } | null;
   reference: Bytes | null;
+  /** In an audit, the codes that the receipt's root commits to of this unit. */
+  claimed: Bytes | null;
 }
 
 export interface Offer {
@@ -105,8 +133,9 @@ export class Session {
   measured: readonly Measured[] = [];
   declared: readonly bigint[] | null = null;
   modelClaim: ModelClaim | null = null;
-  /** Whether Accept carries evidence or compute records, which this implementation does not appraise. */
-  evidence = false;
+  /** What the evidence in Accept is worth; null without any. */
+  appraised: Appraised | null = null;
+  records: readonly ComputeRecord[] = [];
   coinV: Bytes | null = null;
   seed: Bytes | null = null;
   orders: readonly (readonly Unit[])[] = [];
@@ -121,6 +150,10 @@ export class Session {
   shown = 0;
   results: Results | null = null;
   binding: BindingFact | null = null;
+  /** In mode sealed: the chambers on record, how many parties released their keys, and each chamber's outcome. */
+  chambers: readonly Chamber[] = [];
+  released = 0;
+  outcomes: readonly Outcome[] = [];
   /** Items whose content the record withholds. */
   readonly withheld = new Set<bigint>();
   /** Whether a verdict was acknowledged by a party, and which. */
@@ -143,7 +176,7 @@ export class Session {
 
   /** The party whose turn it is; null in a final state. */
   get turn(): Party | null {
-    return turnOf(this.state);
+    return turnOf(this);
   }
 }
 

@@ -1,5 +1,6 @@
 // Open, Binding, Acknowledge and Dissent: references, re-execution, and whether both derive one verdict.
 import { type Bytes, codePoints, concat, equal, hex, u64 } from "./bytes.js";
+import { boundsResults, checkResults } from "./audit.js";
 import { boundsSizes, checkCaps } from "./ask.js";
 import { itemCommitment, resultRoot } from "./commitments.js";
 import { demand, type Party, Refusal } from "./errors.js";
@@ -10,12 +11,15 @@ import { bitCount, checkCounts, claimsOver, derive, gradedPart, type Results, sa
 import { type Blob, type BindingFact, type Challenged, known, type Session } from "./session.js";
 import { Fields } from "./schema.js";
 import { hasSubject, openStatement, predicateType, type Statement } from "./statement.js";
+import { deriveSealedVerdict, sealedRoot } from "./sealedverdict.js";
 import { counted, parts, same, silent, sized, type Turn } from "./turns.js";
-import { deriveVerdict, type Verdict } from "./verdict.js";
+import type { Verdict } from "./levels.js";
+import { deriveVerdict } from "./verdict.js";
 
 export function boundsOpen(m: Open): void {
   boundsSizes(m.sizes);
   sized(m.stream_digest);
+  boundsResults(m.results);
 }
 
 export function boundsBinding(m: Binding): void {
@@ -60,6 +64,7 @@ export function open(s: Session, m: Open): Turn {
   const terms = known(s.terms);
   const units = s.challenged.slice(s.shown, s.shown + m.sizes.length);
   demand(m.sizes.length <= s.challenged.length - s.shown, "WRONG_UNITS", "more references than units are left");
+  checkResults(s, units, m.sizes.length, m.results);
   checkCaps(m.sizes, terms.caps.reference, terms.caps.turn);
   let results: Results | null = null;
   return {
@@ -71,13 +76,14 @@ export function open(s: Session, m: Open): Turn {
       const last = s.shown + units.length === s.challenged.length;
       if (!last || s.withheld.size > 0 || references.includes(null)) return;
       const all = s.challenged.map((unit, n): Challenged =>
-        (n < s.shown ? unit : { ...unit, reference: references[n - s.shown] ?? null }));
+        (n < s.shown ? unit : { ...unit, reference: references[n - s.shown] ?? null, claimed: m.results[n - s.shown]?.codes ?? null }));
       results = derive(s, all);
       checkCounts(s, results);
     },
     apply(blobs) {
       units.forEach((unit, i) => {
         unit.reference = parts(blobs[i])?.content ?? null;
+        unit.claimed = m.results[i]?.codes ?? null;
         if (unit.reference === null) s.withheld.add(unit.item);
       });
       s.shown += units.length;
@@ -137,7 +143,12 @@ export function binding(s: Session, m: Binding): Turn {
 
 /** The verdict where everything that it follows from is there, and is understood here. */
 export function verdictOf(s: Session): Verdict | null {
-  return s.results === null || s.withheld.size > 0 || s.evidence ? null : deriveVerdict(s);
+  if (s.mode === "sealed") return s.outcomes.length === 0 || anyUnknown(s) ? null : deriveSealedVerdict(s);
+  return s.results === null || s.withheld.size > 0 || s.appraised?.assurance === "unknown" ? null : deriveVerdict(s);
+}
+
+function anyUnknown(s: Session): boolean {
+  return [s.appraised, ...s.chambers.map((c) => c.appraised)].some((appraised) => appraised?.assurance === "unknown");
 }
 
 function checkComplete(s: Session): void {
@@ -146,9 +157,13 @@ function checkComplete(s: Session): void {
 }
 
 export function acknowledge(s: Session, sender: Party, m: Acknowledge): Turn {
-  checkComplete(s);
+  if (s.mode === "open") checkComplete(s);
   const verdict = verdictOf(s);
   if (verdict !== null) same(m.verdict_digest, verdict.digest, "WRONG_VERDICT", `another verdict than ${hex(verdict.digest)}`);
+  if (s.mode === "sealed") {
+    same(m.result_root, sealedRoot(s), "WRONG_RESULT_BITS", "another root than the receipt's");
+    return { ...silent(() => { s.acknowledged.set(sender, m.verdict_digest); }), stream: m.stream_digest };
+  }
   return {
     sizes: [BigInt(32 + bitCount(s))],
     stream: m.stream_digest,

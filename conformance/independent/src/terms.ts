@@ -1,53 +1,16 @@
 // Terms: the treaty of one exercise, read from the statement that the verifier's session key signed.
 import { type Bytes, equal, hex } from "./bytes.js";
-import { demand, refuse } from "./errors.js";
+import { checkClaims, type Claim, readClaim } from "./claims.js";
+import { demand } from "./errors.js";
 import { digest } from "./framing.js";
-import { type Grader, readGrader } from "./graderdoc.js";
-import { isObject, type Json, type JsonObject } from "./json.js";
+import type { Json } from "./json.js";
+import { type Policy, readPolicy } from "./policy.js";
 import type { Ranges } from "./population.js";
 import { MAX_CONTENT } from "./registration.js";
-import { Fields, parseRatio, type Ratio } from "./schema.js";
+import { Fields } from "./schema.js";
 import { hasSubject, predicateType, type Statement } from "./statement.js";
+import { type Audited, type BindingTerms, type Prior, readAudited, readBinding, readPrior, sortedTexts } from "./treaty.js";
 
-export const ASSURANCES = ["declared", "re-executed", "neutral-operator", "attested", "proven"] as const;
-export type Assurance = (typeof ASSURANCES)[number];
-const EVENTS = ["pass", "fail", "refuse", "invalid"] as const;
-export type Event = (typeof EVENTS)[number];
-
-interface Common { readonly id: string; readonly minAssurance: Assurance }
-
-export interface MetricClaim extends Common {
-  readonly type: "metric";
-  readonly stratum: string;
-  readonly grader: Grader;
-  readonly events: Events;
-  readonly direction: "at-least" | "at-most";
-  readonly threshold: Ratio;
-  readonly alphaCompliant: Ratio;
-  readonly alphaViolation: Ratio;
-}
-
-/** A list, or in a set of pairs a list for one or both members. */
-export type Events = readonly Event[] | ReadonlyMap<string, readonly Event[]>;
-
-export interface GradedClaim extends Common {
-  readonly type: "graded";
-  readonly stratum: string;
-  readonly grader: Grader;
-  readonly top: number;
-  readonly direction: "at-least" | "at-most";
-  readonly threshold: Ratio;
-  readonly alphaCompliant: Ratio;
-  readonly alphaViolation: Ratio;
-}
-
-export type MeasuredClaim = MetricClaim | GradedClaim;
-
-export interface IdentityClaim extends Common { readonly type: "identity" }
-export interface ComputeClaim extends Common { readonly type: "compute" }
-export type Claim = MeasuredClaim | IdentityClaim | ComputeClaim;
-
-export interface Operator { readonly key: Bytes; readonly runBy: "neutral" | "prover" | "verifier"; readonly json: JsonObject }
 export interface Budget { readonly stratum: string; readonly units: number }
 
 export interface Terms {
@@ -66,78 +29,19 @@ export interface Terms {
   readonly caps: { readonly prompt: number; readonly reference: number; readonly output: number; readonly turn: number };
   readonly deadlines: { readonly answer: number; readonly turn: number };
   readonly witnesses: { readonly keys: readonly Bytes[]; readonly threshold: number; readonly unreachable: string };
-  readonly binding: { readonly kind: "none" | "chamber"; readonly operators: readonly Operator[]; readonly runtime: Bytes | null };
+  readonly binding: BindingTerms;
   readonly qualifiers: readonly Bytes[];
-  readonly policy: boolean;
-  readonly inventory: boolean;
+  readonly policy: Policy | null;
+  readonly inventory: Inventory | null;
   readonly notConcluded: readonly string[];
+  /** Null where the terms name no earlier exercise. */
+  readonly prior: readonly Prior[] | null;
+  readonly audited: Audited | null;
 }
+
+export interface Inventory { readonly devices: readonly string[]; readonly start: number; readonly end: number }
 
 const f = new Fields("BAD_TERMS");
-
-export function measuredClaims(terms: Pick<Terms, "claims">): MeasuredClaim[] {
-  return terms.claims.filter((c) => c.type === "metric" || c.type === "graded");
-}
-
-export function isList(events: Events): events is readonly Event[] {
-  return Array.isArray(events);
-}
-
-function ratio(value: Json | undefined): Ratio {
-  return parseRatio(value) ?? refuse("BAD_TERMS", "no ratio");
-}
-
-function alpha(value: Json | undefined): Ratio {
-  const r = ratio(value);
-  demand(r.p > 0n && 2n * r.p <= r.q, "BAD_TERMS", "a risk out of bounds");
-  return r;
-}
-
-function readAnyEvents(value: Json | undefined): Events {
-  if (!isObject(value)) return readEvents(value);
-  const names = Object.keys(value);
-  demand(names.length >= 1 && names.length <= 2, "BAD_TERMS", "events of no member");
-  return new Map(names.sort().map((name) => [f.text(name, 1, 64), readEvents(value[name])] as const));
-}
-
-function readEvents(value: Json | undefined): Event[] {
-  const events = f.list(value, 1, 3).map((event) => f.oneOf(event, EVENTS));
-  for (let i = 1; i < events.length; i++) {
-    demand(EVENTS.indexOf(events[i - 1] as Event) < EVENTS.indexOf(events[i] as Event), "BAD_TERMS", "events out of order");
-  }
-  return events;
-}
-
-function readClaim(value: Json): Claim {
-  const common = ["type", "id", "min_assurance"];
-  const type = f.oneOf((value as JsonObject | null)?.["type"], ["metric", "graded", "identity", "compute"]);
-  const base = (c: JsonObject): Common => ({ id: f.text(c["id"], 1, 64), minAssurance: f.oneOf(c["min_assurance"], ASSURANCES) });
-  if (type === "identity") return { type, ...base(f.object(value, common)) };
-  if (type === "compute") {
-    const c = f.object(value, [...common, "kind", "flop", "devices", "run"]);
-    f.oneOf(c["kind"], ["at-most", "at-least", "exclusive", "devices"]);
-    const flop = f.text(c["flop"], 1, 39);
-    demand(/^(0|[1-9][0-9]*)$/.test(flop) && BigInt(flop) < 1n << 128n, "BAD_TERMS", "no number of operations");
-    f.list(c["devices"], 0, 4096).forEach((d) => f.text(d, 1, 4096));
-    if (c["run"] !== "") f.digest(c["run"]);
-    return { type, ...base(c) };
-  }
-  const c = f.object(value, [
-    ...common, "stratum", "grader", "direction", "threshold", "alpha_compliant", "alpha_violation",
-    ...(type === "metric" ? ["events"] : []),
-  ]);
-  const threshold = ratio(c["threshold"]);
-  demand(threshold.p <= threshold.q, "BAD_TERMS", "a threshold above 1");
-  const grader = readGrader(c["grader"], "BAD_TERMS");
-  const rest = {
-    ...base(c), stratum: f.text(c["stratum"], 0, 64), grader, threshold,
-    direction: f.oneOf(c["direction"], ["at-least", "at-most"]),
-    alphaCompliant: alpha(c["alpha_compliant"]), alphaViolation: alpha(c["alpha_violation"]),
-  };
-  if (type === "metric") return { type, ...rest, events: readAnyEvents(c["events"]) };
-  demand(grader.rule.kind === "checklist", "BAD_TERMS", "a grader that gives no points");
-  return { type, ...rest, top: grader.rule.points };
-}
 
 function readExcluded(value: Json | undefined, size: number): Ranges {
   let end = 0;
@@ -150,27 +54,6 @@ function readExcluded(value: Json | undefined, size: number): Ranges {
   });
 }
 
-function sortedTexts(value: Json | undefined, least: number, most: number, allowed: readonly string[] | null): string[] {
-  const texts = f.list(value, least, most).map((t) => (allowed === null ? f.text(t, 1, 4096) : f.oneOf(t, allowed)));
-  for (let i = 1; i < texts.length; i++) demand((texts[i - 1] as string) < (texts[i] as string), "BAD_TERMS", "a list out of order");
-  return texts;
-}
-
-function readBinding(value: Json | undefined): Terms["binding"] {
-  const b = f.object(value, ["kind", "operators"], ["runtime"]);
-  const kind = f.oneOf(b["kind"], ["none", "chamber"]);
-  const operators = f.list(b["operators"], 0, 16).map((operator) => {
-    const o = f.object(operator, ["key", "run_by", "reads"]);
-    sortedTexts(o["reads"], 0, 2, ["tests", "weights"]);
-    return { key: f.digest(o["key"]), runBy: f.oneOf(o["run_by"], ["neutral", "prover", "verifier"]), json: o };
-  });
-  demand(new Set(operators.map((o) => hex(o.key))).size === operators.length, "BAD_TERMS", "an operator that stands twice");
-  const runtime = b["runtime"] === undefined ? null : f.digest(b["runtime"]);
-  const chamber = kind === "chamber";
-  demand((operators.length > 0) === chamber && (runtime !== null) === chamber, "BAD_TERMS", "a binding that contradicts itself");
-  return { kind, operators, runtime };
-}
-
 function readWitnesses(value: Json | undefined): Terms["witnesses"] {
   const w = f.object(value, ["keys", "threshold", "unreachable"]);
   const keys = f.list(w["keys"], 0, 16).map((k) => f.digest(k));
@@ -178,26 +61,6 @@ function readWitnesses(value: Json | undefined): Terms["witnesses"] {
   return {
     keys, threshold: f.integer(w["threshold"], Math.min(1, keys.length), keys.length), unreachable: f.oneOf(w["unreachable"], ["pause", "unwitnessed"]),
   };
-}
-
-function checkClaims(claims: readonly Claim[], budgets: readonly Budget[]): void {
-  demand(new Set(claims.map((c) => c.id)).size === claims.length, "BAD_TERMS", "a claim that stands twice");
-  const metric = measuredClaims({ claims });
-  const eventsOf = (c: MeasuredClaim): string =>
-    (c.type === "graded" ? "graded" : isList(c.events) ? c.events.join() : JSON.stringify([...c.events]));
-  demand(metric.length > 0, "BAD_TERMS", "no metric claim");
-  const named = new Set(metric.map((c) => c.stratum));
-  const budgeted = new Set(budgets.map((b) => b.stratum));
-  demand(budgeted.size === budgets.length && named.size === budgeted.size && [...named].every((s) => budgeted.has(s)),
-    "BAD_TERMS", "budgets for other strata than the claims'");
-  demand(!named.has("") || named.size === 1, "BAD_TERMS", "the whole set beside strata");
-  for (const a of metric) {
-    for (const b of metric) {
-      const same = a.stratum === b.stratum && equal(a.grader.digest, b.grader.digest) && eventsOf(a) === eventsOf(b);
-      const above = a.threshold.p * b.threshold.q > b.threshold.p * a.threshold.q;
-      demand(!(same && a.direction === "at-least" && b.direction === "at-most" && above), "BAD_TERMS", "claims that exclude each other");
-    }
-  }
 }
 
 function readCaps(value: Json | undefined): Terms["caps"] {
@@ -217,13 +80,20 @@ function readPlan(value: Json | undefined): Pick<Terms, "samples" | "batch" | "b
   return { samples: f.integer(plan["samples"], 1, 1024), batch: f.integer(plan["batch"], 1, 1024), budgets };
 }
 
+function readInventory(value: Json | undefined): Inventory {
+  const inventory = f.object(value, ["devices", "start", "end"]);
+  const start = f.integer(inventory["start"], 0, 2 ** 42);
+  return { devices: sortedTexts(inventory["devices"], 1, 4096, null), start, end: f.integer(inventory["end"], start, 2 ** 42) };
+}
+
 export function readTerms(statement: Statement): Terms {
   demand(statement.type === predicateType("terms"), "BAD_TERMS", "no terms");
   const p = f.object(statement.predicate, [
     "nonce", "title", "mode", "parties", "test_set", "model_claim", "system", "claims", "plan", "caps", "deadlines",
     "witnesses", "consequences", "binding", "qualifiers", "evidence_policy", "inventory", "scope",
-  ]);
+  ], ["prior", "audited"]);
   f.digest(p["nonce"]);
+  const mode = f.text(p["mode"], 1, 32);
   const parties = f.object(p["parties"], ["prover", "verifier"]);
   const [prover, verifier] = [f.digest(parties["prover"]), f.digest(parties["verifier"])];
   demand(!equal(prover, verifier), "BAD_TERMS", "one party on both sides");
@@ -236,17 +106,12 @@ export function readTerms(statement: Statement): Terms {
   const claims = f.list(p["claims"], 1, 64).map(readClaim);
   const plan = readPlan(p["plan"]);
   checkClaims(claims, plan.budgets);
+  demand(mode === "open" || claims.every((c) => c.type !== "graded"), "BAD_TERMS", "a graded claim in another mode than open");
   const deadlines = f.object(p["deadlines"], ["answer_seconds", "turn_seconds"]);
   const consequences = f.object(p["consequences"], ["prover_default", "verifier_default"]);
   f.text(consequences["prover_default"], 1, 4096);
   f.text(consequences["verifier_default"], 1, 4096);
   const qualifiers = f.list(p["qualifiers"], 0, 16).map((q) => f.digest(q));
-  if (p["evidence_policy"] !== null) demand(typeof p["evidence_policy"] === "object", "BAD_TERMS", "no policy");
-  if (p["inventory"] !== null) {
-    const inventory = f.object(p["inventory"], ["devices", "start", "end"]);
-    sortedTexts(inventory["devices"], 1, 4096, null);
-    f.integer(inventory["end"], f.integer(inventory["start"], 0, 2 ** 42), 2 ** 42);
-  }
   const scope = f.object(p["scope"], ["construct", "sampling_frame", "not_concluded"]);
   f.text(scope["construct"], 1, 4096);
   f.text(scope["sampling_frame"], 1, 4096);
@@ -254,7 +119,7 @@ export function readTerms(statement: Statement): Terms {
     digest: statement.digest,
     exercise: digest("exercise", statement.payload),
     title: f.text(p["title"], 1, 200),
-    mode: f.text(p["mode"], 1, 32),
+    mode,
     prover, verifier,
     set: { statement: f.digest(set["statement"]), root, size, excluded: readExcluded(set["excluded"], size) },
     modelClaim: f.digest(p["model_claim"]),
@@ -263,10 +128,12 @@ export function readTerms(statement: Statement): Terms {
     caps: readCaps(p["caps"]),
     deadlines: { answer: f.integer(deadlines["answer_seconds"], 1, 2 ** 24), turn: f.integer(deadlines["turn_seconds"], 1, 2 ** 24) },
     witnesses: readWitnesses(p["witnesses"]),
-    binding: readBinding(p["binding"]),
+    binding: readBinding(p["binding"], mode),
     qualifiers,
-    policy: p["evidence_policy"] !== null,
-    inventory: p["inventory"] !== null,
+    policy: p["evidence_policy"] === null ? null : readPolicy(p["evidence_policy"] ?? null),
+    inventory: p["inventory"] === null ? null : readInventory(p["inventory"]),
     notConcluded: f.list(scope["not_concluded"], 1, 64).map((s) => f.text(s, 1, 4096)),
+    prior: p["prior"] === undefined ? null : readPrior(p["prior"]),
+    audited: p["audited"] === undefined ? null : readAudited(p["audited"], claims, mode),
   };
 }

@@ -16,6 +16,8 @@ export interface Turn {
 export interface Options {
   /** The last attempt at an exercise with this id, where one is known. */
   earlier(exercise: Bytes): Session | null;
+  /** The modes that are taken. */
+  readonly modes: readonly string[];
   /** Whether a root fingerprint is pinned for the role. */
   pinned(role: Party, fingerprint: Bytes): boolean;
   /** The certificates of the transport, where there is one. */

@@ -1,55 +1,26 @@
 // The verdict statement, derived from a session and from nothing else.
-import { type Bytes, hex } from "./bytes.js";
-import { sha256 } from "./framing.js";
+import { hex } from "./bytes.js";
+import type { Assurance, MeasuredClaim } from "./claims.js";
+import { judgeCompute } from "./computeclaims.js";
+import { spentJson } from "./spent.js";
 import { type Evidence, pValue, printP } from "./frametest.js";
 import { type Added, gradedViolationP, runGraded, totalHigh, totalLow } from "./graded.js";
 import type { Json, JsonObject } from "./json.js";
-import { countHigh, countLow, type Decision, type Result, runMetric, violationP } from "./metric.js";
+import {
+  compareResults, type Comparison, countHigh, countLow, type Decision, type Integrity, type Outcome, type Result, runMetric, violationP,
+} from "./metric.js";
 import type { ClaimResults, GradedResults, MetricResults } from "./results.js";
+import { below, FIXED, reasons, type Verdict, verdictStatement } from "./levels.js";
 import { known, type Session } from "./session.js";
-import { encodeStatement } from "./statement.js";
-import { ASSURANCES, type Assurance, isList, type MeasuredClaim } from "./terms.js";
 
-const FIXED = [
-  "The verdict concerns the committed items under the stated system; a match says nothing about deployment.",
-  "It does not show the absence of sandbagging, nor behaviour with other scaffolds, users, tools or versions.",
-  "It does not measure the validity of the references or of the grader.",
-] as const;
-const DEGRADING = "at declared assurance, refusing or degrading outputs would meet this claim";
 const OPEN_AGAIN = "nothing is decided once outputs that do not come out again count as failures";
-const NO_RECORDS = "the prover showed no compute records";
+const RESULTS_FALSE = "more results of the receipt are false than tolerated: only a poll over all units shows compliance";
 const ONLY_OWN_WORD = "nothing but the prover's own program shows which weights answered";
-
-export interface Verdict {
-  readonly payload: Bytes;
-  readonly digest: Bytes;
-  readonly overall: Decision;
-  readonly predicate: { readonly [key: string]: Json };
-}
 
 interface Judged { readonly json: Json; readonly verdict: Decision }
 
 function assuranceOf(s: Session): Assurance {
   return s.binding !== null && s.binding.operator.runBy !== "prover" ? "re-executed" : "declared";
-}
-
-function below(minimum: Assurance, given: Assurance): string | null {
-  return ASSURANCES.indexOf(given) < ASSURANCES.indexOf(minimum)
-    ? `the claim asks for assurance ${minimum}, the exercise gives ${given}` : null;
-}
-
-const NOT_PASS = ["fail", "refuse", "invalid"] as const;
-
-/** Whether some outcomes but pass would be a success. */
-function metByDegrading(claim: MeasuredClaim): boolean {
-  if (claim.type === "graded") return claim.direction === "at-most";
-  const lists = isList(claim.events) ? [claim.events] : [...claim.events.values()];
-  if (isList(claim.events)) {
-    return claim.direction === "at-least" ? claim.events.join() !== "pass" : claim.events.join() !== NOT_PASS.join();
-  }
-  return claim.direction === "at-least"
-    ? lists.every((events) => NOT_PASS.some((outcome) => events.includes(outcome)))
-    : lists.some((events) => NOT_PASS.some((outcome) => !events.includes(outcome)));
 }
 
 /** Whether an answered item of the unit did not come out again. */
@@ -67,11 +38,31 @@ function gradedAgain(s: Session, c: GradedResults): readonly Added[] {
   return c.results.map((added, i) => (unlike(s, known(c.units[i])) ? 0n : added));
 }
 
-function reasons(claim: MeasuredClaim, test: Decision, assurance: Assurance): string[] {
-  if (test !== "COMPLIANT") return [];
-  const because = assurance === "declared" && metByDegrading(claim) ? [DEGRADING] : [];
-  const sentence = below(claim.minAssurance, assurance);
-  return sentence === null ? because : [...because, sentence];
+function comparison(s: Session, c: ClaimResults): Comparison | null {
+  const { audited } = known(s.terms);
+  if (c.kind === "graded" || audited === null) return null;
+  return compareResults(c.measured.plan, metricAgain(s, c), c.claimed, audited.tolerance);
+}
+
+function comparisonJson(s: Session, c: MetricResults, o: Outcome): { comparison?: Json } {
+  const found = comparison(s, c);
+  if (found === null) return {};
+  const { mismatches, tolerated, integrity, p } = found;
+  const overstated = o.good.filter((good) => !good).length;
+  return {
+    comparison: {
+      claimed: Number(known(c.measured.plan.claimed)), overstated, mismatches, tolerated: Number(tolerated), integrity, p_integrity_at_most: printP(p),
+    },
+  };
+}
+
+const WORDS: readonly Integrity[] = ["INTACT", "WITHIN-TOLERANCE", "BREACHED"];
+
+function auditJson(s: Session, claims: readonly ClaimResults[]): { audited?: Json; integrity?: Json } {
+  const { audited } = known(s.terms);
+  if (audited === null) return {};
+  const worst = Math.max(...claims.map((c) => WORDS.indexOf(known(comparison(s, c)).integrity)));
+  return { audited: audited.json, integrity: known(WORDS[worst]) };
 }
 
 function figures(s: Session, c: ClaimResults): { decision: Decision | null; own: JsonObject } {
@@ -89,14 +80,15 @@ function figures(s: Session, c: ClaimResults): { decision: Decision | null; own:
     };
   }
   const { plan } = c.measured;
-  const o = again ? runMetric(plan, metricAgain(s, c), c.first.counted) : c.first;
+  const o = again ? runMetric(plan, metricAgain(s, c), c.claimed, c.first.counted) : c.first;
   return {
     decision: o.decision,
     own: {
       population: Number(plan.population), threshold_count: Number(plan.threshold), declared_count: Number(plan.declared),
       counted: o.counted, successes: o.successes, failures: o.failures,
-      count_low: Number(countLow(plan, o.path)), count_high: Number(countHigh(plan, o.path)),
+      count_low: Number(countLow(plan, o)), count_high: Number(countHigh(plan, o)),
       p_compliant_at_most: printP(pValue(o.maxCompliant)), p_violation_at_most: printP(pValue(o.maxViolation)),
+      ...comparisonJson(s, c, o),
     },
   };
 }
@@ -105,7 +97,8 @@ function measuredJson(s: Session, c: ClaimResults, assurance: Assurance): Judged
   const { claim } = c.measured;
   const { decision, own } = figures(s, c);
   const test = decision ?? "INCONCLUSIVE";
-  const because = reasons(claim, test, assurance);
+  const breached = test === "COMPLIANT" && comparison(s, c)?.integrity === "BREACHED";
+  const because = [...reasons(claim, test, assurance), ...(breached ? [RESULTS_FALSE] : [])];
   const verdict = because.length > 0 ? "INCONCLUSIVE" : test;
   const undecided = s.binding !== null && decision === null ? [OPEN_AGAIN] : [];
   return { json: { id: claim.id, type: claim.type, verdict, test, because: [...because, ...undecided], ...own }, verdict };
@@ -180,14 +173,13 @@ export function deriveVerdict(s: Session): Verdict {
   const others: Decision[] = [];
   const claims = terms.claims.map((claim): Json => {
     if (claim.type === "metric" || claim.type === "graded") return known(judged.get(claim)).json;
-    if (claim.type === "compute") {
-      others.push("INCONCLUSIVE");
-      return { id: claim.id, type: "compute", verdict: "INCONCLUSIVE", because: [NO_RECORDS], flop_on_record: "0" };
-    }
-    const sentence = own.verdict === "COMPLIANT" ? below(claim.minAssurance, assurance) : null;
-    const verdict = sentence === null ? own.verdict : "INCONCLUSIVE";
+    const compute = claim.type === "compute" ? judgeCompute(claim, s.records, s.appraised, terms.inventory) : null;
+    const { verdict: first, because } = compute ?? own;
+    const sentence = first === "COMPLIANT" ? below(claim.minAssurance, assurance) : null;
+    const verdict = sentence === null ? first : "INCONCLUSIVE";
     others.push(verdict);
-    return { id: claim.id, type: "identity", verdict, because: sentence === null ? own.because : [...own.because, sentence] };
+    const common = { id: claim.id, type: claim.type, verdict, because: sentence === null ? [...because] : [...because, sentence] };
+    return compute === null ? common : { ...common, flop_on_record: String(compute.flop) };
   });
   const parts = [metricPart(s, results.claims, [...judged.values()].map((j) => j.verdict)), ...others];
   const overall: Decision = parts.includes("VIOLATION") ? "VIOLATION"
@@ -196,9 +188,7 @@ export function deriveVerdict(s: Session): Verdict {
     exercise: hex(terms.exercise), session: hex(s.sessionId), terms: hex(terms.digest), model_claim: hex(terms.modelClaim),
     seed: hex(known(s.seed)), attempt: s.attempt, mode: s.mode, assurance, roots: [], claims,
     identity: own.verdict, overall, opened: new Set(s.challenged.map((u) => u.item)).size,
-    not_concluded: [...FIXED, ...terms.notConcluded], ...bindingJson(s),
+    not_concluded: [...FIXED, ...terms.notConcluded], ...bindingJson(s), ...auditJson(s, results.claims), ...spentJson(terms),
   };
-  const subjects = [{ name: "test-set", sha256: terms.set.root }, { name: "exercise", sha256: terms.exercise }];
-  const payload = encodeStatement("verdict", subjects, predicate);
-  return { payload, digest: sha256(payload), overall, predicate };
+  return verdictStatement(terms, predicate, overall);
 }

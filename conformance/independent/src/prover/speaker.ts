@@ -8,7 +8,8 @@ import * as M from "../messages.js";
 import { readScript } from "../scripts.js";
 import { type Challenged, known, type Session } from "../session.js";
 import { verdictOf } from "../show.js";
-import { measuredClaims, type Terms } from "../terms.js";
+import { measuredClaims } from "../claims.js";
+import type { Terms } from "../terms.js";
 import type { Config } from "./config.js";
 import { answerScript, type Engine, within } from "./engine.js";
 import type { CoinPair, StoredTurn } from "./journal.js";
@@ -62,6 +63,7 @@ export class Speaker {
     const no = (reason: Reason, detail: string): { reason: Reason; detail: string } => ({ reason, detail });
     if (!this.config.models.some((m) => equal(m.digest, terms.modelClaim))) return no("BAD_MODEL_CLAIM", "no such model is served here");
     if (terms.policy || terms.inventory) return no("UNSUPPORTED", "no evidence is given here");
+    if (terms.audited !== null) return no("UNSUPPORTED", "no receipt is audited here");
     if (terms.witnesses.keys.length > 0) return no("UNSUPPORTED", "no witness is asked here");
     if (terms.binding.kind !== "none") return no("UNSUPPORTED", "no chamber gets these weights");
     if (terms.caps.turn > this.config.maxTurnBytes) return no("OVER_CAP", "a turn above what is accepted here");

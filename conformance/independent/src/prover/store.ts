@@ -51,7 +51,7 @@ export class Store {
   fresh(peerTls: Bytes, peerRoot: Bytes): Machine {
     const { identity } = this.config;
     return this.makeMachine({
-      earlier: (exercise) => this.byExercise.get(hex(exercise))?.machine.session ?? null,
+      earlier: (exercise) => this.byExercise.get(hex(exercise))?.machine.session ?? null, modes: ["open"],
       pinned: (role, fingerprint) => equal(fingerprint, role === "prover" ? identity.root : peerRoot),
       tls: { verifier: peerTls, prover: identity.tlsDigest },
     });
@@ -157,7 +157,7 @@ export class Store {
 
   private forReplay(): Machine {
     return this.makeMachine({
-      earlier: (exercise) => this.byExercise.get(hex(exercise))?.machine.session ?? null, pinned: () => true, tls: null,
+      earlier: (exercise) => this.byExercise.get(hex(exercise))?.machine.session ?? null, modes: ["open"], pinned: () => true, tls: null,
     });
   }
 
