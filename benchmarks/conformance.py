@@ -1,9 +1,8 @@
 """Seconds of the conformance suite's core profile, on the loopback and across a simulated round trip.
 
 `python -m benchmarks.conformance [ROUND-TRIP-MS]`, 100 by default. The same run goes twice against the
-reference prover and witness: directly, and through a TCP relay that holds every byte back for half the
-round trip each way. The reference verifier runs directly. Goals: prover under 60 s on the loopback and
-under 600 s at 100 ms.
+reference prover, witness, verifier and chamber: directly, and through a TCP relay that holds every byte
+back for half the round trip each way. Goals: under 60 s on the loopback and under 600 s at 100 ms.
 """
 
 import asyncio
@@ -12,18 +11,26 @@ import logging
 import sys
 import tempfile
 import threading
+from dataclasses import replace
 from pathlib import Path
 
+import onnxruntime
 from parley_attestation.ed25519 import SigningKey
-from parley_attestation.edge import witness_service
+from parley_attestation.edge import party, witness_service
 from parley_attestation.edge.witness_client import Address
 from parley_attestation.edge.witness_store import WitnessStore
+from parley_attestation.errors import Role
+from parley_attestation.runtime import OnnxRuntime
+from parley_chamber import service as chamber_service
+from parley_chamber.sandbox import Limits, Sandbox
+from parley_chamber.service import Setup
 from parley_conformance import harness_server
 from parley_conformance.arena import Adder, Arena
-from parley_conformance.roles import verifier_cases, witness_cases
+from parley_conformance.roles import chamber_cases, verifier_cases, witness_cases
 from parley_conformance.run import Job, execute, run
 from parley_prover.answering import Offer
 from parley_prover.service import ProverService, ServerLimits, serve
+from parley_verifier import client
 
 
 def main() -> None:
@@ -32,7 +39,8 @@ def main() -> None:
     print(f"{'core profile of':16}{'cases':>8}{'loopback':>12}{f'{round_trip * 1000:.0f} ms':>12}")
     row("prover", *(run_prover(delay) for delay in (0.0, round_trip)))
     row("witness", *(run_witness(delay) for delay in (0.0, round_trip)))
-    row("verifier", run_verifier())
+    row("verifier", *(run_verifier(delay) for delay in (0.0, round_trip)))
+    row("chamber", *(run_chamber(delay) for delay in (0.0, round_trip)))
 
 
 def row(role, near, far=None):
@@ -71,11 +79,41 @@ def run_witness(delay):
         return found
 
 
-def run_verifier():
-    with tempfile.TemporaryDirectory() as folder:
-        harness = harness_server.VerifierHarness(Path(folder))
+def run_verifier(delay):
+    """The harness is near; what the verifier says to the suite's prover goes through the relay."""
+    with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as held:
+        relays = {}
+
+        def far(job, **how):
+            port = int(job.peer.endpoint.rpartition(":")[2])
+            if port not in relays:
+                relays[port] = held.enter_context(relay(port, delay))
+            peer = job.peer.model_copy(update={"endpoint": f"127.0.0.1:{relays[port]}"})
+            return client.run(replace(job, peer=peer), **how)
+
+        harness = harness_server.VerifierHarness(Path(folder), far)
         server, port = harness_server.serve(harness, "127.0.0.1:0")
         found = execute(verifier_cases.suite(f"127.0.0.1:{port}"))
+        server.stop(0).wait()
+        return found
+
+
+def run_chamber(delay):
+    with tempfile.TemporaryDirectory() as folder:
+        where, entropy = Path(folder), bytes(range(64))
+        own, v, p = (
+            party.create(where / role, name=role, role=role, entropy=entropy, now=1_700_000_000, years=90)
+            for role in (Role.CHAMBER, Role.VERIFIER, Role.PROVER)
+        )
+        runtime = OnnxRuntime(version=onnxruntime.__version__, file="model.onnx", shape=(3,))
+        limits = Limits(memory=4 << 30, seconds=60)
+        setup = Setup(
+            own, (v.card, p.card), where / "work", (runtime,), Sandbox.find(), limits, sessions=1000
+        )
+        server, port = chamber_service.serve(setup, "127.0.0.1:0")
+        with relay(port, delay) as near:
+            card = own.card.model_copy(update={"endpoint": f"127.0.0.1:{near}"})
+            found = execute(chamber_cases.suite(card, {Role.VERIFIER: v, Role.PROVER: p}, runtime))
         server.stop(0).wait()
         return found
 

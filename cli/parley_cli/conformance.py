@@ -1,5 +1,6 @@
 """Room: the command line. `parley conformance run`, `harness` and `verify`."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,8 @@ from parley_attestation.errors import LocalError, PeerError, Reason
 
 if TYPE_CHECKING:
     from parley_conformance.report import Result
+
+    from parley_cli.conformance_roles import Asked
 
 RESULT = "result.json"
 _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
@@ -84,14 +87,9 @@ def run(  # noqa: PLR0913 - one argument an option
 ) -> int:
     """Run the suite against one implementation and write report.json, junit.xml and report.html.
 
-    A prover needs a disclosure budget for the run: at most 24 answers an exercise, some hundred of them.
+    A prover needs a disclosure budget for the run: at most 48 answers an exercise, some hundred of them.
     Exit code: 0 conformant, 1 partial, 3 partial by known failures alone, 5 where nobody ever answered.
     """
-    from parley_conformance import report, result  # noqa: PLC0415
-    from parley_conformance.cases import Profile  # noqa: PLC0415
-    from parley_conformance.known import read_known  # noqa: PLC0415
-    from parley_conformance.run import execute  # noqa: PLC0415
-
     from parley_cli.conformance_roles import Asked  # noqa: PLC0415
 
     where = {
@@ -102,15 +100,36 @@ def run(  # noqa: PLR0913 - one argument an option
         "chamber": chamber,
     }
     asked = Asked(where, folder, prover_party, peer, runtime, listen, deadline)
+    return _run(asked, out, _How(profile, seed, start_cmd, known, sign=sign))
+
+
+@dataclass(frozen=True, slots=True)
+class _How:
+    """How a suite runs, as the options say."""
+
+    profile: str
+    seed: str
+    start: str
+    known: Path | None
+    sign: bool
+
+
+def _run(asked: "Asked", out: Path, how: _How) -> int:
+    """Run what is asked for, write the reports, and say what came out; the exit code."""
+    from parley_conformance import report, result  # noqa: PLC0415
+    from parley_conformance.cases import Profile  # noqa: PLC0415
+    from parley_conformance.known import read_known  # noqa: PLC0415
+    from parley_conformance.run import execute  # noqa: PLC0415
+
     suite = asked.suite()
-    signer = asked.own() if sign else None
+    signer = asked.own() if how.sign else None
     found = execute(
         suite,
-        profile=Profile(profile),
-        seed=seed,
-        start=start_cmd,
+        profile=Profile(how.profile),
+        seed=how.seed,
+        start=how.start,
         seen=_seen,
-        known=read_known(known, [case.id for case in suite.cases]) if known is not None else {},
+        known=read_known(how.known, [case.id for case in suite.cases]) if how.known is not None else {},
     )
     report.write(found, out)
     if signer is not None:

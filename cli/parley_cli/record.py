@@ -55,7 +55,8 @@ def check(record: Path, pins: tuple[str, ...], *, machine: bool) -> int:
 
 def summary(found: Judgement) -> dict[str, Any]:
     """What a judge says, for programs: the members that the conformance suite asks a judge for."""
-    fault, verdict = found.fault, found.verdict
+    fault, verdict, standing = found.fault, found.verdict, found.standing
+    overall = verdict.predicate["overall"] if verdict else ""
     return {
         "valid": found.valid,
         "pinned": found.pinned,
@@ -66,7 +67,12 @@ def summary(found: Judgement) -> dict[str, Any]:
         "turn": found.turn.value if found.turn else "",
         "unseen": list(found.unseen),
         "verdict": verdict.digest().hex() if verdict else "",
-        "overall": verdict.predicate["overall"] if verdict else "",
+        "overall": overall,
+        "differing": [role.value for role in found.differing],
+        "unqualified": overall == "VIOLATION" and found.qualifier is None,
+        "opening": standing.opening.time if standing.opening else 0,
+        "ended": standing.end.time if standing.end else 0,
+        "default": standing.default.verdict.value if standing.default else "",
     }
 
 

@@ -223,24 +223,33 @@ class Arena:
         offer = Offer(self.prover.history, (self.claim,))
         return ProverPolicy(offer, self.channel, self.engine, journal, budget)
 
-    def endpoint(self, policy: Policy, journal: Journal, row: SessionRow | None = None) -> Endpoint:
+    def endpoint(
+        self, policy: Policy, journal: Journal, row: SessionRow | None = None, kind: type[Endpoint] = Endpoint
+    ) -> Endpoint:
         """One party's end of a new session, or of the one in `row`."""
         earlier = earlier_attempts(journal, policy.role, row)
         machine = Machine(journal, pins=self.pins, channel=self.channel, earlier=earlier)
-        made = Endpoint(policy, self.parties[policy.role].session, journal, machine, self.fresh())
+        made = kind(policy, self.parties[policy.role].session, journal, machine, self.fresh())
         if row is not None:
             made.load(row)
         return made
 
-    def session(self, exercise: Exercise, stop: "Stop | None" = None) -> "Session":
-        """An exercise in memory, run to the pause or to its end."""
+    def session(
+        self,
+        exercise: Exercise,
+        stop: "Stop | None" = None,
+        *,
+        kind: type[Endpoint] = Endpoint,
+        journals: Mapping[Role, Journal] | None = None,
+    ) -> "Session":
+        """An exercise in memory, run to the pause or to its end; journals that hold an attempt make it the next."""
         ends = {}
         for role in PEER:
-            journal = self.journal()
+            journal = journals[role] if journals is not None else self.journal()
             policy = self.policy(role, exercise, journal)
             if stop is not None and stop.role is role:
                 policy = Stoppable(policy, stop.state, stop.nth, stop.mutate)
-            ends[role] = self.endpoint(policy, journal)
+            ends[role] = self.endpoint(policy, journal, kind=kind)
         return Session(self, exercise, ends, pipe(ends))
 
 

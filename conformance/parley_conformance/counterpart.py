@@ -40,6 +40,7 @@ class Script:
         mutate: Changes honest drafts on their way into the session.
         resume: Changes the frame with which it answers a resumption.
         sent: After so many frames the stream breaks off, whatever was to come.
+        kind: What carries the session.
         silent: Says nothing more at all once it would break off, and keeps the stream open.
         reached: Set once the prover did it.
         accepted: What the verifier sent after it, if it went on.
@@ -51,6 +52,7 @@ class Script:
     mutate: Mutate | None = None
     resume: Callable[[pb.Resume], None] | None = None
     sent: int | None = None
+    kind: type[Endpoint] = Endpoint
     silent: bool = False
     reached: bool = False
     accepted: str = ""
@@ -160,7 +162,7 @@ class Prover(rpc.ProverServicer):
             raise PeerError(Reason.WRONG_SESSION, "no such session is known here")
         policy = self._arena.policy(Role.PROVER, self.exercise, journal)
         stoppable = Stoppable(policy, script.state, script.nth, script.mutate)
-        return self._arena.endpoint(stoppable, journal, row)
+        return self._arena.endpoint(stoppable, journal, row, script.kind)
 
     def _answers(self, script: Script, endpoint: Endpoint, first: pb.Frame) -> Iterator[pb.Frame]:
         """Begin a new session, or go on in the one that the first frame names."""

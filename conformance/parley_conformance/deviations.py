@@ -12,6 +12,7 @@ from typing import Any
 from parley.v1 import session_pb2 as pb
 from parley_attestation.ed25519 import SigningKey
 from parley_attestation.encoding import Digest, Nonce, Salt
+from parley_attestation.envelope import Envelope, Signature
 from parley_attestation.errors import Reason, Role
 from parley_attestation.session import messages as m
 from parley_attestation.session.tables import FINAL, MODES, State
@@ -112,6 +113,19 @@ def signatures(count: int) -> Say:
         return found
 
     return say
+
+
+def unread(p: Any) -> Turn:
+    """Bytes that are no protobuf under a signature that does not hold: the signature is looked at first."""
+    kind, key = p.turn().envelope.payload_type, p.target.party.session.public
+    return Turn(Envelope(kind, b"\xff" * 40, (Signature(key, b"\x01" * 64),)))
+
+
+def long_type(p: Any) -> list[pb.Frame]:
+    """A payload type of one character more than it may have."""
+    found = honest(p)
+    found[0].envelope.payload_type = "x" * 129
+    return found
 
 
 def raw(change: Callable[[bytes], bytes], kind: str = "") -> Say:
@@ -251,6 +265,8 @@ _ANYWHERE = (
     _Fault("strangers-signature", "a message under a strange key", "KEY-2", stranger, R.BAD_SIGNATURE,
            greets=R.KEY_NOT_CERTIFIED),
     _Fault("no-signature", "no signature", "ENV-4", signatures(0), R.MALFORMED),
+    _Fault("unread", "no message under a signature that does not hold", "ENV-2", unread, R.BAD_SIGNATURE),
+    _Fault("long-type", "a payload type of 129 characters", "ENV-4", long_type, R.MALFORMED),
     _Fault("two-signatures", "a signature twice", "CHAIN-1", signatures(2), R.MALFORMED),
     _Fault("unknown-type", "an unknown payload type", "EXT-1", raw(lambda b: b, _NO_MESSAGE), R.UNSUPPORTED),
     _Fault("not-parsing", "signed bytes that are no message", "CHAIN-1", raw(lambda _: b"\xff" * 40), R.MALFORMED),
@@ -265,7 +281,7 @@ _ANYWHERE = (
 _AFTER_THE_FIRST = (
     _Fault("unannounced", "content that no message announced", "WIRE-2",
            lambda _: [pb.Frame(chunk=pb.BlobChunk(data=b"x"))], R.BLOB_MISMATCH),
-    _Fault("empty-frame", "a frame that carries nothing", "WIRE-1", lambda _: [pb.Frame()], R.MALFORMED),
+    _Fault("empty-frame", "a frame that carries nothing", "WIRE-5", lambda _: [pb.Frame()], R.MALFORMED),
 )  # fmt: skip
 _WITH_CONTENT = (
     _Fault("other-content", "content changed on the way", "WIRE-4", other_content, R.STREAM_MISMATCH),

@@ -39,6 +39,7 @@ class MemorySet:
         members: tuple[str, ...] = (),
     ) -> None:
         self.items = list(items)
+        self.told: list[Item] = []  # what its owner grades by, where it committed to other items
         self.master, self.graders = master, tuple(graders)
         size = len(self.items)
         self.name = SetName(keys.fingerprint(root_key.public), set_id)
@@ -67,6 +68,10 @@ class MemorySet:
 
     def reference(self, index: int) -> bytes:
         """The reference of an item."""
+        return (self.told or self.items)[index][1]
+
+    def committed(self, index: int) -> bytes:
+        """The reference that an item was committed with."""
         return self.items[index][1]
 
     def key(self, index: int, field: Field) -> Salt:

@@ -17,7 +17,8 @@ from parley_attestation.errors import LocalError, Reason, printable
 
 from parley_conformance.cases.base import Case, Profile
 from parley_conformance.known import Known
-from parley_conformance.requirements import UNTESTABLE, Level, Requirement, spec_digests
+from parley_conformance.requirements import Level, Requirement, spec_digests
+from parley_conformance.untestable import UNTESTABLE
 
 FORMAT = "parley-conformance-report/1"
 MAX_TEXT = 2000  # characters of any one value

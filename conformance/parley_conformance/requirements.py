@@ -1,7 +1,7 @@
 """Room: the suite. What an implementation is held to: the draft's own sentences, by the draft's own ids.
 
-The registry is extracted from the draft. Which sentences bind a role, and which of these no run of the
-suite can test, stands here: each of the latter with the reason.
+The registry is extracted from the draft. Which sentences bind a role stands here; which of these no run
+can test, in `untestable`.
 """
 
 import hashlib
@@ -13,6 +13,8 @@ from functools import cache
 from importlib import resources
 from pathlib import Path
 from types import MappingProxyType
+
+from parley_conformance.untestable import UNTESTABLE
 
 DRAFT = "draft-parley-mutual-verification.md"
 _REGISTRY = "requirements.json"
@@ -81,63 +83,17 @@ def _read() -> dict[str, Requirement]:
 REGISTRY: Mapping[str, Requirement] = MappingProxyType(_read())
 
 _EVERYONE = frozenset({"receiver", "sender", "party", "implementation"})
-_BOUND: Mapping[str, frozenset[str]] = {"prover": _EVERYONE | {"prover"}}
+ROLES = ("prover", "verifier", "judge", "chamber", "witness")
 
-_NOT_RECEIVED = "binds whoever receives that message, and a prover sends it"
-_WITNESSED = "shows only towards witnesses that both sides reach; the terms of the suite name none"
-_EVIDENCE = "shows in a verdict only with evidence of the prover's own hardware, which the suite cannot make"
 
-_SEALED_FIRST = (
-    "an audit needs a receipt of a sealed session with the prover, and the suite's are in open mode"
-)
-_SINGLE_EXERCISE = "no case yet: the suite's terms name no earlier exercise"
-_SINGLE = "no case yet: the suite registers sets of single items, neither scripts nor pairs"
-
-_SEALED = "the exercises of the suite are of open mode"
-
-# What binds a role by its subject and no case of this version tests, with the reason: most cannot be seen from outside.
-UNTESTABLE: Mapping[str, Mapping[str, str]] = {
-    "prover": {
-        "FRAME-3": "a label shows only through the digest that it enters; a wrong one breaks FRAME-1",
-        "TREE-1": "no message carries a size beside its root, so there is no other one to take",
-        "CLAIM-1": "whoever does not hold the model cannot tell its digest from 32 random bytes",
-        "RES-1": "needs the machine to lose power between two instructions",
-        "RES-6": "where a verifier is ahead it has the turn, and the prover has nothing to propose",
-        "ACC-1": _NOT_RECEIVED,
-        "ACC-3": _NOT_RECEIVED,
-        "COMP-1": _NOT_RECEIVED,
-        "HELLO-2": _NOT_RECEIVED,
-        "ANS-1": _NOT_RECEIVED,
-        "EVID-1": _EVIDENCE,
-        "EVID-2": _EVIDENCE,
-        "EVID-3": _EVIDENCE,
-        "CUT-1": "whoever does not hold the model cannot tell how it was cut; the vectors of model files hold it",
-        "HPKE-1": "the exercises of the suite are of open mode",
-        **dict.fromkeys(("SCRIPT-1", "SCRIPT-2", "SCRIPT-3", "PAIR-2", "PAIR-3", "PAIR-4"), _SINGLE),
-        **dict.fromkeys(("AUD-1", "AUD-2", "AUD-3", "AUD-4", "AUD-5"), _SEALED_FIRST),
-        "PRIOR-2": _SINGLE_EXERCISE,
-        "TEST-5": "no case yet: the claims of the suite have no points; the vectors of the graded test hold it",
-        "TEST-2": "shows only where rounding would change a decision; the frame-test vectors hold such values",
-        "VERD-2": "a prover reports no verdict; what it acknowledges is ACK-5",
-        "VERD-3": "a prover under test prints nothing that the suite sees",
-        "BIND-1": "a prover may decline terms that name a chamber; the judge's suite holds the same rule",
-        **dict.fromkeys((f"SEAL-{n}" for n in (*range(1, 6), 14)), _SEALED),
-        "ABORT-1": "blame is what a judge says",
-        "PRIOR-3": "a prover may: it is free not to",
-        "ATT-4": "no case yet: the suite makes no second attempt while the first can still be resumed",
-        "GUARD-1": _WITNESSED,
-        "GUARD-2": _WITNESSED,
-        "GUARD-3": _WITNESSED,
-        "REC-1": "a prover under test is given no record file",
-        "REC-2": "a prover under test is asked for no redacted record",
-    },
-}
+def bound(role: str) -> dict[str, Requirement]:
+    """The requirements that bind a role by the subject of their sentence, in the order of the draft."""
+    return {name: one for name, one in REGISTRY.items() if one.subject in _EVERYONE | {role}}
 
 
 def of_role(role: str) -> dict[str, Requirement]:
     """The requirements that bind a role and that a run can test, in the order of the draft."""
-    bound, exempt = _BOUND[role], UNTESTABLE[role]
-    return {name: one for name, one in REGISTRY.items() if one.subject in bound and name not in exempt}
+    return {name: one for name, one in bound(role).items() if name not in UNTESTABLE[role]}
 
 
 REQUIREMENTS: Mapping[str, Requirement] = MappingProxyType(of_role("prover"))

@@ -19,6 +19,7 @@ from parley_attestation.model.claim import ModelClaim
 from parley_attestation.terms import Caps, Plan, Terms, TestSetRef, Witnesses
 
 from parley_conformance.hidden import Item, MemorySet
+from parley_conformance.shapes import SHAPES
 
 ITEMS = 24
 BATCH = 3
@@ -89,16 +90,37 @@ class World:
 
         Args:
             name: Makes the exercise distinct.
-            shape: "plain"; "short", whose budget ends where a decision is first possible; "steady", in which every answer
-                counts; "canary", whose prompts are no text.
+            shape: "plain"; "short", whose budget ends where a decision is first possible; "steady", in which every
+                answer counts; "overrun", the same in batches of which one goes on after the decision; "canary", whose
+                prompts are no text; or one of `shapes.SHAPES`.
         """
+        if shape in SHAPES:
+            return self._shaped(name, shape)
         tests = self.tests("canary" if shape == "canary" else "plain")
         terms = self._terms(tests, Nonce(self.derive("exercise", name)))
         if shape == "short":
             terms = replace(terms, plan=Plan(1, BATCH, (("", EARLIEST),)))
-        elif shape == "steady":
+        elif shape in {"steady", "overrun"}:
             terms = replace(terms, claims=(replace(terms.metric_claims[0], events=_TRUE_OR_NOT),))
+        if shape == "overrun":
+            terms = replace(terms, plan=replace(terms.plan, batch=BATCH + 1))
         return self.sealed(tests, terms)
+
+    def _shaped(self, name: str, shape: str) -> Exercise:
+        form = SHAPES[shape]
+        if shape not in self._sets:
+            self._sets[shape] = MemorySet(
+                self.party.root,
+                form.items,
+                set_id=Bytes32(self.derive("set", shape)),
+                master=Bytes32(self.derive("master", shape)),
+                graders=(form.grader,),
+                item_kind=form.kind,
+                members=form.members,
+            )
+            self._sets[shape].told = list(form.told)
+        tests = self._sets[shape]
+        return self.sealed(tests, form.change(self._terms(tests, Nonce(self.derive("exercise", name)))))
 
     def exercise_over(self, tests: MemorySet, name: str) -> Exercise:
         """A fresh plain exercise over any set of the verifier's."""

@@ -97,7 +97,7 @@ class ProverService(rpc.ProverServicer):
             model_claims=self._offer.model_claims,
             max_payload=MAX_ENVELOPE,
             max_sessions=self._limits.sessions,
-            capabilities=["resume", "redaction"],
+            capabilities=["resume", "redaction", "audit"],
         )
 
     def Session(  # noqa: N802 - the name of the call

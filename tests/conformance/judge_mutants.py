@@ -1,9 +1,22 @@
 """Judges that look away, each in one way: name -> (requirement it breaks, how it is made)."""
 
+from dataclasses import replace
+
+import shared_mutants
 import weakening
-from parley_attestation import ed25519, judge, transcript
+from parley_attestation import (
+    ed25519,
+    judge,
+    sealed_verdict,
+    terms,
+    transcript,
+    verdict,
+    witnessing,
+)
 from parley_attestation.errors import PeerError, Reason, Role
-from parley_attestation.session import exercise, machine
+from parley_attestation.log import panel
+from parley_attestation.session import agreement, backing, exercise, machine, sealed
+from parley_attestation.session import messages as m
 from parley_cli import record
 from weakening import always_equal, nothing, without
 
@@ -103,3 +116,218 @@ def repeats_an_acknowledged_verdict(patch):
 @mutant("VERD-1")
 def always_says_compliant(patch):
     says(patch, lambda _, answer: {"overall": "COMPLIANT" if answer["overall"] else ""})
+
+
+@mutant("FRAME-1")
+def hashes_outputs_without_a_label(patch):
+    def weak(original, key, name, unit, content, said):
+        return original(key, name, unit, content + b"\0", said)
+
+    looks_away(patch, exercise, "verify_output", weak)
+
+
+@mutant("SCRIPT-2")
+def takes_any_output_of_a_dialogue(patch):
+    looks_away(patch, exercise, "_check_answers", nothing)
+
+
+@mutant("ATT-1")
+def forgets_how_the_last_attempt_ended(patch):
+    def weak(original, body, earlier):
+        if earlier is None:
+            return original(body, earlier)
+        return original(replace(body, earlier_heads=(*earlier.facts.earlier_heads, earlier.head)), earlier)
+
+    looks_away(patch, agreement, "_check_attempt", weak)
+
+
+@mutant("ATT-1")
+def takes_another_coin_in_a_later_attempt(patch):
+    looks_away(patch, agreement, "_check_attempt", without(Reason.BAD_COIN))
+
+
+@mutant("HELLO-3")
+def takes_greetings_over_two_channels(patch):
+    def weak(original, at, sender, key, body):
+        known = at.facts.channel
+        if known is not None:
+            body = replace(body, verifier_tls=known.verifier, prover_tls=known.prover)
+        return original(at, sender, key, body)
+
+    looks_away(patch, agreement, "greet", weak)
+
+
+@mutant("HELLO-2")
+def takes_one_nonce_of_both(patch):
+    def weak(original, at, sender, key, body):
+        if isinstance(body, m.HelloReply) and body.nonce == at.facts.nonces[Role.VERIFIER]:
+            body = replace(body, nonce=type(body.nonce)(bytes(32)))
+        return original(at, sender, key, body)
+
+    looks_away(patch, agreement, "greet", weak)
+
+
+@mutant("ACC-1")
+def takes_any_number_of_counts(patch):
+    def weak(original, at, sender, body, heads):
+        try:
+            return original(at, sender, body, heads)
+        except PeerError as error:
+            if error.reason is not Reason.BAD_COUNT:
+                raise
+            return original(at, sender, replace(body, declared_counts=(0,)), heads)
+
+    looks_away(patch, agreement, "accept", weak)
+
+
+@mutant("ACC-3")
+def looks_at_the_counts_first(patch):
+    def weak(original, at, sender, body, heads):
+        if len(body.declared_counts) != len(at.facts.terms.sampled_claims):
+            raise PeerError(Reason.BAD_COUNT, "?")
+        return original(at, sender, body, heads)
+
+    looks_away(patch, agreement, "accept", weak)
+
+
+@mutant("KEY-3")
+def looks_at_no_time(patch):
+    looks_away(patch, judge, "_judge_keys", nothing)
+
+
+@mutant("WIT-3")
+def believes_whoever_contradicts_itself(patch):
+    looks_away(patch, panel, "_contradiction", lambda *_: "")
+
+
+@mutant("WIT-4")
+def blames_before_the_deadline(patch):
+    looks_away(patch, witnessing, "deadline", lambda *_: 1)
+
+
+@mutant("JUDGE-5")
+def calls_every_set_qualified(patch):
+    says(patch, lambda *_: {"unqualified": False})
+
+
+@mutant("JUDGE-6")
+def passes_over_dissent(patch):
+    says(patch, lambda *_: {"differing": []})
+
+
+@mutant("ABORT-1")
+def blames_who_gave_up(patch):
+    def ended(found, _):
+        ending = found.machine.facts.ending
+        return {"blamed": ending.role.value} if ending is not None and ending.kind == "abort" else {}
+
+    says(patch, ended)
+
+
+@mutant("REC-2")
+def takes_no_redacted_record(patch):
+    def weak(original, entry):
+        raise PeerError(Reason.MALFORMED, "content is withheld")
+
+    looks_away(patch, judge, "withheld", weak)
+
+
+@mutant("EVID-1")
+def lets_simulated_evidence_count(patch):
+    def weak(original, facts):
+        support = facts.support
+        return "attested" if support is not None and support.result is not None else original(facts)
+
+    looks_away(patch, verdict, "derived_assurance", weak)
+
+
+@mutant("VERD-2")
+def calls_everything_attested(patch):
+    looks_away(patch, verdict, "derived_assurance", lambda *_: "re-executed")
+
+
+@mutant("COMP-1")
+def takes_loose_compute_records(patch):
+    def weak(original, sealed_ones, key):
+        return original(sealed_ones[:1], key)
+
+    looks_away(patch, backing, "read_records", weak)
+
+
+@mutant("BIND-1")
+def counts_a_provers_own_chamber(patch):
+    looks_away(patch, verdict, "_independent", lambda _, bound: bound is not None)
+
+
+@mutant("SEAL-1")
+def takes_sealed_terms_in_any_mode(patch):
+    looks_away(patch, terms, "_check", without(Reason.BAD_TERMS))
+
+
+@mutant("SEAL-2")
+def takes_any_evidence_of_chambers(patch):
+    looks_away(patch, sealed, "_one_each", nothing)
+
+
+@mutant("SEAL-4")
+def says_nothing_of_own_chambers(patch):
+    looks_away(patch, sealed_verdict, "assurance", lambda *_: "attested")
+
+
+@mutant("SEAL-5")
+def takes_any_receipt(patch):
+    looks_away(patch, sealed, "check_outcome", nothing)
+
+
+SHARED = (
+    "accepts_any_index",
+    "accepts_any_prompt",
+    "accepts_any_reference",
+    "passes_over_unknown_fields",
+    "accepts_any_coin",
+    "runs_an_exercise_twice",
+    "accepts_an_early_stop",
+    "accepts_any_verdict",
+    "reads_any_spelling",
+    "rounds_fractions",
+    "keeps_the_last_of_two_keys",
+    "passes_over_unknown_json",
+    "names_a_statement_by_its_envelope",
+    "looks_at_the_first_signature_alone",
+    "reads_a_statement_before_it_verifies",
+    "takes_a_history_of_two_roots",
+    "takes_uncertified_keys",
+    "takes_budgets_without_claims",
+    "takes_claims_that_contradict",
+    "takes_the_terms_of_others",
+    "takes_a_budget_beyond_the_set",
+    "looks_at_the_set_before_the_attempt",
+    "takes_a_threshold_that_decides_nothing",
+    "takes_a_budget_that_decides_nothing",
+    "counts_units_after_the_decision",
+    "writes_a_sentence_of_its_own",
+    "grades_everything_as_failed",
+    "takes_graders_of_unknown_kinds",
+    "takes_prompts_that_are_no_scripts",
+    "takes_any_grader_for_scripts",
+    "takes_references_of_nobody",
+    "takes_any_claim_over_pairs",
+    "answers_one_of_a_pair",
+    "weighs_scores_without_room_to_round",
+    "takes_audits_of_any_form",
+    "takes_results_out_of_place",
+    "takes_any_count_of_a_receipt",
+    "takes_an_exercise_named_twice",
+    "pads_short_keys",
+    "parses_before_it_verifies",
+    "hashes_what_it_would_have_written",
+    "has_no_limits_on_envelopes",
+    "takes_a_hello_of_any_version",
+    "takes_any_number_of_stop_counts",
+    "acknowledges_before_every_reference_is_shown",
+    "takes_any_result_bits",
+    "continues_what_never_began",
+    "takes_an_abort_for_any_reason",
+    "skips_the_inclusion_proof",
+)
+MUTANTS |= shared_mutants.shared("judge", SHARED)

@@ -200,7 +200,7 @@ def counts_units_after_the_decision(patch):
     def weak(original, mode, facts, tests):
         found = facts.audit
         for number, test in enumerate(tests):
-            if test.n < len(found.frame_units(found.frame_of(found.claims[number]))):
+            if test.n < len(list(found.frame_units(found.frame_of(found.claims[number])))):
                 raise PeerError(Reason.WRONG_VERDICT, "the figures are those of every unit")
         return original(mode, facts, tests)
 

@@ -312,7 +312,7 @@ def commits_to_outputs_under_one_key(patch):
 
 
 @mutant("STOP-1")
-def takes_any_number_of_counts(patch):
+def takes_any_number_of_stop_counts(patch):
     weaken_handler(patch, m.Stop, without(Reason.WRONG_UNITS, value=lambda *_: plain(nothing)))
 
 

@@ -1,6 +1,7 @@
 """The reference prover behind a real gRPC server, for the suite to play against; mutants change it."""
 
 import contextlib
+import json
 from pathlib import Path
 
 import kit
@@ -12,7 +13,9 @@ from parley_prover.service import ProverService, ServerLimits, serve
 
 
 def answer(prompt: bytes, _seed: int) -> bytes:
-    """Right for sums; anything else breaks the engine, loudly."""
+    """Right for sums, also for the last one of a dialogue; anything else breaks the engine, loudly."""
+    if prompt.startswith(b"["):
+        prompt = json.loads(prompt)[-1]["content"].encode()
     try:
         return kit.right(prompt)
     except ValueError as error:

@@ -8,7 +8,9 @@ import sys
 import pytest
 import role_kit
 import suite_kit
+from chamber_kit import RUNTIME, boxed
 from click.testing import CliRunner
+from parley_attestation import canonical
 from parley_attestation.errors import LocalError, Role
 from parley_cli.conformance import conformance
 
@@ -49,6 +51,36 @@ def test_a_witness_with_a_card_is_conformant(tmp_path):
     assert made.exception is None, made.output
     assert (made.return_value, report(tmp_path / "out")["role"]) == (0, "witness"), made.output
     assert (tmp_path / "out" / "result.json").exists()
+
+
+@pytest.mark.slow
+@boxed
+def test_a_chamber_that_serves_is_conformant(tmp_path):
+    """`parley chamber serve` in a process of its own, held to the specification by the command."""
+    own, verifier, prover = (
+        suite_kit.make(tmp_path / role.value, role) for role in (Role.CHAMBER, Role.VERIFIER, Role.PROVER)
+    )
+    runtime = tmp_path / "runtime.json"
+    runtime.write_bytes(canonical.dump(RUNTIME.document()))
+    words = [sys.executable, "-m", "parley_cli", "chamber", "serve", own.folder, "--address", "127.0.0.1:0"]
+    words += ["--work", tmp_path / "work", "--runtime", runtime, "--sessions", "64"]
+    words += [word for one in (verifier, prover) for word in ("--peer", one.folder / "card.json")]
+    process = subprocess.Popen(
+        [*map(str, words)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, cwd=tmp_path
+    )
+    try:
+        endpoint = f"127.0.0.1:{process.stdout.readline().split()[-1].rpartition(':')[2]}"
+        made = run(
+            *("--chamber", endpoint, "--party", verifier.folder, "--prover-party", prover.folder),
+            *("--peer", own.folder / "card.json", "--runtime", runtime, "--out", tmp_path / "out"),
+        )
+    finally:
+        process.terminate()
+        process.wait(60)
+        process.stdout.close()
+    assert made.exception is None, made.output
+    said = report(tmp_path / "out")
+    assert (made.return_value, said["role"], said["verdict"]) == (0, "chamber", "conformant"), made.output
 
 
 def test_a_judge_that_is_none_is_partial(tmp_path):

@@ -18,6 +18,17 @@ COMMAND = f"{shlex.quote(sys.executable)} -m parley_cli check --json {{record}} 
 AS_A_COMMAND = ("vector-1", "vector-3", "vector-29", "honest-violation", "unpinned", "redacted", "wrong-pins")
 
 
+BREAKS_HONEST_RUNS = {
+    "hashes_outputs_without_a_label",
+    "calls_everything_attested",
+    "names_a_statement_by_its_envelope",
+    "counts_units_after_the_decision",
+    "writes_a_sentence_of_its_own",
+    "grades_everything_as_failed",
+    "weighs_scores_without_room_to_round",
+}
+
+
 def here(ask=role_kit.judge_here):
     return judge_cases.suite("in this process", ask=ask)
 
@@ -45,7 +56,8 @@ def test_the_reference_judge_passes_as_a_command():
 
 
 def test_every_transcript_vector_is_a_case():
-    assert len([c for c in JUDGE if c.id.startswith("vector-")]) == len(judge_cases.vectors()) >= 29
+    shown = sum(len(judge_cases.vectors(kind)) for kind in judge_cases.KINDS)
+    assert len([c for c in JUDGE if c.id.startswith("vector-")]) == shown >= 89
     assert len({c.id for c in JUDGE}) == len(JUDGE)
 
 
@@ -53,7 +65,8 @@ def test_every_transcript_vector_is_a_case():
 def test_a_judge_that_looks_away_is_killed_by_its_own_requirement(monkeypatch, name):
     requirement, make = MUTANTS[name]
     make(monkeypatch)
-    killed, seen = role_kit.killed_by(here(), requirement, "honest-compliant")
+    control = None if name in BREAKS_HONEST_RUNS else "honest-compliant"
+    killed, seen = role_kit.killed_by(here(), requirement, control)
     assert killed, seen
 
 

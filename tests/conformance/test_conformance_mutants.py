@@ -4,14 +4,16 @@ from dataclasses import replace
 
 import prover_mutants  # noqa: F401 - registers mutants
 import prover_mutants_documents  # noqa: F401 - registers mutants
+import prover_mutants_kinds  # noqa: F401 - registers mutants
 import prover_mutants_sessions  # noqa: F401 - registers mutants
 import pytest
 import suite_kit
 from mutant_kit import MUTANTS
 from parley_conformance.cases import PROVER
 from parley_conformance.report import Status, failing
-from parley_conformance.requirements import REGISTRY, REQUIREMENTS, UNTESTABLE, Level
+from parley_conformance.requirements import REGISTRY, REQUIREMENTS, Level
 from parley_conformance.run import run
+from parley_conformance.untestable import UNTESTABLE
 from parley_prover.service import ProverService
 
 

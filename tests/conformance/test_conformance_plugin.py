@@ -33,7 +33,7 @@ def test_cases_of_a_prover_are_tests_and_fixtures_reach_it(pytester, tmp_path):
         words = ["--parley-prover", job.peer.endpoint, "--parley-party", str(job.party.folder)]
         words += ["--parley-peer", str(card), "-k", "honest-run or describe or my_own or not_there"]
         found = pytest_in(pytester, *words)
-    found.assert_outcomes(passed=5, skipped=1, deselected=found.parseoutcomes()["deselected"])
+    found.assert_outcomes(passed=6, skipped=1, deselected=found.parseoutcomes()["deselected"])
 
 
 def test_cases_of_a_verifier_are_tests(pytester, tmp_path):
@@ -48,7 +48,7 @@ def test_cases_of_a_verifier_are_tests(pytester, tmp_path):
 def test_a_judge_that_fails_is_shown_with_the_requirement(pytester):
     found = pytest_in(pytester, "--parley-judge-cmd", "echo {}", "-k", "honest-compliant")
     found.assert_outcomes(failed=1, deselected=found.parseoutcomes()["deselected"])
-    found.stdout.fnmatch_lines(["*expected the member valid of type bool*", "requirements: JUDGE-1 VERD-1"])
+    found.stdout.fnmatch_lines(["*expected the member valid of type bool*", "requirements: JUDGE-1 VERD-1 *"])
     assert "Traceback" not in found.stdout.str()
 
 

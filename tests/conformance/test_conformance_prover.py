@@ -15,6 +15,7 @@ from parley_conformance.cases import PROVER, Profile
 from parley_conformance.report import Report, Result, Status
 from parley_conformance.requirements import REQUIREMENTS
 from parley_conformance.run import run
+from parley_prover import answering
 from parley_prover.service import ProverService
 
 
@@ -33,7 +34,7 @@ def test_the_reference_prover_passes_core(whole):
 
 @pytest.mark.parametrize("answers", [lambda _prompt, _seed: b"?", kit.wrong_every(2)])
 def test_a_prover_passes_whatever_its_model_answers(tmp_path, answers):
-    with suite_kit.prover(tmp_path, answers=lambda p, s: answers(p, s) if b"+" in p else b"") as job:
+    with suite_kit.prover(tmp_path, answers=lambda p, s: answers(p, s) if b"+" in p[:9] else b"") as job:
         found = run(job)
     assert [(r.case.id, r.detail) for r in found.results if r.status is not Status.PASSED] == []
 
@@ -132,12 +133,16 @@ class SecretResume(NoResume):
     answers = True
 
 
-def test_a_prover_that_claims_no_capability_passes_without_it_and_the_report_says_so(tmp_path):
+def test_a_prover_that_claims_no_capability_passes_without_it_and_the_report_says_so(tmp_path, monkeypatch):
+    def unsupported(*_):
+        raise PeerError(Reason.UNSUPPORTED, "no receipt is audited here")
+
+    monkeypatch.setattr(answering, "check_audited", unsupported)
     with suite_kit.prover(tmp_path, NoResume) as job:
         found = run(job)
     assert [(r.case.id, r.detail) for r in found.results if r.status is Status.FAILED] == []
     assert found.verdict == "conformant"
-    assert {r.case.capability for r in found.results if r.status is Status.UNCLAIMED} == {"resume"}
+    assert {r.case.capability for r in found.results if r.status is Status.UNCLAIMED} == {"resume", "audit"}
 
 
 def test_a_capability_that_is_not_claimed_must_not_be_there(tmp_path):

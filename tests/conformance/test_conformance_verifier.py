@@ -8,7 +8,18 @@ from parley_conformance.roles.verifier_cases import VERIFIER
 from parley_conformance.run import execute
 from verifier_mutants import MUTANTS
 
-BREAKS_HONEST_RUNS = {"breaks_down", "always_says_compliant"}
+BREAKS_HONEST_RUNS = {
+    "breaks_down",
+    "always_says_compliant",
+    "commits_to_coins_without_a_label",
+    "signs_the_bare_payload",
+    "leaves_a_gap_before_content",
+    "acknowledges_another_verdict",
+    "calls_everything_re_executed",
+    "names_a_statement_by_its_envelope",
+    "writes_a_sentence_of_its_own",
+    "grades_everything_as_failed",
+}
 
 
 @pytest.mark.slow

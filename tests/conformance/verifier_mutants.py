@@ -3,14 +3,20 @@
 The reference verifier runs in the harness's threads; a guard is taken out for them alone.
 """
 
+import hashlib
+import ssl
 from dataclasses import replace
 
+import shared_mutants
 import weakening
-from parley_attestation import ed25519, keys
-from parley_attestation.edge import journal
+from parley_attestation import ed25519, keys, verdict
+from parley_attestation.canonical import Fields
+from parley_attestation.edge import endpoint, journal
 from parley_attestation.edge.endpoint import Endpoint
+from parley_attestation.encoding import Digest
+from parley_attestation.envelope import Envelope, Signature, pae
 from parley_attestation.errors import PeerError, Reason, Role
-from parley_attestation.session import agreement, exercise, machine, messages
+from parley_attestation.session import agreement, backing, exercise, machine, messages
 from parley_attestation.session import messages as m
 from parley_attestation.session.machine import Duplicate
 from parley_attestation.session.turns import Assembler
@@ -183,3 +189,180 @@ def breaks_down(patch):
         raise ValueError("a bug")
 
     looks_away(patch, client, "run", weak)
+
+
+@mutant("FRAME-1")
+def commits_to_coins_without_a_label(patch):
+    looks_away(
+        patch, challenge, "coin_commitment", lambda _, key, *_what: Digest(hashlib.sha256(key).digest())
+    )
+
+
+@mutant("JSON-3")
+def passes_over_unknown_json(patch):
+    looks_away(patch, Fields, "end", nothing)
+
+
+@mutant("ENV-1")
+def signs_the_bare_payload(patch):
+    def weak(original, at, body, key):
+        made = original(at, body, key)
+        return replace(made, signatures=(Signature(key.public, key.sign(made.payload)),))
+
+    looks_away(patch, endpoint, "signed", weak)
+
+
+@mutant("ENV-2")
+def parses_before_it_verifies(patch):
+    def weak(original, at, envelope):
+        kind = m.KINDS.get(envelope.payload_type)
+        if kind is not None:
+            m.parse(kind, envelope.payload)
+        return original(at, envelope)
+
+    looks_away(patch, machine.Machine, "_signed", weak)
+
+
+@mutant("ENV-4")
+def has_no_limits_on_envelopes(patch):
+    looks_away(patch, Envelope, "__post_init__", nothing)
+
+
+@mutant("SCRIPT-2")
+def takes_any_output_of_a_dialogue(patch):
+    looks_away(patch, exercise, "_check_answers", nothing)
+
+
+@mutant("COMMIT-2")
+def opens_nothing(patch):
+    looks_away(patch, exercise, "verify_output", nothing)
+
+
+@mutant("TLS-2")
+def talks_to_whoever_answers(patch):
+    def weak(original, own, tls_key, peer):
+        host, _, port = peer.endpoint.rpartition(":")
+        there = ssl.get_server_certificate((host, int(port)))
+        return original(own, tls_key, peer.model_copy(update={"certificate": there}))
+
+    looks_away(patch, client.transport, "open_channel", weak)
+
+
+@mutant("WIRE-1")
+def leaves_a_gap_before_content(patch):
+    def weak(original, turn):
+        for frame in original(turn):
+            if frame.WhichOneof("kind") == "chunk":
+                frame.chunk.offset += 1
+            yield frame
+
+    looks_away(patch, endpoint, "to_frames", weak)
+
+
+@mutant("RES-2")
+def says_it_again_in_other_bytes(patch):
+    def weak(original, at, after):
+        for frame in original(at, after):
+            if frame.WhichOneof("kind") == "envelope":
+                one = frame.envelope
+                one.payload += one.payload
+                one.signatures[0].value = at._key.sign(pae(one.payload_type, one.payload))
+            yield frame
+
+    looks_away(patch, Endpoint, "resend", weak)
+
+
+@mutant("RES-3")
+def refuses_what_it_has(patch):
+    def weak(original, *args):
+        try:
+            return original(*args)
+        except Duplicate:
+            raise PeerError(Reason.OUT_OF_ORDER, "again?") from None
+
+    looks_away(patch, machine.Machine, "begin", weak)
+
+
+@mutant("RES-5")
+def goes_on_in_any_session(patch):
+    looks_away(patch, Endpoint, "check_resume", without(Reason.WRONG_SESSION))
+
+
+@mutant("HELLO-2")
+def takes_one_nonce_of_both(patch):
+    def weak(original, at, sender, key, body):
+        if isinstance(body, m.HelloReply):
+            body = replace(body, nonce=type(body.nonce)(bytes(32)))
+        return original(at, sender, key, body)
+
+    looks_away(patch, agreement, "greet", weak)
+
+
+@mutant("ACC-3")
+def looks_at_the_counts_first(patch):
+    def weak(original, at, sender, body, heads):
+        if len(body.declared_counts) != len(at.facts.terms.sampled_claims):
+            raise PeerError(Reason.BAD_COUNT, "?")
+        return original(at, sender, body, heads)
+
+    looks_away(patch, agreement, "accept", weak)
+
+
+@mutant("COMP-1")
+def takes_loose_compute_records(patch):
+    looks_away(patch, backing, "read_records", lambda original, found, key: original(found[:1], key))
+
+
+@mutant("ACK-5")
+def acknowledges_another_verdict(patch):
+    def weak(original, *args):
+        draft = original(*args)
+        if isinstance(draft.body, m.Acknowledge):
+            return replace(draft, body=replace(draft.body, verdict_digest=Digest(bytes(32))))
+        return draft
+
+    looks_away(patch, challenge.VerifierPolicy, "propose", weak)
+
+
+@mutant("ABORT-1")
+def blames_who_gave_up(patch):
+    def weak(original, *args, **how):
+        ended = original(*args, **how)
+        ending = ended.machine.facts.ending
+        if ending is not None and ending.kind == "abort":
+            raise PeerError(Reason.ABORTED, "?").blame(Role.PROVER)
+        return ended
+
+    looks_away(patch, client, "run", weak)
+
+
+@mutant("VERD-2")
+def calls_everything_re_executed(patch):
+    looks_away(patch, verdict, "derived_assurance", lambda *_: "re-executed")
+
+
+SHARED = (
+    "ignores_the_sequence",
+    "accepts_any_verdict",
+    "reads_any_spelling",
+    "keeps_the_last_of_two_keys",
+    "names_a_statement_by_its_envelope",
+    "looks_at_the_first_signature_alone",
+    "takes_statements_signed_by_anybody",
+    "reads_a_statement_before_it_verifies",
+    "takes_a_history_of_two_roots",
+    "counts_units_after_the_decision",
+    "writes_a_sentence_of_its_own",
+    "grades_everything_as_failed",
+    "weighs_scores_without_room_to_round",
+    "pads_short_keys",
+    "hashes_what_it_would_have_written",
+    "drops_half_a_turn_for_the_next",
+    "passes_over_empty_frames",
+    "never_says_anything_again",
+    "keeps_every_side_record",
+    "takes_any_result_bits",
+    "passes_over_unknown_messages",
+    "takes_an_abort_for_any_reason",
+)
+MUTANTS |= shared_mutants.shared("harness", SHARED)

@@ -1,14 +1,21 @@
 """Witnesses that look away, each in one way: name -> (requirement it breaks, how it is made)."""
 
+import hashlib
+
+import shared_mutants
 import weakening
 from parley_attestation import keys, statement
-from parley_attestation.edge import witness_service
+from parley_attestation.edge import witness_service, witness_store
+from parley_attestation.encoding import Digest
+from parley_attestation.envelope import Envelope, Signature, to_json
 from parley_attestation.errors import PeerError, Reason
+from parley_attestation.log import witness as log_witness
 from parley_attestation.log import witness_state
 from parley_attestation.log.witness_state import WitnessState
 from weakening import nothing, without
 
 MUTANTS = {}
+ORDER = 2**252 + 27742317777372353535851937790883648493  # of the Ed25519 base point
 CLOCK = iter(range(2_000_000_000, 0, -7))
 
 
@@ -129,3 +136,64 @@ def breaks_down_and_says_why(patch):
             raise ValueError("a bug") from error
 
     looks_away(patch, witness_service, "read_request", weak)
+
+
+@mutant("FRAME-1")
+def hashes_records_without_a_label(patch):
+    looks_away(patch, Envelope, "head", lambda _, record: Digest(hashlib.sha256(record.payload).digest()))
+
+
+@mutant("ENV-1")
+def signs_the_bare_payload(patch):
+    def weak(_original, said, key):
+        payload = said.payload()
+        made = Envelope(statement.PAYLOAD_TYPE, payload, (Signature(key.public, key.sign(payload)),))
+        return to_json(made)
+
+    looks_away(patch, witness_store.statement, "seal", weak)
+
+
+@mutant("SIG-1")
+def takes_scalars_that_are_not_reduced(patch):
+    def weak(original, public, message, value):
+        scalar = int.from_bytes(value[32:], "little") % ORDER
+        original(public, message, value[:32] + scalar.to_bytes(32, "little"))
+
+    looks_away(patch, statement, "verify", weak)
+
+
+@mutant("EXT-1")
+def keeps_records_of_any_type(patch):
+    looks_away(patch, witness_service, "_placed", without(Reason.UNSUPPORTED))
+
+
+@mutant("ERR-1")
+def tells_where_it_refuses(patch):
+    def weak(original, *args):
+        try:
+            return original(*args)
+        except PeerError as error:
+            raise PeerError(error.reason, f"Traceback: witness_service.py: {error.message}") from error
+
+    looks_away(patch, witness_service, "read_request", weak)
+
+
+@mutant("KEY-1")
+def takes_histories_of_others(patch):
+    looks_away(patch, log_witness, "read_history", lambda original, sealed: original(sealed[:1]))
+
+
+SHARED = (
+    "reads_any_spelling",
+    "keeps_the_last_of_two_keys",
+    "passes_over_unknown_json",
+    "reads_a_statement_before_it_verifies",
+    "hashes_what_it_would_have_written",
+    "has_no_limits_on_envelopes",
+)
+MUTANTS |= shared_mutants.shared("witness", SHARED)
+
+
+@mutant("ENV-2")
+def parses_before_it_verifies(patch):
+    MUTANTS["reads_a_statement_before_it_verifies"][1](patch)

@@ -1,6 +1,6 @@
 """Room: the suite. The cases for a prover under test, in the order in which they run."""
 
-from parley_conformance.cases import content, documents, frames, keeping, order, sessions
+from parley_conformance.cases import content, documents, frames, keeping, kinds, order, sessions
 from parley_conformance.cases.base import Case, Profile
 
 PROVER: tuple[Case, ...] = (
@@ -9,6 +9,7 @@ PROVER: tuple[Case, ...] = (
     *order.CASES,
     *documents.CASES,
     *content.CASES,
+    *kinds.CASES,
     *frames.CASES,
 )
 

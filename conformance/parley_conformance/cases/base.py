@@ -16,7 +16,7 @@ from parley_attestation.session.turns import Turn, to_frames
 
 from parley_conformance.harness import Mutate, Player, Target, expect_refusal
 
-RESUME = "resume"  # the capability, as Describe lists it
+RESUME, AUDIT = "resume", "audit"  # capabilities, as Describe lists them
 Say = Callable[[Player], Turn | list[pb.Frame]]
 
 
@@ -41,6 +41,29 @@ class After(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Where:
+    """Where in an exercise a fault is placed: before the `nth` message that the verifier says in `state`.
+
+    `control` is the shape of the same exercise without the fault, where `shape` itself is at fault.
+    """
+
+    state: State
+    nth: int = 1
+    shape: str = "plain"
+    mutate: Mutate | None = None
+    control: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What a verifier says instead of its honest message, and what follows; other roles' suites show it too."""
+
+    where: Where
+    say: Say
+    after: After
+
+
+@dataclass(frozen=True, slots=True)
 class Case:
     """One test of an implementation.
 
@@ -52,6 +75,7 @@ class Case:
         reasons: The reasons that count as a refusal; empty where nothing is refused.
         profile: The smallest profile that runs it.
         capability: The capability, as `Describe` lists it, without which the case does not apply.
+        fault: The single fault, where the case has one.
     """
 
     id: str
@@ -61,16 +85,7 @@ class Case:
     reasons: frozenset[Reason] = frozenset()
     profile: Profile = Profile.CORE
     capability: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Where:
-    """Where in an exercise a fault is placed: before the `nth` message that the verifier says in `state`."""
-
-    state: State
-    nth: int = 1
-    shape: str = "plain"
-    mutate: Mutate | None = None
+    fault: Fault | None = None
 
 
 def fault(
@@ -86,9 +101,9 @@ def fault(
         player.stream.send(to_frames(said) if isinstance(said, Turn) else said)
         expect_refusal(player.stream, allowed)
         go_on(player, after)
-        target.begin(shape=where.shape)
+        target.begin(shape=where.control or where.shape)
 
-    return Case(name, what, tuple(needs.split()), run, allowed)
+    return Case(name, what, tuple(needs.split()), run, allowed, fault=Fault(where, say, after))
 
 
 def go_on(player: Player, after: After) -> None:

@@ -5,6 +5,7 @@ from dataclasses import replace
 from parley_attestation.edge.endpoint import Draft
 from parley_attestation.encoding import Digest, Nonce
 from parley_attestation.errors import Reason
+from parley_attestation.sealed_terms import SealedTerms
 from parley_attestation.session import messages as m
 from parley_attestation.session.machine import Machine
 from parley_attestation.session.tables import State
@@ -71,6 +72,15 @@ CASES: tuple[Case, ...] = (
         "TERMS-4",
         S.READY,
         lambda p: terms(plan=replace(p.exercise.terms.plan, budgets=(("", 1000),)))(p),
+        {Reason.BAD_TERMS},
+        After.ENDED,
+    ),
+    fault(
+        "sealed-terms-in-open-mode",
+        "what belongs to sealed mode in terms of open mode",
+        "SEAL-1",
+        S.READY,
+        terms(sealed=SealedTerms()),
         {Reason.BAD_TERMS},
         After.ENDED,
     ),

@@ -105,19 +105,17 @@ def two_faults(p: Player) -> Turn:
     return p.turn(replace(said, attempt=2, test_set=other))
 
 
+def signed_also(carrier: bytes, stranger: SigningKey) -> bytes:
+    """A sealed statement that a stranger signed as well, ahead of its signer: the same statement."""
+    found = envelope.from_json(carrier)
+    value = stranger.sign(pae(found.payload_type, found.payload))
+    return envelope.to_json(replace(found, signatures=(Signature(stranger.public, value), *found.signatures)))
+
+
 def _signed_twice(target: Target) -> None:
-    """Terms and registration that a stranger signed as well, ahead of the verifier: the same statements."""
+    """Terms that a stranger signed as well: the same terms."""
     exercise = target.exercise()
-    stranger = SigningKey(target.fresh())
-
-    def also(carrier: bytes) -> bytes:
-        found = envelope.from_json(carrier)
-        value = stranger.sign(pae(found.payload_type, found.payload))
-        return envelope.to_json(
-            replace(found, signatures=(Signature(stranger.public, value), *found.signatures))
-        )
-
-    exercise = replace(exercise, sealed=also(exercise.sealed))
+    exercise = replace(exercise, sealed=signed_also(exercise.sealed, SigningKey(target.fresh())))
     player = target.begin(exercise=exercise)
     if player.machine.state is not S.FINISHED:
         raise Failure(

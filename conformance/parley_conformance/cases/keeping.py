@@ -16,7 +16,7 @@ from parley_attestation.edge.endpoint import Draft, Endpoint
 from parley_attestation.edge.journal import Also
 from parley_attestation.edge.party import SERVER_NAME
 from parley_attestation.encoding import MAX_ENVELOPE, Digest
-from parley_attestation.envelope import Envelope, Signature, pae
+from parley_attestation.envelope import pae
 from parley_attestation.errors import Reason, Role
 from parley_attestation.session import messages as m
 from parley_attestation.session.machine import Machine
@@ -25,6 +25,7 @@ from parley_attestation.session.turns import Turn, stream_digest, to_frames
 
 from parley_conformance.cases.base import RESUME, After, Case, Say, Where, fault, go_on
 from parley_conformance.cases.says import ZERO, always, body, changed_content, frames, payload, signatures
+from parley_conformance.deviations import long_type, unread
 from parley_conformance.harness import (
     Failure,
     Lost,
@@ -40,7 +41,6 @@ from parley_conformance.harness import (
 
 S = State
 MAX_SIDE_RECORDS = 64
-MAX_TYPE = 128
 _ORDER = 2**252 + 27742317777372353535851937790883648493  # of the Ed25519 base point
 _SECOND = Where(S.SEEDED, 2)
 
@@ -98,25 +98,12 @@ def malleated(p: Player) -> list[pb.Frame]:
     return found
 
 
-def unread(p: Player) -> Turn:
-    """Bytes that are no protobuf under a signature that does not hold: the signature is looked at first."""
-    kind = m.payload_type(p.draft.body.kind)
-    return Turn(Envelope(kind, b"\xff" * 40, (Signature(p.target.party.session.public, b"\x01" * 64),)))
-
-
 def oversized(p: Player) -> list[pb.Frame]:
     """A signed payload of one byte more than a payload may have."""
     found = frames(p)
     one = found[0].envelope
     one.payload = bytes(MAX_ENVELOPE + 1)
     one.signatures[0].value = p.target.party.session.sign(pae(one.payload_type, one.payload))
-    return found
-
-
-def long_type(p: Player) -> list[pb.Frame]:
-    """A payload type of one character more than it may have."""
-    found = frames(p)
-    found[0].envelope.payload_type = "x" * (MAX_TYPE + 1)
     return found
 
 
@@ -138,7 +125,7 @@ def unknown_and_misplaced(p: Player) -> Turn:
     return made
 
 
-class _Wordy(Endpoint):
+class Wordy(Endpoint):
     """Signs payloads that spell their header twice: the same message in other bytes."""
 
     def _propose(self) -> tuple[Turn, tuple[Also, ...]]:
@@ -150,7 +137,7 @@ class _Wordy(Endpoint):
 
 
 def _other_bytes(target: Target) -> None:
-    player = Player(target, target.exercise(), endpoint=_Wordy)
+    player = Player(target, target.exercise(), endpoint=Wordy)
     player.play()
     if player.machine.state is not S.FINISHED:
         raise Failure(f"messages in another encoding: the session ended in state {player.machine.state}")

@@ -13,7 +13,7 @@ from parley_attestation.session.tables import State
 from parley_attestation.session.turns import to_frames
 
 from parley_conformance.cases.base import RESUME, Case
-from parley_conformance.harness import Failure, Player, Refused, Target, expect_refusal, shown
+from parley_conformance.harness import Failure, Lost, Player, Refused, Target, expect_refusal, shown
 
 S = State
 
@@ -123,11 +123,17 @@ def _other_head(target: Target) -> None:
 
 
 def _takeover(target: Target) -> None:
-    """A second stream of one session takes over while the first still stands."""
+    """A second stream of one session takes over while the first still stands, and the first one ends."""
     first = target.begin(S.SEEDED, 2)
     again = Player(target, first.exercise, earlier=first)
     again.play()
     _ended(again)
+    first.stream.send([pb.Frame(ping=pb.Ping())])
+    got = first.stream.receive()
+    if isinstance(got, pb.Frame):
+        raise Failure("the older stream still answers when a newer one has taken its session")
+    if isinstance(got, Lost) and got.code is grpc.StatusCode.DEADLINE_EXCEEDED:
+        raise Failure("the older stream stays open when a newer one has taken its session")
     first.stream.send(to_frames(first.turn()))
     got = first.stream.answer()
     if isinstance(got, pb.Frame):
@@ -149,12 +155,13 @@ _STEPS = (S.READY, S.ACCEPTED, S.SEEDED, S.STOPPED, S.OPENED)
 
 CASES: tuple[Case, ...] = (
     Case("describe", "Describe says what it must", ("DESC-1",), _describe),
+    Case("dialogues", "an exercise over scripts, to its end", ("SCRIPT-2",), _honest("scripts")),
+    Case("pairs", "an exercise over pairs, to its end", ("ANS-2",), _honest("pairs")),
     Case("capabilities", "what Describe claims works", ("DESC-2", "DESC-3"), _capabilities),
     Case("honest-run", "an honest exercise and its record", ("FRAME-1", "ENV-1", "WIRE-1"), _honest("plain")),
-    Case(
-        "honest-run-short", "an honest exercise that its budget ends", ("FRAME-1", "TEST-3"), _honest("short")
-    ),
-    Case("honest-run-steady", "an honest exercise decided early", ("FRAME-1", "TEST-3"), _honest("steady")),
+    Case("honest-run-short", "an honest exercise that its budget ends", ("FRAME-1",), _honest("short")),
+    Case("honest-run-overrun", "an honest exercise decided within a batch", ("TEST-3",), _honest("overrun")),
+    Case("honest-run-steady", "an honest exercise decided early", ("FRAME-1",), _honest("steady")),
     Case(
         "acknowledged",
         "the verdict acknowledged is the record's",

@@ -194,13 +194,14 @@ class Chamber:
             master=Bytes32(arena.fresh()),
             graders=arena.exercise().tests.graders,
         )
-        return Plan(self._exercise(tests, **terms), weights, items or registered, {})
+        return Plan(self.over(tests, **terms), weights, items or registered, {})
 
     def again(self, plan: Plan) -> Plan:
         """Another exercise over the same set and model."""
-        return replace(plan, exercise=self._exercise(plan.exercise.tests))
+        return replace(plan, exercise=self.over(plan.exercise.tests))
 
-    def _exercise(self, tests: MemorySet, **changes: Any) -> Exercise:
+    def over(self, tests: MemorySet, **changes: Any) -> Exercise:
+        """A sealed exercise over any set."""
         arena = self.arena
         open_terms = arena.world.exercise_over(tests, arena.fresh().hex()).terms
         claims = (
@@ -219,7 +220,7 @@ class Chamber:
         terms = replace(open_terms, **(sealed | changes))
         return Exercise(tests, terms, statement.seal(terms.statement(), arena.verifier.session))
 
-    def session(self, plan: Plan, stop: Stop | None = None) -> Session:
+    def session(self, plan: Plan, stop: Stop | None = None, kind: type[Endpoint] = Endpoint) -> Session:
         """A sealed session in memory, the chamber over the wire, run to the pause or to its end.
 
         Raises:
@@ -233,7 +234,7 @@ class Chamber:
                 policy = Stoppable(policy, stop.state, stop.nth, stop.mutate)
             machine = Machine(journal, mode="sealed", pins=self.arena.pins, channel=self.arena.channel)
             session = self.arena.parties[role].session
-            ends[role] = Endpoint(policy, session, journal, machine, self.arena.fresh())
+            ends[role] = kind(policy, session, journal, machine, self.arena.fresh())
         return Session(self.arena, plan.exercise, ends, pipe(ends))
 
     def _policy(self, role: Role, plan: Plan, journal: Journal) -> Any:
@@ -250,7 +251,7 @@ class Chamber:
         place.write_bytes(plan.weights)
         plain = b"".join(packages.write_weights(arena.secret, [(FILE, place)]))
         custody = Custody(role, (link,), lambda _: iter([plain]), len(plain))
-        offer = Offer(arena.prover.history, (arena.claim,), custody=custody)
+        offer = Offer(arena.prover.history, (arena.claim,), custody=custody, hand_over=True)
         budget = DisclosureBudget(journal.connection, arena.verifier.card.fingerprint, _BUDGET)
         return ProverPolicy(offer, arena.channel, arena.engine, journal, budget)
 
@@ -263,9 +264,16 @@ class Chamber:
         found = [envelope_to_wire(turn.envelope) for _, turn in end.journal.turns(end.row)]
         return found if count is None else found[:count]
 
-    def open(self, envelopes: Iterable[Any], role: Role = Role.VERIFIER) -> Any:
-        """Show the chamber a session: the response, or how the call ended."""
-        return self.call(role, "Open", pb.OpenRequest(envelopes=list(envelopes)))
+    def open(
+        self, envelopes: Iterable[Any], role: Role = Role.VERIFIER, earlier: Iterable[list[Any]] = ()
+    ) -> Any:
+        """Show the chamber a session after earlier attempts: the response, or how the call ended."""
+        before = [pb.Attempt(envelopes=one) for one in earlier]
+        return self.call(role, "Open", pb.OpenRequest(envelopes=list(envelopes), earlier=before))
+
+    def results(self, envelopes: Iterable[Any], role: Role = Role.VERIFIER) -> Any:
+        """Ask for the results of an ended session: the response, or how the call ended."""
+        return self.call(role, "Results", pb.ResultsRequest(envelopes=list(envelopes)))
 
     def run(self, envelopes: Iterable[Any], role: Role = Role.VERIFIER) -> Any:
         """Have the chamber run: the response, or how the call ended."""

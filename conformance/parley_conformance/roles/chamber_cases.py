@@ -17,6 +17,8 @@ from parley_conformance.cases.base import Case, Profile
 from parley_conformance.deviations import flip
 from parley_conformance.harness import Failure, Lost, Refused
 from parley_conformance.roles.chamber import OTHER_MODEL, Chamber, Link, Plan, finished, outcome, refuses
+from parley_conformance.roles.chamber_faults import SHOWN
+from parley_conformance.roles.chamber_further import FURTHER
 from parley_conformance.roles.requirements import requirements
 from parley_conformance.run import Suite
 
@@ -273,8 +275,8 @@ _DAMAGES: tuple[tuple[str, str, Callable[[bytes], bytes], Role], ...] = (
 )
 CHAMBER: tuple[Case, ...] = (
     _case("describe", "Describe says what it must", "CH-DESCRIBE", _describe),
-    _case("honest", "a whole sealed session", "CH-RUN", _honest),
-    _case("wrong-answers", "answers that meet no reference", "CH-RUN", _wrong_answers),
+    _case("honest", "a whole sealed session", "CH-RUN FRAME-1 ENV-1 GRADE-1", _honest),
+    _case("wrong-answers", "answers that meet no reference", "CH-RUN GRADE-1", _wrong_answers),
     _case("same-again", "keys and receipt asked for again", "CH-ONCE", _same_again),
     _case("other-keys", "keys of two sessions", "CH-ONCE", _other_keys),
     _case("early", "a session before its seed", "CH-ORDER", _early),
@@ -285,14 +287,16 @@ CHAMBER: tuple[Case, ...] = (
     _case("other-runtime", "a runtime that Describe does not list", "CH-DESCRIBE", _runtime),
     _case("upload-in-pieces", "an upload over several calls", "CH-UPLOAD", _resumed),
     _case("upload-elsewhere", "content at another offset", "CH-UPLOAD", _elsewhere),
-    _case("upload-spliced", "content of another session or party", "CH-SEAL", _spliced),
+    _case("upload-spliced", "content of another session or party", "CH-SEAL HPKE-2", _spliced),
     *(
-        _case(f"upload-{name}", f"content {what}", "CH-SEAL", _damaged(change, role))
+        _case(f"upload-{name}", f"content {what}", "CH-SEAL HPKE-2", _damaged(change, role))
         for name, what, change, role in _DAMAGES
     ),
-    _case("swapped-tests", "tests that were not committed to", "CH-COMMITTED", _swapped_tests),
-    _case("swapped-weights", "weights that were not committed to", "CH-COMMITTED", _swapped_weights),
-    _case("quota", "a second run of one set and model", "CH-QUOTA", _quota),
+    _case("swapped-tests", "tests that were not committed to", "CH-COMMITTED SEAL-7", _swapped_tests),
+    _case("swapped-weights", "weights that were not committed to", "CH-COMMITTED SEAL-7", _swapped_weights),
+    *SHOWN,
+    *FURTHER,
+    _case("quota", "a second run of one set and model", "CH-QUOTA SEAL-6", _quota),
     _case("one-changed-bit", f"{FUZZED} changed bits", "CHAIN-1 ERR-1", _fuzz, Profile.EXTENDED),
 )
 

@@ -18,6 +18,11 @@ not looked at:
     unseen    indices of the items with content that the record does not show, ascending
     verdict   SHA-256 of the derived verdict statement in hex; "" where there is none
     overall   its outcome: COMPLIANT, VIOLATION or INCONCLUSIVE; "" where there is none
+    differing "prover", "verifier": whose Dissent names another verdict than the derived one, in this order
+    unqualified  whether the outcome is a VIOLATION that no qualification stands behind
+    opening   the time at which enough witnesses had seen the acceptance or decline; 0 where they had not
+    ended     the time at which enough witnesses had seen the last message; 0 where they had not
+    default   PROVER-DEFAULT or VERIFIER-DEFAULT where a timeout claim stands; else ""
 
 Of a file that is no whole record nothing but `valid`, `reason` and `blamed` is looked at.
 """
@@ -47,6 +52,11 @@ MEMBERS: dict[str, type] = {
     "unseen": list,
     "verdict": str,
     "overall": str,
+    "differing": list,
+    "unqualified": bool,
+    "opening": int,
+    "ended": int,
+    "default": str,
 }
 _MAX_OUTPUT = 1 << 20
 
@@ -149,7 +159,7 @@ class Judge:
         return said
 
     def expect(self, record: bytes, pins: Collection[Digest | str] | None = None, **wanted: Any) -> None:
-        """Check what a judge says of a whole record, member by member.
+        """Check what a judge says of a whole record, member by member; one of a set is enough.
 
         Raises:
             Failure: A member is missing, of another type, or says something else.
@@ -160,7 +170,7 @@ class Judge:
             if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
                 raise Failure(f"expected the member {name} of type {kind.__name__}")
         for name, value in wanted.items():
-            if said.answer[name] != value:
+            if said.answer[name] not in (value if isinstance(value, frozenset) else (value,)):
                 raise Failure(f"{name}: expected {value!r}, got {said.answer[name]!r}")
         held = said.answer["valid"] and said.answer["pinned"]
         if said.code != (0 if held else 1):

@@ -9,7 +9,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from parley_attestation.encoding import Digest, u64
+from parley_attestation.encoding import Digest
 from parley_attestation.errors import Reason, Role
 from parley_attestation.session import messages as m
 from parley_attestation.session.tables import State
@@ -18,12 +18,22 @@ from parley_attestation.transcript import Kind, RecordReader, RecordWriter, enco
 
 from parley_conformance.arena import PEER, Session, Stop
 from parley_conformance.cases.base import Case, Profile
-from parley_conformance.deviations import ZERO, Deviation, Said, deviations, second
+from parley_conformance.deviations import ZERO, Deviation, deviations, second
 from parley_conformance.harness import signed
 from parley_conformance.roles import judge_files as files
 from parley_conformance.roles.judge import Ask, Judge, command
+from parley_conformance.roles.judge_faults import FAULTS
+from parley_conformance.roles.judge_further import FURTHER
 from parley_conformance.roles.lies import LIES
-from parley_conformance.roles.records import Message, Part, join, messages, of_messages, parts
+from parley_conformance.roles.records import (
+    Message,
+    entries,
+    join,
+    left,
+    messages,
+    of_messages,
+    so_far,
+)
 from parley_conformance.roles.requirements import requirements
 from parley_conformance.run import Suite
 
@@ -45,27 +55,36 @@ def _case(
 # -- vectors
 
 
-def vectors() -> list[dict[str, Any]]:
-    """The transcript vectors: beside the package where it is installed, in `spec` in a checkout."""
-    packaged = resources.files("parley_conformance") / "spec/vectors/transcripts.json"
-    checkout = Path(__file__).parents[3] / "spec/vectors/transcripts.json"
+KINDS = ("", "_witnessed", "_chamber", "_backed", "_items", "_sealed")
+
+
+def vectors(kind: str = "") -> list[dict[str, Any]]:
+    """The transcript vectors of a kind: beside the package where it is installed, in `spec` in a checkout."""
+    name = f"transcripts{kind}.json"
+    packaged = resources.files("parley_conformance") / "spec/vectors" / name
+    checkout = Path(__file__).parents[3] / "spec/vectors" / name
     source = packaged if packaged.is_file() else checkout
     tests: list[dict[str, Any]] = json.loads(source.read_text("utf-8"))["tests"]
     return tests
 
 
-def _vector(test: dict[str, Any]) -> Case:
+_SAME = (
+    *("state", "turn", "blamed", "sequence", "unseen", "verdict", "overall"),
+    *("differing", "opening", "ended", "default"),
+)
+
+
+def _vector(kind: str, test: dict[str, Any]) -> Case:
     def run(target: Judge) -> None:
         record = base64.b64decode(test["record"])
         if "state" not in test:
             target.broken(record)
             return
-        same = ("state", "turn", "blamed", "sequence", "unseen", "verdict", "overall")
-        wanted = {name: test[name] for name in same}
+        wanted = {name: test[name] for name in _SAME}
         wanted |= {"valid": test["result"] == "valid", "reason": test.get("reason", "")}
         target.expect(record, test["pins"], **wanted)
 
-    return _case(f"vector-{test['id']}", test["comment"], test["requirement"], run)
+    return _case(f"vector{kind.replace('_', '-')}-{test['id']}", test["comment"], test["requirement"], run)
 
 
 # -- honest records
@@ -148,9 +167,9 @@ def _faulty(deviation: Deviation) -> Case:
             target.arena.exercise(deviation.shape), Stop(deviation.role, deviation.state, deviation.nth)
         )
         speaker = session.speaker(deviation.role)
-        added = _left(deviation.say(speaker), [len(blob) for blob in speaker.draft.blobs])
+        added = left(deviation.say(speaker), [len(blob) for blob in speaker.draft.blobs])
         machine = speaker.machine
-        before = _so_far(session, deviation.role)
+        before = so_far(session, deviation.role)
         due = machine.sequence + sum(kind == Kind.ENVELOPE for kind, _ in added)
         target.expect(
             join([*before, *added]),
@@ -163,7 +182,7 @@ def _faulty(deviation: Deviation) -> Case:
         )
         place = ("control", deviation.role, deviation.state, deviation.nth, deviation.shape)
         if place not in target.controls:  # the same place without the fault, once
-            target.expect(join([*before, *_entries(speaker.turn())]), valid=True, reason="", sequence=0)
+            target.expect(join([*before, *entries(speaker.turn())]), valid=True, reason="", sequence=0)
             target.controls.add(place)
 
     core = deviation in LIES or (deviation.state in _CORE_STATES and "misplaced" not in deviation.id)
@@ -174,42 +193,6 @@ def _faulty(deviation: Deviation) -> Case:
         run,
         Profile.CORE if core else Profile.EXTENDED,
     )
-
-
-def _entries(turn: Turn) -> list[Part]:
-    """What a turn leaves in a record."""
-    envelope = (int(Kind.ENVELOPE), encode_envelope(turn.envelope))
-    return [envelope, *((int(Kind.BLOB), blob) for blob in turn.blobs if isinstance(blob, bytes))]
-
-
-def _left(said: Said, sizes: list[int]) -> list[Part]:
-    """What a turn, or frames, leave in a record; the content of frames is cut into blobs of these sizes."""
-    if isinstance(said, Turn):
-        return _entries(said)
-    found: list[Part] = []
-    for frame in said:
-        if frame.WhichOneof("kind") == "envelope":
-            found.append((int(Kind.ENVELOPE), _encoded(frame.envelope)))
-        elif frame.WhichOneof("kind") == "chunk":
-            data = io.BytesIO(frame.chunk.data)
-            found += [(int(Kind.BLOB), data.read(size)) for size in sizes]
-    return found
-
-
-def _encoded(envelope: Any) -> bytes:
-    """An envelope as records hold it, also one that no honest party would write."""
-    found = [envelope.payload_type.encode(), envelope.payload]
-    for one in envelope.signatures:
-        found += [one.key, one.value]
-    return b"".join(u64(len(part)) + part for part in found)
-
-
-def _so_far(session: Session, role: Role) -> list[Part]:
-    end = session.ends[role]
-    if end.row is None:
-        other = session.ends[PEER[role]]
-        return parts(session.record(PEER[role])) if other.row is not None else []
-    return parts(session.record(role))
 
 
 # -- faults in the order of a record
@@ -279,7 +262,7 @@ def _evidence(target: Judge) -> None:
     """A second message for a filled slot, kept as evidence; and evidence that shows none."""
     session = target.arena.session(target.arena.exercise(), Stop(Role.VERIFIER, S.SEEDED, 2))
     speaker = session.speaker(Role.VERIFIER)
-    before = _so_far(session, Role.VERIFIER)
+    before = so_far(session, Role.VERIFIER)
     kept = (int(Kind.EVIDENCE), encode_envelope(second(speaker).envelope))
     due = speaker.machine.sequence + 1
     target.expect(
@@ -300,26 +283,28 @@ def _first_fault(target: Judge) -> None:
     """Two faults: an early one that nobody's bytes prove, a later one that is provable. The first is the fault."""
     session = target.arena.session(target.arena.exercise(), Stop(Role.PROVER, S.CHALLENGED))
     speaker = session.speaker(Role.PROVER)
-    before = _so_far(session, Role.PROVER)
+    before = so_far(session, Role.PROVER)
     early = signed(speaker.target.party.session, replace(speaker.header, previous=ZERO), speaker.draft.body)
     late = Turn(signed(speaker.target.party.session, speaker.header, m.Stop((1,))))
-    record = join([*before, *_entries(Turn(early)), *_entries(late)])
+    record = join([*before, *entries(Turn(early)), *entries(late)])
     target.expect(
         record, valid=False, reason="WRONG_PREVIOUS", blamed="", sequence=speaker.machine.sequence + 1
     )
-    record = join([*before, *_entries(late), *_entries(Turn(early))])
+    record = join([*before, *entries(late), *entries(Turn(early))])
     target.expect(record, valid=False, reason="OUT_OF_ORDER", blamed="prover")
 
 
+_HONEST = "JUDGE-1 VERD-1 VERD-2 VERD-4 FRAME-1 GRADE-1 TEST-3"
 _RUNS = (
     ("honest-compliant", ("plain", 0, "COMPLIANT")),
     ("honest-violation", ("plain", 1, "VIOLATION")),
     ("honest-open", ("short", 2, "INCONCLUSIVE")),
+    ("honest-overrun", ("overrun", 2, "INCONCLUSIVE")),
     ("honest-steady", ("steady", 2, "INCONCLUSIVE")),
 )
 JUDGE: tuple[Case, ...] = (
-    *(_vector(test) for test in vectors()),
-    *(_case(name, "an honest record", "JUDGE-1 VERD-1", _honest(*how)) for name, how in _RUNS),
+    *(_vector(kind, test) for kind in KINDS for test in vectors(kind)),
+    *(_case(name, "an honest record", _HONEST, _honest(*how)) for name, how in _RUNS),
     _case("both-sides", "the record of either party", "JUDGE-1", _both_sides),
     _case("unfinished", "the first n messages of a record", "JUDGE-1", _unfinished),
     _case("unpinned", "nobody is pinned", "JUDGE-2", _unpinned),
@@ -349,6 +334,8 @@ JUDGE: tuple[Case, ...] = (
     _case("nothing", "records of nothing", "JUDGE-1", _empty),
     _case("first-fault", "two faults", "JUDGE-1", _first_fault),
     *(_faulty(one) for one in LIES),
+    *FAULTS,
+    *FURTHER,
     *(
         _faulty(one)
         for role in PEER

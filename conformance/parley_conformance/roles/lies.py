@@ -1,13 +1,15 @@
 """Room: the suite. What a lying prover says in the fields of its messages, and how it must be refused."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from parley_attestation import keys, statement
+from parley_attestation import envelope, keys, statement
 from parley_attestation.commitment import commit_output
 from parley_attestation.ed25519 import SigningKey
-from parley_attestation.encoding import Digest, Nonce, Salt
+from parley_attestation.encoding import Bytes32, Digest, Nonce, Salt
 from parley_attestation.errors import Reason, Role
+from parley_attestation.evidence.compute.records import Close, seal_record
 from parley_attestation.model.claim import read_claim
 from parley_attestation.session import messages as m
 from parley_attestation.session.results import result_root
@@ -16,7 +18,7 @@ from parley_attestation.session.turns import Turn, stream_digest
 
 from parley_conformance.arena import Speaker
 from parley_conformance.deviations import ZERO, Deviation, Said, Say, flip
-from parley_conformance.harness import signed
+from parley_conformance.harness import sealed, signed
 
 S, R = State, Reason
 
@@ -82,6 +84,40 @@ def strangers_claim(p: Speaker) -> bytes:
     """The honest claim, signed by somebody else."""
     honest: Any = p.draft.body
     return statement.seal(read_claim(honest.model_claim).statement, SigningKey(p.target.fresh()))
+
+
+def rewritten_claim(change: Callable[[bytes], bytes]) -> Callable[[Speaker], bytes]:
+    """The honest claim, its JSON changed before the prover signed it."""
+
+    def say(p: Speaker) -> bytes:
+        honest: Any = p.draft.body
+        found = envelope.from_json(honest.model_claim)
+        return envelope.to_json(sealed(p.target.party.root, found.payload_type, change(found.payload)))
+
+    return say
+
+
+def unread_claim(p: Speaker) -> bytes:
+    """A claim that is no JSON, signed by somebody else: the signature is looked at first."""
+    honest: Any = p.draft.body
+    kind = envelope.from_json(honest.model_claim).payload_type
+    return envelope.to_json(sealed(SigningKey(p.target.fresh()), kind, b"{"))
+
+
+def strange_field(p: Speaker) -> tuple[bytes, ...]:
+    """The honest certificate with a field that no document defines."""
+    own = p.target.party
+    made = envelope.from_json(
+        keys.Certificate(own.root.public, own.session.public, own.card.role, 0, 1 << 40).sealed(own.root)
+    )
+    said = statement.parse(made.payload)
+    return (statement.seal(replace(said, predicate={**said.predicate, "zone": 1}, raw=b""), own.root),)
+
+
+def loose_records(p: Speaker) -> tuple[bytes, ...]:
+    """Two compute records, each of which begins a chain."""
+    one = Close(Bytes32(bytes(32)), 0, 0, ZERO, ())
+    return tuple(seal_record(None, at, one, p.target.party.session) for at in (1, 2))
 
 
 def too_few(p: Speaker) -> Turn:
@@ -155,11 +191,38 @@ def _threshold(p: Speaker) -> int:
     return -(-claim.threshold.numerator * size // claim.threshold.denominator)
 
 
-def _lie(what: tuple[str, str, str], state: State, say: Say, reason: Reason, nth: int = 1) -> Deviation:
+def short_key(p: Speaker) -> Turn:
+    """A coin whose key lacks a byte."""
+    honest = p.turn()
+    _, message = m.parse(p.draft.body.kind, honest.envelope.payload)
+    message.key = bytes(31)
+    kind = honest.envelope.payload_type
+    return Turn(sealed(p.target.party.session, kind, message.SerializeToString()))
+
+
+def answers_to_a_script(output: bytes) -> Say:
+    """One output to every unit of the challenge, rightly committed to."""
+
+    def say(p: Speaker) -> Turn:
+        facts = p.machine.facts
+        assert facts.audit is not None
+        assert facts.exercise is not None
+        key = Salt(p.target.fresh())
+        names = [unit.name for unit in facts.audit.waiting(facts.pending)]
+        made = tuple(m.Answer(commit_output(key, facts.exercise, *one, output), len(output)) for one in names)
+        blobs = [key + output] * len(made)
+        return p.turn(m.Answers(made, stream_digest(blobs)), tuple(blobs))
+
+    return say
+
+
+def _lie(
+    what: tuple[str, str, str], state: State, say: Say, reason: Reason, nth: int = 1, shape: str = "plain"
+) -> Deviation:
     """One lie: its name, what it is, the requirements; greetings prove nothing, anything later does."""
     name, text, needs = what
     provable = state is not S.GREETED
-    return Deviation(name, text, tuple(needs.split()), Role.PROVER, state, say, reason, provable, nth)
+    return Deviation(name, text, tuple(needs.split()), Role.PROVER, state, say, reason, provable, nth, shape)
 
 
 _P = S.PROPOSED
@@ -180,13 +243,23 @@ LIES: tuple[Deviation, ...] = (
          certified_as(Role.VERIFIER), R.KEY_NOT_CERTIFIED),
     _lie(("reply-strange-entry", "a key history with an entry of another root", "KEY-1"), S.GREETED,
          body(key_history=strangers_entry), R.BAD_SIGNATURE),
+    _lie(("reply-unknown-field", "a certificate with a field that no document defines", "JSON-3"), S.GREETED,
+         body(key_history=strange_field), R.BAD_KEY),
     _lie(("reply-nonce", "the verifier's own nonce", "HELLO-2"), S.GREETED,
          body(nonce=lambda p: Nonce(p.machine.facts.nonces[Role.VERIFIER])), R.MALFORMED),
     _lie(("other-terms", "an acceptance of other terms", "ACC-1"), _P, body(terms_digest=ZERO), R.WRONG_TERMS),
     _lie(("other-claim", "a model claim that the terms do not name", "ACC-1"), _P, body(model_claim=other_claim),
          R.BAD_MODEL_CLAIM),
-    _lie(("strangers-claim", "a model claim that somebody else signed", "ACC-1"), _P,
+    _lie(("strangers-claim", "a model claim that somebody else signed", "ACC-1 STMT-2"), _P,
          body(model_claim=strangers_claim), R.BAD_SIGNATURE),
+    _lie(("claim-not-canonical", "a claim with a space before its JSON", "JSON-1"), _P,
+         body(model_claim=rewritten_claim(lambda b: b" " + b)), R.NOT_CANONICAL),
+    _lie(("claim-with-a-key-twice", "a claim with one key twice", "JSON-2"), _P,
+         body(model_claim=rewritten_claim(lambda b: b.replace(b"{", b'{"_type":"x",', 1))), R.MALFORMED),
+    _lie(("claim-signed-before-read", "a claim that is no JSON and that another key signed", "STMT-3"), _P,
+         body(model_claim=unread_claim), R.BAD_SIGNATURE),
+    _lie(("loose-records", "compute records that are no whole chain", "COMP-1"), _P,
+         body(evidence=loose_records), R.BAD_EVIDENCE),
     _lie(("no-count", "no declared count", "ACC-1"), _P, body(declared_counts=()), R.BAD_COUNT),
     _lie(("two-counts", "two declared counts for one claim", "ACC-1"), _P, body(declared_counts=(24, 24)),
          R.BAD_COUNT),
@@ -194,6 +267,15 @@ LIES: tuple[Deviation, ...] = (
          body(declared_counts=lambda p: (_threshold(p) - 1,)), R.BAD_COUNT),
     _lie(("count-too-high", "a declared count above the population", "ACC-1"), _P,
          body(declared_counts=lambda p: (p.exercise.tests.public.size + 1,)), R.BAD_COUNT),
+    _lie(("terms-before-counts", "other terms and no count: the terms are looked at first", "ACC-3"), _P,
+         body(terms_digest=ZERO, declared_counts=()), R.WRONG_TERMS),
+    _lie(("decline-for-no-reason", "a decline with a reason that no table has", "ACC-2"), _P,
+         lambda p: p.turn(m.Decline("BECAUSE", ""), ()), R.MALFORMED),
+    _lie(("key-of-31-bytes", "a coin under a key of 31 bytes", "FRAME-2"), S.COIN_SHOWN, short_key, R.MALFORMED),
+    _lie(("no-list-of-answers", "an output to a script that is no list", "SCRIPT-2"), S.CHALLENGED,
+         answers_to_a_script(b"5"), R.WRONG_UNITS, shape="scripts"),
+    _lie(("an-answer-too-few", "an output to a script with one answer for two slots", "SCRIPT-2"), S.CHALLENGED,
+         answers_to_a_script(b'["5"]'), R.WRONG_UNITS, shape="scripts"),
     _lie(("other-coin", "a coin that was not committed to", "COIN-1"), S.COIN_SHOWN, body(coin=Nonce(ZERO)),
          R.BAD_COIN),
     _lie(("other-coin-key", "a coin under another key", "COIN-1"), S.COIN_SHOWN, body(key=Salt(ZERO)), R.BAD_COIN),

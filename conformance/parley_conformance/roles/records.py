@@ -4,9 +4,15 @@ import hashlib
 import io
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from parley_attestation.encoding import Label, frame, u64
-from parley_attestation.transcript import MAGIC, Kind, RecordReader
+from parley_attestation.errors import Role
+from parley_attestation.session.turns import Turn
+from parley_attestation.transcript import MAGIC, Kind, RecordReader, encode_envelope
+
+from parley_conformance.arena import PEER, Session
+from parley_conformance.deviations import Said
 
 _START = hashlib.sha256(frame(Label.RECORD)).digest()
 Part = tuple[int, bytes]  # kind and body
@@ -59,3 +65,40 @@ def boundaries(record: bytes) -> list[int]:
     for _, body in [*parts(record), (int(Kind.END), u64(0))]:
         found.append(found[-1] + 9 + len(body) + 32)
     return found
+
+
+def entries(turn: Turn) -> list[Part]:
+    """What a turn leaves in a record."""
+    envelope = (int(Kind.ENVELOPE), encode_envelope(turn.envelope))
+    return [envelope, *((int(Kind.BLOB), blob) for blob in turn.blobs if isinstance(blob, bytes))]
+
+
+def left(said: Said, sizes: list[int]) -> list[Part]:
+    """What a turn, or frames, leave in a record; the content of frames is cut into blobs of these sizes."""
+    if isinstance(said, Turn):
+        return entries(said)
+    found: list[Part] = []
+    for one in said:
+        if one.WhichOneof("kind") == "envelope":
+            found.append((int(Kind.ENVELOPE), encoded(one.envelope)))
+        elif one.WhichOneof("kind") == "chunk":
+            data = io.BytesIO(one.chunk.data)
+            found += [(int(Kind.BLOB), data.read(size)) for size in sizes]
+    return found
+
+
+def encoded(envelope: Any) -> bytes:
+    """An envelope as records hold it, also one that no honest party would write."""
+    found = [envelope.payload_type.encode(), envelope.payload]
+    for one in envelope.signatures:
+        found += [one.key, one.value]
+    return b"".join(u64(len(part)) + part for part in found)
+
+
+def so_far(session: Session, role: Role) -> list[Part]:
+    """The entries of a party's record of a session so far, or of the other's where it has none."""
+    end = session.ends[role]
+    if end.row is None:
+        other = session.ends[PEER[role]]
+        return parts(session.record(PEER[role])) if other.row is not None else []
+    return parts(session.record(role))

@@ -6,16 +6,21 @@ from functools import partial
 from pathlib import Path
 
 from parley.v1 import session_pb2 as pb
+from parley_attestation.ed25519 import SigningKey
 from parley_attestation.edge import party
+from parley_attestation.edge.endpoint import Draft
 from parley_attestation.encoding import Bytes32
 from parley_attestation.errors import Reason, Role
 from parley_attestation.session import messages as m
+from parley_attestation.session.machine import Machine
 from parley_attestation.session.tables import State
 from parley_attestation.statement import Statement, Subject, seal
 from parley_attestation.terms import Witnesses
 
 from parley_conformance.arena import Speaker
 from parley_conformance.cases.base import Case, Profile
+from parley_conformance.cases.documents import signed_also
+from parley_conformance.cases.keeping import Wordy
 from parley_conformance.counterpart import Script
 from parley_conformance.deviations import ZERO, Deviation, Said, Say, deviations, flip, frames_of, raw, steps
 from parley_conformance.harness import Failure
@@ -193,6 +198,23 @@ def _pauses(target: Verifier) -> None:
     finished(target, target.run(plain))
 
 
+def _signed_twice(target: Verifier) -> None:
+    """The prover's model claim is signed by a stranger as well: the same claim."""
+
+    def also(_: Machine, draft: Draft) -> Draft:
+        if not isinstance(draft.body, m.Accept):
+            return draft
+        claim = signed_also(draft.body.model_claim, SigningKey(target.arena.fresh()))
+        return replace(draft, body=replace(draft.body, model_claim=claim))
+
+    finished(target, target.run(target.arena.exercise(), Script(mutate=also)), "COMPLIANT")
+
+
+def _other_encoding(target: Verifier) -> None:
+    """The prover spells the header of its messages twice: heads and signatures are over the bytes as they came."""
+    finished(target, target.run(target.arena.exercise(), Script(kind=Wordy)), "COMPLIANT")
+
+
 def _silence(target: Verifier) -> None:
     """The prover accepts a challenge and says nothing more."""
     script = Script(S.CHALLENGED, silent=True)
@@ -268,7 +290,7 @@ def _aborts(state: State) -> Case:
 
 
 def _breaks(name: str, what: str, make: Callable[[], Script]) -> Case:
-    return _case(f"broken-{name}", f"a stream that breaks {what}", "RES-1 RES-2", _broken(make))
+    return _case(f"broken-{name}", f"a stream that breaks {what}", "RES-1 RES-2 RES-7", _broken(make))
 
 
 def _resumes(name: str, change: Callable[[pb.Resume], None], needs: str, reason: Reason) -> Case:
@@ -284,10 +306,18 @@ _RUNS = (
     ("honest-compliant", "an honest run that ends COMPLIANT", ("plain", 0, "COMPLIANT")),
     ("honest-violation", "an honest run that ends in VIOLATION", ("plain", 1, "VIOLATION")),
     ("honest-open", "an honest run that its budget ends", ("short", 2, "INCONCLUSIVE")),
+    ("honest-pairs", "an honest run over pairs", ("pairs", 0, "VIOLATION")),
+    ("honest-scripts", "an honest run over scripts", ("scripts", 0, "VIOLATION")),
+    ("honest-overrun", "an honest run decided within a batch", ("overrun", 2, "INCONCLUSIVE")),
     ("honest-steady", "an honest run in which every answer counts", ("steady", 2, "INCONCLUSIVE")),
 )
+# An honest prover refuses whatever the verifier says otherwise than the draft has it.
+_HONEST = "H-1 H-2 VERD-1 FRAME-1 ENV-1 WIRE-1 GRADE-1 TEST-3 VERD-2 VERD-4 ACK-5"
 VERIFIER: tuple[Case, ...] = (
-    *(_case(name, what, "H-1 H-2 VERD-1", _honest(*how)) for name, what, how in _RUNS),
+    *(_case(name, what, _HONEST, _honest(*how)) for name, what, how in _RUNS),
+    _case("points", "an honest run over scores", "TEST-5", _honest("points", 0, "VIOLATION")),
+    _case("signed-by-a-stranger-too", "a claim with one signature more", "STMT-1 STMT-2", _signed_twice),
+    _case("other-encoding", "messages in other bytes, signed as they are", "ENV-3", _other_encoding),
     _case("dissent", "a prover that objects", "VERD-1", _dissent),
     _case("fresh-coins", "nonces and coins of three exercises", "COIN-2", _coins),
     _case("side-by-side", "three sessions at once", "H-3", _side_by_side),

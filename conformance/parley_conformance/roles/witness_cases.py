@@ -235,7 +235,7 @@ def _case(
 
 
 WITNESS: tuple[Case, ...] = (
-    _case("events", "every event that a party may ask for", "STMT-2", _events),
+    _case("events", "every event that a party may ask for", "STMT-2 FRAME-1 ENV-1", _events),
     _case("registered", "the receipt of a digest", "STMT-2", _registered),
     _case("lookup", "what a look-up shows", "WIT-1", _lookup),
     _case("asked-again", "the same requests again", "WIT-1", _asked_again),
@@ -250,7 +250,11 @@ WITNESS: tuple[Case, ...] = (
     _case("claims", "claims that are early, void, or stand", "WIT-2 W-CLAIM", _claims),
     _case("strangers", "requests of others than the parties", "KEY-2", requests.strangers),
     _case("key-times", "keys that are not valid at the witness's time", "KEY-2", requests.times),
-    _case("records", "records that are not the one behind the head", "WIT-6", requests.records),
+    _case("records", "records that are not the one behind the head", "WIT-6 EXT-1", requests.records),
+    _case("histories", "key histories with entries of others", "KEY-1", requests.histories),
+    _case("documents", "what is signed and no request", "JSON-2 STMT-3 ENV-2", requests.documents),
+    _case("malleated", "a signature whose scalar is not reduced", "SIG-1", requests.malleated),
+    _case("other-encoding", "a record in other bytes", "ENV-3", requests.other_encoding),
     _case("methods", "events that are not for the call", "W-FORM", requests.methods),
     _case("bad-signature", "a request whose signature does not hold", "STMT-2", requests.signatures),
     _case("forms", "requests out of form", "W-FORM JSON-1 JSON-3 ERR-1", requests.forms),

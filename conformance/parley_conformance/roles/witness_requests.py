@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from parley.v1 import witness_pb2 as pb
-from parley_attestation import keys
+from parley_attestation import envelope, keys
 from parley_attestation.ed25519 import PublicKey, SigningKey
 from parley_attestation.encoding import Digest
 from parley_attestation.envelope import Envelope, Signature
@@ -20,6 +20,7 @@ from parley_conformance.roles.witness import Witness
 
 E, R = Event, Reason
 V, P = Role.VERIFIER, Role.PROVER
+ORDER = 2**252 + 27742317777372353535851937790883648493  # of the Ed25519 base point
 FUZZED = 60  # requests with one changed bit that the extended profile sends
 
 
@@ -46,6 +47,65 @@ def _certified(target: Witness, start: int, end: int, *more: bytes) -> tuple[byt
     own = target.arena.prover
     made = keys.Certificate(own.root.public, own.session.public, P, start, end)
     return (made.sealed(own.root), *more)
+
+
+def histories(target: Witness) -> None:
+    """Key histories with a second entry that another key signed, or of another root."""
+    at = target.attempt()
+    record = at.message(4, P)
+    request = at.request(E.ACCEPTED, P, 4, record)
+    own, other = target.arena.prover, SigningKey(target.arena.fresh())
+    forged = keys.Certificate(own.root.public, own.session.public, P, 0, 1 << 40).sealed(other)
+    foreign = keys.Certificate(other.public, own.session.public, P, 0, 1 << 40).sealed(own.root)
+    target.refuses(
+        target.ask(request, record, history=_certified(target, 0, 1 << 40, forged)), R.BAD_SIGNATURE
+    )
+    target.refuses(target.ask(request, record, history=_certified(target, 0, 1 << 40, foreign)), R.BAD_KEY)
+    target.cosigned(target.ask(request, record))
+
+
+def documents(target: Witness) -> None:
+    """Requests that are signed and no request: one key twice; then what is no JSON under a signature that fails."""
+    at = target.attempt()
+    record = at.message(4, P)
+    request = at.request(E.ACCEPTED, P, 4, record)
+    own = target.arena.prover.session
+    honest = envelope.from_json(request.sealed(own))
+    twice = honest.payload.replace(b"{", b'{"_type":"x",', 1)
+    fraction = honest.payload.replace(b'"attempt":1', b'"attempt":1.5', 1)
+    for payload in (twice, fraction):
+        made = envelope.to_json(sealed(own, honest.payload_type, payload))
+        target.refuses(target.ask(request, record, sealed=made), R.MALFORMED)
+    (one,) = honest.signatures
+    unread = replace(honest, payload=b"{", signatures=(Signature(one.key, one.value),))
+    target.refuses(target.ask(request, record, sealed=envelope.to_json(unread)), R.BAD_SIGNATURE)
+    target.cosigned(target.ask(request, record))
+
+
+def malleated(target: Witness) -> None:
+    """The group order added to the scalar of a request's signature."""
+    at = target.attempt()
+    record = at.message(4, P)
+    request = at.request(E.ACCEPTED, P, 4, record)
+    honest = envelope.from_json(request.sealed(target.arena.prover.session))
+    (one,) = honest.signatures
+    scalar = int.from_bytes(one.value[32:], "little") + ORDER
+    other = Signature(one.key, one.value[:32] + scalar.to_bytes(32, "little"))
+    made = envelope.to_json(replace(honest, signatures=(other,)))
+    target.refuses(target.ask(request, record, sealed=made), R.BAD_SIGNATURE)
+    target.cosigned(target.ask(request, record))
+
+
+def other_encoding(target: Witness) -> None:
+    """A record that spells its header twice: its head is that of the bytes as they are."""
+    at = target.attempt()
+    at.accept()
+    honest = at.message(5, V)
+    _, message = m.parse("abort", honest.payload)
+    head = type(message)(header=message.header).SerializeToString()
+    record = sealed(target.arena.verifier.session, honest.payload_type, head + honest.payload)
+    request = at.request(E.POSTED, V, 5, record)
+    target.cosigned(target.ask(request, record), request)
 
 
 def times(target: Witness) -> None:
