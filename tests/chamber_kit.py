@@ -93,9 +93,12 @@ def triples(count: int = 60) -> list[tuple[bytes, bytes]]:
 class ChamberExercise(Exercise):
     """The prover registered one model; another one may answer; a chamber decides which it was."""
 
-    def __init__(self, folder: Path, *, answers: float = 0.7, registered: float = 0.7, items=None, **changes):
+    def __init__(
+        self, folder: Path, *, answers: float = 0.7, registered: float | Path = 0.7, items=None, **changes
+    ):
         self.model = OnnxModel(pinned(RUNTIME, write_model(folder / "answering", answers)))
-        self.weights_folder = write_model(folder / "registered", registered)
+        given = isinstance(registered, Path)
+        self.weights_folder = registered if given else write_model(folder / "registered", registered)
         super().__init__(
             folder, items=items or triples(), answer=lambda p, _: self.model.answer([(p, 100)])[0]
         )

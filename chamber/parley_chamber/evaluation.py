@@ -98,7 +98,7 @@ def _run_box(weights: Weights, limits: Limits) -> Box:
         return Box(python("parley_chamber.boxes.run"), weights.files(), limits)
     assert weights.program is not None
     files = weights.files() | {PROGRAM: weights.program}
-    return Box(runtime.command, files, replace(limits, processes=runtime.processes))
+    return Box(runtime.command, files, replace(limits, processes=runtime.processes), sockets=True)
 
 
 def output_bytes(count: int, output_limit: int) -> int:

@@ -1,9 +1,9 @@
 """Room: the chamber. Boxes: other people's code behind bubblewrap, one process tree, bytes in, bytes out.
 
 A box sees a read-only system, the files it was given and a small tmpfs that goes with it. It has every
-namespace of its own, no network (loopback neither: there are no sockets), no capability, a system-call
-filter and hard limits. What leaves it is what it writes to standard output, cut off at a limit. This
-protects the parties from each other's code, not from the machine's operator.
+namespace of its own, no network, no capability, a system-call filter and hard limits; a prover's program
+alone has sockets, local ones that end in its box. What leaves a box is what it writes to standard output,
+cut off at a limit. This protects the parties from each other's code, not from the machine's operator.
 """
 
 import contextlib
@@ -42,7 +42,7 @@ class Limits:
 
     Attributes:
         memory: Bytes of address space of each process.
-        seconds: Seconds from start to end, and of processor time of each process.
+        seconds: Seconds from start to end; and, on every processor, of processor time of each process.
         output: Bytes on standard output.
         scratch: Bytes in its /tmp.
         processes: Processes; with 1 it can start threads alone.
@@ -57,11 +57,19 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """What to run: a program, and the files it may read, by their path in the box."""
+    """What to run: a program, and the files it may read, by their path in the box.
+
+    Attributes:
+        program: Its command.
+        files: Files and folders outside, by their path in the box.
+        limits: What it may use.
+        sockets: Whether its processes may speak with each other over local sockets (AF_UNIX).
+    """
 
     program: tuple[str, ...]
     files: Mapping[str, Path] = field(default_factory=dict)
     limits: Limits = field(default_factory=Limits)
+    sockets: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,12 +146,22 @@ class Sandbox:
         program = (*inner, str(limits.processes * _THREADS), *box.program)
         if self.kind == NONE:
             return _Command(program, (), None)
-        rules = _pipe(allowlist(os.uname().machine, processes=limits.processes > 1), held)
+        rules = allowlist(os.uname().machine, processes=limits.processes > 1, sockets=box.sockets)
+        filter_ = _pipe(rules, held)
         options = _pipe("\0".join((*_fixed(limits), *_visible(box))).encode() + b"\0", held)
         info, tell = os.pipe()
         held.callback(os.close, info)
-        first = (self.program, "--args", str(options), "--seccomp", str(rules), "--info-fd", str(tell), "--")
-        return _Command((*first, *program), (options, rules, tell), info)
+        first = (
+            self.program,
+            "--args",
+            str(options),
+            "--seccomp",
+            str(filter_),
+            "--info-fd",
+            str(tell),
+            "--",
+        )
+        return _Command((*first, *program), (options, filter_, tell), info)
 
 
 @dataclass(frozen=True, slots=True)

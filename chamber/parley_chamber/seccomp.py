@@ -2,7 +2,7 @@
 
 It is a list of what is allowed. Everything else answers ENOSYS, as if the kernel were older: sockets,
 new namespaces, mounts, ptrace, io_uring, keys, System V and POSIX queues do not exist in a box. A box
-with one process may start threads and no process.
+with one process may start threads and no process; a box with sockets has local ones (AF_UNIX) and no others.
 """
 
 import struct
@@ -62,14 +62,27 @@ _AARCH64 = {
     "prlimit64": 261, "getrandom": 278, "membarrier": 283, "statx": 291, "rseq": 293, "close_range": 436,
     "faccessat2": 439,
 }
+# Of a box with sockets; `socket` and `socketpair` for one family alone.
+_X86_64_SOCKETS = {
+    "socket": 41, "connect": 42, "accept": 43, "sendto": 44, "recvfrom": 45, "sendmsg": 46, "recvmsg": 47,
+    "shutdown": 48, "bind": 49, "listen": 50, "getsockname": 51, "getpeername": 52, "socketpair": 53,
+    "setsockopt": 54, "getsockopt": 55, "accept4": 288,
+}
+_AARCH64_SOCKETS = {
+    "socket": 198, "socketpair": 199, "bind": 200, "listen": 201, "accept": 202, "connect": 203,
+    "getsockname": 204, "getpeername": 205, "sendto": 206, "recvfrom": 207, "setsockopt": 208,
+    "getsockopt": 209, "shutdown": 210, "sendmsg": 211, "recvmsg": 212, "accept4": 242,
+}
 # fmt: on
+_UNIX = (1,)  # AF_UNIX
 
 # Machine name -> (AUDIT_ARCH_* of linux/audit.h, table).
 TABLES = {"x86_64": (0xC000003E, _X86_64), "aarch64": (0xC00000B7, _AARCH64)}
+SOCKETS = {"x86_64": _X86_64_SOCKETS, "aarch64": _AARCH64_SOCKETS}
 
 
-def allowlist(machine: str, *, processes: bool) -> bytes:
-    """The filter for boxes on `machine` (as `os.uname().machine`), with or without child processes.
+def allowlist(machine: str, *, processes: bool, sockets: bool) -> bytes:
+    """The filter for boxes on `machine` (as `os.uname().machine`), with or without child processes and sockets.
 
     Raises:
         LocalError: CONFIG, for a machine whose system calls are not listed here.
@@ -78,8 +91,13 @@ def allowlist(machine: str, *, processes: bool) -> bytes:
         raise LocalError(Reason.CONFIG, f"boxes run on {' and '.join(TABLES)}, not on {machine}")
     arch, table = TABLES[machine]
     code = [(_LOAD, 0, 0, _ARCH), (_EQUAL, 1, 0, arch), (_RETURN, 0, 0, _KILL), (_LOAD, 0, 0, _NUMBER)]
-    for name, number in table.items():
-        if name in {"clone", "ioctl", "prctl"} or (name in {"fork", "vfork"} and not processes):
+    local = SOCKETS[machine] if sockets else {}
+    for name in ("socket", "socketpair") if sockets else ():
+        code += _arguments(local[name], _ARG0, _UNIX)
+    for name, number in (table | local).items():
+        if name in {"clone", "ioctl", "prctl", "socket", "socketpair"} or (
+            name in {"fork", "vfork"} and not processes
+        ):
             continue
         code += [(_EQUAL, 0, 1, number), (_RETURN, 0, 0, _ALLOW)]
     code += _clone(table["clone"], processes=processes)

@@ -1,4 +1,4 @@
-"""Room: the command line. `parley chamber serve|show|reexecute|runtime`; `parley keygen --role chamber` makes one."""
+"""Room: the command line. `parley chamber`; `parley keygen --role chamber` makes one."""
 
 import logging
 import os
@@ -96,17 +96,22 @@ def serve(  # noqa: PLR0913 - keyword-only, each an option
         upload << 30,
     )
     server, port = start(setup, address)
-    stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
     click.echo(f"operator {own.session.public.hex()}; boxes: {box.kind}; swap: {plaintext.swap()}", err=True)
     click.echo(f"LISTENING {address.rpartition(':')[0]}:{port}")
-    stop.wait()
+    _interrupted().wait()
     server.stop(grace=5).wait()
     plaintext.wipe()
     click.echo("stopped; keys are gone, plaintext is wiped", err=True)
     sys.stdout.flush()
     os._exit(0)  # a run in the middle ends with this process, and so does its box
+
+
+def _interrupted() -> threading.Event:
+    """What is set once this process is to end."""
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    return stop
 
 
 @chamber.command()
@@ -182,5 +187,33 @@ def runtime(file: str, *, shape: str, scale: str, dtype: str, labels: tuple[str,
 
     axes = tuple(int(n) for n in shape.split(","))
     made = OnnxRuntime(version("onnxruntime"), file, axes, dtype, scale=scale, labels=labels)
+    out.write_bytes(canonical.dump(read_runtime(made.document()).document()))
+    click.echo(f"runtime {made.digest().hex()}")
+
+
+@chamber.command()
+@click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.argument("command", nargs=-1, required=True)
+@click.option("--processes", default=1, show_default=True, help="Processes at once; threads are not counted.")
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), required=True, help="The document.")
+def program(folder: Path, command: tuple[str, ...], *, processes: int, out: Path) -> None:
+    """Write the document of the program in FOLDER, which COMMAND starts in the box; terms name its digest.
+
+    In the box the program's files are below /in/program and the model's below /in/model. It reads prompts
+    from standard input and writes answers to standard output, in frames; it may use local sockets (AF_UNIX)
+    between its own processes and threads, and no network.
+    """
+    import hashlib  # noqa: PLC0415
+
+    from parley_attestation import canonical  # noqa: PLC0415
+    from parley_attestation.edge.weights.source import LocalFiles  # noqa: PLC0415
+    from parley_attestation.encoding import Digest  # noqa: PLC0415
+    from parley_attestation.runtime import ProgramRuntime, read_runtime  # noqa: PLC0415
+
+    files = []
+    for info in LocalFiles(folder).scan():
+        with (folder / info.path).open("rb") as file:
+            files.append((info.path, Digest(hashlib.file_digest(file, "sha256").digest())))
+    made = ProgramRuntime(command, tuple(sorted(files)), processes)
     out.write_bytes(canonical.dump(read_runtime(made.document()).document()))
     click.echo(f"runtime {made.digest().hex()}")

@@ -5,7 +5,10 @@ say: so the receipt itself counts the attacks that failed. What a program can st
 bits in `benchmarks/channel.py`.
 """
 
+import contextlib
 import os
+import secrets
+import socket
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -129,13 +132,9 @@ def attempt():
     gets_nothing(attack(tmp_path, code))
 
 
-def test_model_code_opens_no_socket_and_writes_nowhere_that_outlives_its_box(tmp_path):
+def test_model_code_writes_nowhere_that_outlives_its_box(tmp_path):
     code = f"""
-import os, socket
 def attempt():
-    for family in (socket.AF_INET, socket.AF_INET6, socket.AF_UNIX, socket.AF_NETLINK):
-        try: socket.socket(family); return b"a socket"
-        except OSError: pass
     for path in ("/in/model/x", "/in/program/x", "/in/x", "/dev/shm/x", "/x", "/usr/x", {str(tmp_path)!r} + "/x"):
         try: open(path, "wb").write(prompt); return path.encode()
         except OSError: pass
@@ -144,6 +143,48 @@ def attempt():
     gets_nothing(attack(tmp_path, code))
     assert not (tmp_path / "x").exists()
     assert not Path("/tmp/note").exists()
+
+
+def test_model_code_has_no_socket_but_local_ones_and_reaches_nobody_with_them(tmp_path):
+    """The machine listens on a path, on an abstract name and on the loopback; and nobody of the box's calls."""
+    name = f"parley-{secrets.token_hex(8)}"
+    with contextlib.ExitStack() as held:
+        ports = []
+        for family, address in (
+            (socket.AF_UNIX, str(tmp_path / "host.sock")),
+            (socket.AF_UNIX, f"\0{name}"),
+            (socket.AF_UNIX, f"/dev/shm/{name}"),
+            (socket.AF_INET, ("127.0.0.1", 0)),
+        ):
+            one = held.enter_context(socket.socket(family))
+            one.bind(address)
+            one.listen()
+            one.setblocking(False)
+            ports.append(one)
+        held.callback(Path(f"/dev/shm/{name}").unlink)
+        code = f"""
+import os, socket
+def attempt():
+    for family in range(46):
+        if family == socket.AF_UNIX: continue
+        for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM, socket.SOCK_RAW):
+            try: socket.socket(family, kind); return b"a socket of family %d" % family
+            except OSError: pass
+    for address in ({str(tmp_path / "host.sock")!r}, "\\0{name}", "/dev/shm/{name}", "/run/dbus/system_bus_socket"):
+        for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM, socket.SOCK_SEQPACKET):
+            try: socket.socket(socket.AF_UNIX, kind).connect(address); return address.encode()
+            except OSError: pass
+    for number in range(3, 256):
+        try: return socket.socket(fileno=os.dup(number)).recv(1)
+        except OSError: pass
+    one, two = socket.socketpair()  # its own processes may speak with each other
+    one.send(prompt)
+    assert two.recv(100) == prompt
+"""
+        gets_nothing(attack(tmp_path, code))
+        for one in ports:
+            with pytest.raises(BlockingIOError):
+                one.accept()
 
 
 def test_model_code_starts_no_process_and_calls_no_way_out(tmp_path):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from parley_attestation.errors import LocalError
-from parley_chamber.seccomp import TABLES, allowlist
+from parley_chamber.seccomp import SOCKETS, TABLES, allowlist
 
 ALLOW, KILL, EPERM, ENOSYS = 0x7FFF0000, 0x80000000, 0x00050001, 0x00050026
 HEADERS = {
@@ -38,8 +38,9 @@ def machine(request):
     return request.param
 
 
-def ask(machine, number, *arguments, processes=False):
-    return verdict(allowlist(machine, processes=processes), TABLES[machine][0], number, *arguments)
+def ask(machine, number, *arguments, processes=False, sockets=False):
+    rules = allowlist(machine, processes=processes, sockets=sockets)
+    return verdict(rules, TABLES[machine][0], number, *arguments)
 
 
 def test_only_what_is_listed_is_allowed_and_all_else_does_not_exist(machine):
@@ -54,6 +55,18 @@ def test_only_what_is_listed_is_allowed_and_all_else_does_not_exist(machine):
 )
 def test_ways_out_are_not_listed(machine, name):
     assert name not in TABLES[machine][1]
+
+
+def test_a_box_with_sockets_has_local_ones_alone(machine):
+    numbers = SOCKETS[machine]
+    for name, number in numbers.items():
+        assert ask(machine, number, 1) == ENOSYS, "and another box has none"
+        assert ask(machine, number, 1, sockets=True) == ALLOW
+        for family in (0, 2, 10, 16, 17, 40):  # AF_INET, AF_INET6, AF_NETLINK, AF_PACKET, AF_VSOCK
+            alone = name in {"socket", "socketpair"}
+            assert ask(machine, number, family, sockets=True) == (EPERM if alone else ALLOW)
+    more = {n for n in range(1024) if ask(machine, n, 1, sockets=True) == ALLOW}
+    assert more == {n for n in range(1024) if ask(machine, n, 1) == ALLOW} | set(numbers.values())
 
 
 def test_threads_start_and_processes_only_where_the_box_may_have_them(machine):
@@ -75,12 +88,14 @@ def test_terminals_are_not_typed_into_and_privileges_not_changed(machine):
 
 
 def test_calls_under_another_machine_s_numbers_kill_the_process(machine):
-    assert verdict(allowlist(machine, processes=False), 0x40000003, 0) == KILL, "the 32-bit x86 interface"
+    assert verdict(allowlist(machine, processes=False, sockets=False), 0x40000003, 0) == KILL, (
+        "the 32-bit x86 interface"
+    )
 
 
 def test_an_unlisted_machine_is_refused():
     with pytest.raises(LocalError):
-        allowlist("riscv64", processes=False)
+        allowlist("riscv64", processes=False, sockets=False)
 
 
 def test_the_numbers_are_the_kernel_s(machine):
@@ -88,4 +103,5 @@ def test_the_numbers_are_the_kernel_s(machine):
         pytest.skip(f"{HEADERS[machine]}: the kernel's headers are not on this machine")
     found = dict(re.findall(r"#define __NR(?:3264)?_(\w+)\s+(\d+)\b", HEADERS[machine].read_text()))
     found |= {"newfstatat": found.get("newfstatat", found.get("fstatat", ""))}
-    assert {name: int(found[name]) for name in TABLES[machine][1]} == TABLES[machine][1]
+    for table in (TABLES[machine][1], SOCKETS[machine]):
+        assert {name: int(found[name]) for name in table} == table

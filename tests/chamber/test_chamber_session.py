@@ -71,7 +71,7 @@ class SealedExercise(SealedEnds, ChamberExercise):
         self.links = links or (Link(folder),)
         self.link = self.links[0]
         self.accept = accept
-        files = [("model.onnx", (weights or self.weights_folder) / "model.onnx")]
+        files = [(path.name, path) for path in sorted((weights or self.weights_folder).iterdir())]
         self.plain = {
             Role.PROVER: b"".join(packages.write_weights(self.secret, files, program)),
             Role.VERIFIER: b"".join(

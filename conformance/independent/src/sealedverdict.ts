@@ -59,14 +59,18 @@ function metric(s: Session, m: Measured, place: number, assurance: Given, missin
   const common = { id: claim.id, type: claim.type, population, threshold_count: threshold };
   if (missing !== null) {
     const verdict = "INCONCLUSIVE";
-    const json = { ...common, verdict, test: verdict, because: [missing], counted: 0, successes: 0, failures: 0, count_low: 0, count_high: population };
+    const because = [...(assurance === "simulated" ? [LABORATORY] : []), missing];
+    const json = { ...common, verdict, test: verdict, because, counted: 0, successes: 0, failures: 0, count_low: 0, count_high: population };
     return { verdict, json };
   }
   const receipt = known(s.outcomes.find(isReceipt));
   const low = known(receipt.counts[place]).successes;
   const high = Math.min(low + receipt.roundTo - 1, population);
   const test: Decision = low >= threshold ? "COMPLIANT" : high < threshold ? "VIOLATION" : "INCONCLUSIVE";
-  const because = test === "INCONCLUSIVE" ? [ROUNDED] : reasons(claim, test, assurance);
+  const because = [
+    ...(assurance === "simulated" ? [LABORATORY] : []),
+    ...(test === "INCONCLUSIVE" ? [ROUNDED] : assurance === "simulated" ? [] : reasons(claim, test, assurance)),
+  ];
   const verdict = settled(because.length > 0 ? "INCONCLUSIVE" : test, assurance);
   const json = {
     ...common, verdict, test, because, counted: population, successes: low, failures: population - high, count_low: low, count_high: high,
