@@ -12,6 +12,7 @@ from parley_attestation.envelope import Signature
 from parley_attestation.errors import Reason
 from parley_attestation.judge import Fault, judge
 from parley_attestation.session import messages
+from parley_attestation.session.checks import Check
 from parley_attestation.terms import Plan
 from parley_attestation.transcript import Entry, Kind, decode_envelope, encode_envelope
 from record_kit import entries, first, hidden, written
@@ -46,6 +47,8 @@ def test_one_hidden_prompt_output_or_reference_makes_its_item_unseen(held, kind)
     assert result.fault is None
     assert result.unseen == (items(found)[0],)
     assert result.verdict is None
+    checked = result.machine.checks[Check.REFERENCES]
+    assert checked == judged(found, pins).machine.checks[Check.REFERENCES] - (kind != "challenge")
 
 
 def test_a_hidden_output_is_unseen_before_its_reference_is_shown(held):

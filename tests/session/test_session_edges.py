@@ -186,6 +186,17 @@ def test_an_attempt_is_over_once_references_are_shown_or_a_key_is_released(audit
     assert bool(found.as_earlier().over) is over
 
 
+def test_lists_in_messages_have_bounds_that_count_as_inside():
+    for size in (1, 2):
+        assert messages._many(range(size), 1, 2, "things") == tuple(range(size))
+    for size in (0, 3):
+        refused(Reason.TOO_LARGE, "expected 1..2 things", messages._many, range(size), 1, 2, "things")
+
+
+def test_bytes_that_are_no_message_are_refused_as_such():
+    refused(Reason.MALFORMED, "a message of kind stop", messages.parse, "stop", b"\xff")
+
+
 def test_the_name_of_a_mode_is_ascii():
     refused(Reason.MALFORMED, "ASCII", messages._mode, "modé")
 

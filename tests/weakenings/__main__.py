@@ -111,12 +111,17 @@ def trace(out: Path, jobs: int, paths: Sequence[str]) -> None:
 
 
 def plan(
-    site: Site, traced: dict[str, Any], *, cases: bool, budget: float = BUDGET_SECONDS
+    site: Site,
+    traced: dict[str, Any],
+    *,
+    cases: bool,
+    budget: float = BUDGET_SECONDS,
+    killer: str | None = "",
 ) -> tuple[Site, list[str], float]:
-    """The tests that run the line of a weakening, quickest first, up to a budget of seconds."""
+    """The tests that run the line of a weakening, up to a budget of seconds: its last killer, then the quickest."""
     at = [MODULES.index(site.module), site.reached]
     names = [n for n, one in traced.items() if n.startswith(CASES) is cases and at in one["lines"]]
-    names.sort(key=lambda n: (traced[n]["seconds"], n))
+    names.sort(key=lambda n: (n != killer, traced[n]["seconds"], n))
     chosen, total = [], 0.0
     for name in names:
         total += traced[name]["seconds"]
@@ -132,6 +137,7 @@ def try_out(traced: dict[str, Any], sites: Sequence[Site], out: Path, how: argpa
     With `how.again`, what survived so far is tried again, under the present budget.
     """
     found: dict[str, Any] = json.loads(out.read_text()) if out.exists() else {}
+    known = ledger.read().results
     done_with = ("tests", "cases")
 
     def due(site: Site, stage: str) -> bool:
@@ -144,7 +150,13 @@ def try_out(traced: dict[str, Any], sites: Sequence[Site], out: Path, how: argpa
         began = time.monotonic()
         for stage in done_with:
             plans = {
-                s.id: plan(s, traced, cases=stage == "cases", budget=how.budget)
+                s.id: plan(
+                    s,
+                    traced,
+                    cases=stage == "cases",
+                    budget=how.budget,
+                    killer=known.get(s.id, {}).get(stage),
+                )
                 for s in sites
                 if due(s, stage)
             }
