@@ -53,14 +53,18 @@ class SealedEnds:
             Role.PROVER: (ProverPolicy(offer, CHANNEL, self.engine, pj, budget), self.prover.session, pj),
         }
 
-    def ends(self, verifier=SealedVerifierPolicy, attempt=(), wrapped=lambda policy: policy):
+    def ends(
+        self, verifier=SealedVerifierPolicy, attempt=(), wrapped=lambda policy: policy, *, resumed=False
+    ):
         return tuple(
-            Endpoint(wrapped(p), key, j, self.machine(role, j), seed(role, *attempt))
+            Endpoint(wrapped(p), key, j, self.machine(role, j, resumed=resumed), seed(role, *attempt))
             for role, (p, key, j) in self.policies(verifier).items()
         )
 
-    def machine(self, role, journal):
-        earlier = earlier_attempts(journal, role)
+    def machine(self, role, journal, *, resumed=False):
+        """A machine for a session that begins, or for the unfinished one that is to be loaded."""
+        row = next(iter(journal.unfinished(role)), None) if resumed else None
+        earlier = earlier_attempts(journal, role, row)
         return Machine(journal, mode="sealed", pins=self.pins, channel=CHANNEL, earlier=earlier)
 
     def run(self, **more):

@@ -217,7 +217,7 @@ def test_a_chamber_that_comes_back_ends_the_session_in_a_signed_abort_and_does_n
     place.process.stdout.close()
     place.process, port = started(tmp_path, *[program_runtime(tmp_path / "program", FOREVER)])
     place.card = place.at(port)
-    v, p = exercise.ends()
+    v, p = exercise.ends(resumed=True)
     for end in (v, p):
         end.load(next(iter(end.journal.unfinished(end.policy.role))))
     pipe(v, p)
