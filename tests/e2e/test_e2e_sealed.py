@@ -209,18 +209,11 @@ def hosted(world, **sandboxed):
 
 def test_a_chamber_that_shows_the_prover_other_keys_gets_no_weights(tmp_path, monkeypatch):
     world = make_sealed_world(tmp_path)
-    begin, faces = chamber.ChamberService._begin, {}
+    honest, faces = chamber.ChamberService._open, {}
 
     def two_faced(self, request, card):
-        self._held.clear()
-        if card.role not in faces:
-            faces[card.role] = begin(self, self._replay(request, card))
-        held = faces[card.role]
-        self._held[request_session(self, request, card)] = held
-        return chamber.pb.OpenResponse(keys=held.session.keys, evidence=b"", received=0)
-
-    def request_session(self, request, card):
-        return self._replay(request, card).facts.session_id
+        self._sessions = faces.setdefault(card.role, chamber.Sessions(16))
+        return honest(self, request, card)
 
     monkeypatch.setattr(chamber.ChamberService, "_open", two_faced)
     with in_process(world) as job, hosted(world), world.prover():
