@@ -68,10 +68,8 @@ class Sessions:
         with self._lock:
             found = self._held.get(facts.session_id)
             if found is None:
-                going = self._going(facts.exercise)
-                session, terms = begin(), facts.terms
-                if going is not None:
-                    self._let_go(going)
+                with self._room(facts.exercise):
+                    session, terms = begin(), facts.terms
                 assert terms is not None
                 assert facts.exercise is not None
                 parties = frozenset(history.owner for history in facts.histories.values())
@@ -95,8 +93,27 @@ class Sessions:
             yield found
             found.touched = self._clock()
 
+    @contextlib.contextmanager
+    def _room(self, exercise: Digest | None) -> Iterator[None]:
+        """Room for one more session of `exercise`; where its beginning fails, nothing has gone for it.
+
+        Waits for no session: what is taken out is held by nobody else from here on.
+        """
+        name = self._going(exercise)
+        if name is None:
+            yield
+            return
+        held = self._held[name]
+        try:
+            yield
+            del self._held[name]
+            held.gone = True
+            held.session.discard()
+        finally:
+            held.lock.release()
+
     def _going(self, exercise: Digest | None) -> bytes | None:
-        """The session that makes room for one of `exercise`; None where there is room."""
+        """The session that makes room for one of `exercise`, its lock taken; None where there is room."""
         if len(self._held) < self._most:
             return None
         now = self._clock()
@@ -106,12 +123,6 @@ class Sessions:
             lambda held: now - held.touched > held.patience,
         ):
             for name, held in self._held.items():
-                if may_go(held) and not held.lock.locked():
+                if may_go(held) and held.lock.acquire(blocking=False):
                     return name
         raise PeerError(Reason.SESSION_LIMIT, f"this chamber holds {self._most} sessions")
-
-    def _let_go(self, name: bytes) -> None:
-        held = self._held.pop(name)
-        with held.lock:
-            held.gone = True
-            held.session.discard()

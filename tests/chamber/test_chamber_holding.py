@@ -99,6 +99,23 @@ def test_a_session_that_is_in_use_stays(place):
         refused(Reason.SESSION_LIMIT, lambda: place.open("third"))
 
 
+def test_nobody_gets_hold_of_the_session_that_makes_room_while_another_begins(place):
+    """Else its run would begin first, and every session would wait for that run's end."""
+    place.second.receipt = b"outcome"
+    taken = []
+
+    def begins():
+        taken.append(place.second.lock.acquire(blocking=False))
+        if taken[0]:
+            place.second.lock.release()
+        return Session()
+
+    place.sessions.open, opened = lambda machine, _: opened(machine, begins), place.sessions.open
+    place.open("third")
+    assert taken == [False]
+    assert place.second.session.discarded
+
+
 def test_what_was_found_before_it_went_is_not_used_after(place):
     held = place.use("first")
     place.first.gone = True
@@ -114,6 +131,8 @@ def test_where_a_session_cannot_begin_none_goes_for_it(place):
     place.sessions.open, opened = lambda machine, _: opened(machine, fails), place.sessions.open
     refused(Reason.BAD_ATTEMPT, lambda: place.open("third"))
     assert not place.second.session.discarded
+    with place.use("second") as held:
+        assert held is place.second
 
 
 def test_uploads_go_and_results_stay(tmp_path):
