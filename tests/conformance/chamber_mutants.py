@@ -172,51 +172,27 @@ def takes_a_hello_of_any_version(patch):
 
 @mutant("HELLO-2")
 def takes_one_nonce_of_both(patch):
-    def weak(original, at, sender, key, body):
-        if isinstance(body, m.HelloReply):
-            body = replace(body, nonce=type(body.nonce)(bytes(32)))
-        return original(at, sender, key, body)
-
-    looks_away(patch, agreement, "greet", weak)
+    looks_away(patch, agreement, "greet", weakening.one_nonce_of_both)
 
 
 @mutant("HELLO-3")
 def takes_greetings_over_two_channels(patch):
-    def weak(original, at, sender, key, body):
-        known = at.facts.channel
-        if known is not None:
-            body = replace(body, verifier_tls=known.verifier, prover_tls=known.prover)
-        return original(at, sender, key, body)
-
-    looks_away(patch, agreement, "greet", weak)
+    looks_away(patch, agreement, "greet", weakening.any_channel)
 
 
 @mutant("ACC-1")
 def takes_any_number_of_counts(patch):
-    def weak(original, at, sender, body, heads):
-        try:
-            return original(at, sender, body, heads)
-        except PeerError as error:
-            if error.reason is not Reason.BAD_COUNT:
-                raise
-            return original(at, sender, replace(body, declared_counts=(0,)), heads)
-
-    looks_away(patch, agreement, "accept", weak)
+    looks_away(patch, agreement, "accept", weakening.any_counts)
 
 
 @mutant("ACC-3")
 def looks_at_the_counts_first(patch):
-    def weak(original, at, sender, body, heads):
-        if len(body.declared_counts) != len(at.facts.terms.sampled_claims):
-            raise PeerError(Reason.BAD_COUNT, "?")
-        return original(at, sender, body, heads)
-
-    looks_away(patch, agreement, "accept", weak)
+    looks_away(patch, agreement, "accept", weakening.counts_first)
 
 
 @mutant("COMP-1")
 def takes_loose_compute_records(patch):
-    looks_away(patch, backing, "read_records", lambda original, found, key: original(found[:1], key))
+    looks_away(patch, backing, "read_records", weakening.loose_records)
 
 
 @mutant("SEAL-2")

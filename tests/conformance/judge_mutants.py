@@ -16,7 +16,6 @@ from parley_attestation import (
 from parley_attestation.errors import PeerError, Reason, Role
 from parley_attestation.log import panel
 from parley_attestation.session import agreement, backing, exercise, machine, sealed
-from parley_attestation.session import messages as m
 from parley_cli import record
 from weakening import always_equal, nothing, without
 
@@ -148,46 +147,22 @@ def takes_another_coin_in_a_later_attempt(patch):
 
 @mutant("HELLO-3")
 def takes_greetings_over_two_channels(patch):
-    def weak(original, at, sender, key, body):
-        known = at.facts.channel
-        if known is not None:
-            body = replace(body, verifier_tls=known.verifier, prover_tls=known.prover)
-        return original(at, sender, key, body)
-
-    looks_away(patch, agreement, "greet", weak)
+    looks_away(patch, agreement, "greet", weakening.any_channel)
 
 
 @mutant("HELLO-2")
 def takes_one_nonce_of_both(patch):
-    def weak(original, at, sender, key, body):
-        if isinstance(body, m.HelloReply) and body.nonce == at.facts.nonces[Role.VERIFIER]:
-            body = replace(body, nonce=type(body.nonce)(bytes(32)))
-        return original(at, sender, key, body)
-
-    looks_away(patch, agreement, "greet", weak)
+    looks_away(patch, agreement, "greet", weakening.one_nonce_of_both)
 
 
 @mutant("ACC-1")
 def takes_any_number_of_counts(patch):
-    def weak(original, at, sender, body, heads):
-        try:
-            return original(at, sender, body, heads)
-        except PeerError as error:
-            if error.reason is not Reason.BAD_COUNT:
-                raise
-            return original(at, sender, replace(body, declared_counts=(0,)), heads)
-
-    looks_away(patch, agreement, "accept", weak)
+    looks_away(patch, agreement, "accept", weakening.any_counts)
 
 
 @mutant("ACC-3")
 def looks_at_the_counts_first(patch):
-    def weak(original, at, sender, body, heads):
-        if len(body.declared_counts) != len(at.facts.terms.sampled_claims):
-            raise PeerError(Reason.BAD_COUNT, "?")
-        return original(at, sender, body, heads)
-
-    looks_away(patch, agreement, "accept", weak)
+    looks_away(patch, agreement, "accept", weakening.counts_first)
 
 
 @mutant("KEY-3")
