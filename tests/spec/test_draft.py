@@ -54,7 +54,7 @@ def test_the_framing_example_of_the_text_holds():
 
 
 def test_the_frame_test_example_of_the_text_holds():
-    part = DRAFT.partition("Example: F = 60, K = 48")[2].partition("With a binding")[0]
+    part = DRAFT.partition("Example: `F = 60`, `K = 48`")[2].partition("With a binding")[0]
     expected = {int(n): Fraction(e) for n, e in rows(part)[2:]}
     test = FrameTest(FramePlan(60, 48, None, Fraction(1, 20), Fraction(1, 100), 60))
     seen = {}
@@ -65,7 +65,7 @@ def test_the_frame_test_example_of_the_text_holds():
     assert test.decision is Decision.COMPLIANT
     result = test.result()
     shown = re.search(
-        r"at n = (\d+): COMPLIANT, with p-value (\S+), count_low (\d+) and count_high (\d+)", part
+        r"at `n = (\d+)`: COMPLIANT, with p-value (\S+), count_low (\d+) and count_high (\d+)", part
     )
     assert shown
     assert (test.n, result.p_compliant) == (int(shown[1]), Fraction(shown[2]))
