@@ -113,10 +113,14 @@ def test_a_quiet_retry_is_refused_and_blames_the_verifier(tmp_path):
     exercise = exercise_of(tmp_path)
     first_attempt(exercise)
     (tmp_path / "verifier.journal").rename(tmp_path / "hidden.journal")
+    p = exercise.prover_end(b"p quiet")
     with pytest.raises(PeerError) as caught:
-        pipe(exercise.verifier_end(b"quiet"), exercise.prover_end(b"p quiet"))
+        pipe(exercise.verifier_end(b"quiet"), p)
     assert caught.value.reason is Reason.BAD_ATTEMPT
     assert caught.value.blamed is Role.VERIFIER
+    write_record(p.journal, p.row, tmp_path / "p.parley")
+    found = judge(io.BytesIO((tmp_path / "p.parley").read_bytes()), list(exercise.pins.values()))
+    assert (found.fault.blamed, found.fault.reason) == (Role.VERIFIER, Reason.BAD_ATTEMPT)
 
 
 def test_there_is_no_attempt_after_the_references_were_shown(tmp_path):

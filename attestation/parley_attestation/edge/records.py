@@ -1,11 +1,17 @@
 """Room: the edge. Writes a session's record from a journal; both roles call it."""
 
+import contextlib
 import filecmp
 import os
 from pathlib import Path
 
 from parley_attestation.edge.journal import Journal, SessionRow
-from parley_attestation.errors import LocalError, Reason
+from parley_attestation.encoding import Digest
+from parley_attestation.envelope import from_json
+from parley_attestation.errors import LocalError, PeerError, Reason
+from parley_attestation.session import messages
+from parley_attestation.statement import parse
+from parley_attestation.terms import exercise_id
 from parley_attestation.transcript import RecordWriter
 
 
@@ -17,7 +23,7 @@ def write_record(journal: Journal, row: SessionRow, path: Path) -> None:
     Raises:
         LocalError: CONFIG, where the file exists already and holds anything else.
     """
-    exercise = journal.exercise(row)
+    exercise = journal.exercise(row) or _refused(journal, row)
     part = path.with_name(path.name + ".part")
     with part.open("wb") as out:
         writer = RecordWriter(out)
@@ -46,3 +52,14 @@ def write_record(journal: Journal, row: SessionRow, path: Path) -> None:
             ) from None
     finally:
         part.unlink()
+
+
+def _refused(journal: Journal, row: SessionRow) -> Digest | None:
+    """The exercise that a refused Propose names: what is wrong with it may show beside earlier attempts only."""
+    for _, turn in journal.turns(row, fault=True):
+        if turn.envelope.payload_type == messages.payload_type("propose"):
+            with contextlib.suppress(PeerError):
+                _, body = messages.read("propose", turn.envelope.payload)
+                assert isinstance(body, messages.Propose)
+                return exercise_id(parse(from_json(body.terms).payload))
+    return None

@@ -1,7 +1,6 @@
 """Vectors of how exercises end and begin again: dissents, and attempts that may or may not follow."""
 
 import contextlib
-import io
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -12,8 +11,6 @@ from parley_attestation.edge.endpoint import Draft, Endpoint
 from parley_attestation.encoding import Digest
 from parley_attestation.session import messages as m
 from parley_attestation.session.machine import Machine
-from parley_attestation.session.turns import Turn
-from parley_attestation.transcript import RecordWriter
 from test_session_attempts import Vanished, Vanisher, exercise_of, first_attempt, quitter
 
 from kinds.basics import Test
@@ -115,11 +112,10 @@ def attempts() -> Iterator[Test]:
     for comment, requirement, says in _proposals():
         with folder() as where:
             exercise = exercise_of(where)
-            _, p = first_attempt(exercise)
+            first_attempt(exercise)
             s = staged(exercise, V, READY, ends=_again(exercise))
-            said = s.turn(says(s))
-            s.refused(said)
-            yield judged(comment, requirement, exercise, _both(p, s.victim, said))
+            s.refused(s.turn(says(s)))
+            yield judged(comment, requirement, exercise, record_of(exercise, s.victim))
     yield _after_open()
 
 
@@ -131,21 +127,6 @@ def _vanished(exercise: Exercise) -> tuple[Endpoint, Endpoint]:
         for end in (v, p):
             end.journal.note(end.row, ended=True)
     return v, p
-
-
-def _both(first: Endpoint, second: Endpoint, last: Turn) -> bytes:
-    """The record of two attempts, the second of which ends with a turn that was refused."""
-    out = io.BytesIO()
-    writer = RecordWriter(out)
-    for end in (first, second):
-        assert end.row is not None
-        for _, turn in end.journal.turns(end.row):
-            writer.turn(turn)
-        if end is first:
-            writer.attempt()
-    writer.turn(last)
-    writer.end()
-    return out.getvalue()
 
 
 def _with_evidence(exercise: Exercise, end: Endpoint, body: Any, of: Endpoint) -> bytes:
@@ -168,9 +149,8 @@ def _after_open() -> Test:
         for frame in list(ends[0].resend(ends[1].machine.sequence)):
             list(ends[1].feed(frame))
         s = Standoff(exercise, *ends, Draft(said))
-        retry = s.turn(replace(said, attempt=2, earlier_heads=(v.machine.heads[-1],)))
-        s.refused(retry)
-        record = _both(v, ends[1], retry)
+        s.refused(s.turn(replace(said, attempt=2, earlier_heads=(v.machine.heads[-1],))))
+        record = record_of(exercise, ends[1])
         return judged("an attempt after the references were shown", "ATT-3", exercise, record)
 
 
