@@ -9,6 +9,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from parley_attestation.evidence.compute import Problem
+
 SPEC = Path(__file__).parent.parent
 SCHEMA = SPEC / "vectors/schema/vectors.schema.json"
 Form = dict[str, Any]
@@ -162,10 +164,20 @@ FORMS: dict[str, dict[str, list[dict[str, Form]]]] = {
         ]
         for r in ("valid", "invalid")
     },
+    "compute_records": {
+        r: [
+            {
+                "key": KEY, "records": _list(TEXT),
+                "faults": _list(_closed(sequence=COUNT, problem={"enum": [one.value for one in Problem]}), **most),
+            }
+        ]
+        for r, most in (("valid", {}), ("invalid", {"maxItems": 0}))
+    },
     **{
         "transcripts" + more: {"valid": [_JUDGED], "invalid": [_JUDGED]}
         for more in (
-            "_attempts", "_audits", "_backed", "_chamber", "_dissents", "_graded", "_items", "_sealed", "_witnessed",
+            "_attempts", "_audits", "_backed", "_chamber", "_dissents", "_graded", "_items", "_prior", "_sealed",
+            "_witnessed",
         )
     },
     # A file that is broken as a file has no judgement but its reason.

@@ -142,7 +142,7 @@ def _after_open() -> Test:
         exercise = exercise_of(where)
         v, _ = exercise.run()
         ends = _again(exercise)
-        said = _proposed(v)
+        said = proposed(v)
         ends[0].policy = Wrapped(ends[0].policy, READY)
         with contextlib.suppress(Pause):
             pipe(*ends)
@@ -154,7 +154,7 @@ def _after_open() -> Test:
         return judged("an attempt after the references were shown", "ATT-3", exercise, record)
 
 
-def _proposed(v: Endpoint) -> Any:
+def proposed(v: Endpoint) -> Any:
     """The Propose of a finished session."""
     assert v.row is not None
     envelopes = (turn.envelope for _, turn in v.journal.turns(v.row))

@@ -21,6 +21,7 @@ from parley_attestation.model.layout import Segment
 from parley_attestation.model.manifest import Keys, build
 from parley_attestation.statement import Statement, Subject, open_sealed, seal
 
+from kinds import onnx
 from kinds.basics import Test, secret
 
 DATA = Path(__file__).parent.parent.parent.parent / "tests/data/model"
@@ -73,6 +74,7 @@ def model_files() -> Iterator[Test]:
         ("a GGUF file of version 1", {"m.gguf": b"GGUF" + struct.pack("<IQQ", 1, 0, 0)}),
         ("a path that leaves the folder", {"../m.bin": b""}),
         ("a path with a backslash", {"a\\b": b""}),
+        *onnx.files(),
     ):
         try:
             found = _cut(files)

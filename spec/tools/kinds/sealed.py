@@ -30,6 +30,7 @@ from sealed_kit import SealedParties, StatedChamber
 
 from kinds.basics import Test
 from kinds.chambers import wrap_with
+from kinds.endings import proposed
 from kinds.records import folder, judged, record_of
 
 V, P = Role.VERIFIER, Role.PROVER
@@ -157,8 +158,14 @@ def attempts() -> Iterator[Test]:
 
 
 def stopped(where: Path, role: Role, state: State, **changes: Any) -> Standoff:
-    """A sealed exercise, stopped where `role` is about to speak in `state`."""
-    exercise = SealedParties(where, **changes)
+    """A new sealed exercise, stopped where `role` is about to speak in `state`."""
+    return halted(SealedParties(where, **changes), role, state)
+
+
+def halted(
+    exercise: SealedParties, role: Role, state: State, attempt: tuple[Any, ...] = (), draft: Any = None
+) -> Standoff:
+    """A sealed exercise, stopped where `role` is about to speak in `state`, and say `draft` or what is due."""
     inner = {}
 
     def pausing(policy: Any) -> Any:
@@ -167,13 +174,14 @@ def stopped(where: Path, role: Role, state: State, **changes: Any) -> Standoff:
         inner[role] = policy
         return Wrapped(policy, state)
 
-    ends = dict(zip((V, P), exercise.ends(wrapped=pausing), strict=True))
+    ends = dict(zip((V, P), exercise.ends(wrapped=pausing, attempt=attempt), strict=True))
     with pytest.raises(Pause):
         pipe(ends[V], ends[P])
     cheat, victim = ends[role], ends[P if role is V else V]
     for frame in list(cheat.resend(victim.machine.sequence)):
         list(victim.feed(frame))
-    return Standoff(exercise, cheat, victim, inner[role].propose(cheat.machine, cheat._secret))  # noqa: SLF001
+    due = Draft(draft) if draft else inner[role].propose(cheat.machine, cheat._secret)  # noqa: SLF001
+    return Standoff(exercise, cheat, victim, due)
 
 
 def _receipt(**changes: Any) -> Callable[[Standoff], Any]:
@@ -364,6 +372,18 @@ def dissent() -> Iterator[Test]:
         yield judged("a prover that dissents from a sealed verdict", "JUDGE-6", s.exercise, s.record())
 
 
+def released() -> Iterator[Test]:
+    """An attempt at an exercise whose keys were released."""
+    with folder() as where:
+        exercise = SealedParties(where)
+        first, _ = exercise.run(attempt=("first",))
+        first.journal.note(first.row, ended=True)
+        s = halted(exercise, V, State.READY, attempt=("second",), draft=proposed(first))
+        again = replace(s.draft.body, attempt=2, earlier_heads=(first.machine.heads[-1],))
+        s.refused(s.turn(again))
+        yield judged("an attempt after the keys were released", "ATT-3", exercise, s.record())
+
+
 def sealed() -> Iterator[Test]:
     """All of them."""
     with patch("parley_attestation.edge.sealed.wrap", _wrap):
@@ -371,3 +391,4 @@ def sealed() -> Iterator[Test]:
         yield from attempts()
         yield from cheating()
         yield from dissent()
+        yield from released()

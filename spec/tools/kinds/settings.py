@@ -2,11 +2,15 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from fractions import Fraction
 from typing import Any
 
 import test_session_backing as lab
+import test_session_prior as after
 import test_session_witnesses as silence
+from cheats import READY, terms
 from kit import CHANNEL, Exercise, metric, pipe, right, seed
+from parley_attestation import keys
 from parley_attestation.claims import IdentityClaim
 from parley_attestation.ed25519 import SigningKey
 from parley_attestation.encoding import Bytes32, Digest
@@ -15,13 +19,15 @@ from parley_attestation.evidence.compute.verdict import ClaimKind
 from parley_attestation.log.witness import Event
 from parley_attestation.session.exercise import expected_binding
 from parley_attestation.session.machine import Machine
+from parley_attestation.spending import Spent, spent
 from parley_attestation.terms import Operator
 from parley_attestation.witnessing import deadline, position
 from parley_verifier.challenge import VerifierPolicy
-from witnessed_kit import run_with, witnessed_exercise
+from witnessed_kit import NOW, run_with, witnessed_exercise
 
 from kinds.basics import Test
 from kinds.records import folder, judged, record_of
+from kinds.staged import refused, staged
 
 OPERATOR = SigningKey(seed("operator"))
 RUNTIME = Digest(seed("runtime"))
@@ -54,6 +60,18 @@ def witnessed() -> Iterator[Test]:
                 for sealed in sides:
                     v.journal.side(v.row, sealed)
             yield judged(comment, "WIT-4", exercise, record_of(exercise, v))
+    for comment, since in (
+        ("the prover's session key was revoked before the witnessed time", NOW - 1),
+        ("the prover's session key was revoked at the witnessed time", NOW),
+        ("the prover's session key was revoked after the witnessed time", NOW + 1),
+    ):
+        with folder() as where:
+            bench, exercise = witnessed_exercise(where)
+            one = exercise.prover
+            revoked = keys.Revocation(one.root.public, one.session.public, since)
+            exercise.prover = replace(one, history=(*one.history, revoked.sealed(one.root)))
+            v, _ = run_with(bench, exercise)
+            yield judged(comment, "KEY-3", exercise, record_of(exercise, v))
 
 
 def _reproduced(characters: Callable[[int], str], key: SigningKey = OPERATOR, **names: Any) -> Any:
@@ -109,6 +127,41 @@ def bound() -> Iterator[Test]:
             v = exercise.verifier_end(policy=exercise.verifier_policy)  # type: ignore[attr-defined]
             pipe(v, exercise.prover_end())
             yield judged(comment, "BIND-1", exercise, record_of(exercise, v))
+
+
+def _after(where: Any, claims: Any, prior: Any) -> tuple[Exercise, Any]:
+    """A second exercise of the same parties, whose terms name what `prior` makes of the first one's risks."""
+    exercise = Exercise(where, terms_changes={"claims": claims})
+    v, _ = exercise.run()
+    once = spent(v.machine.facts.exercise, claims)
+    after.again(exercise, 2, prior=prior(once))
+    return exercise, after.run(exercise, 2)[0]
+
+
+def prior() -> Iterator[Test]:
+    """Exercises whose terms name earlier ones, so that verdicts add the risks up."""
+    for comment, claims, named in (
+        ("one earlier exercise", (metric(),), lambda one: (one,)),
+        ("an earlier exercise of two claims", after.CLAIMS, lambda one: (one,)),
+        (
+            "an earlier exercise that risked nothing",
+            (metric(),),
+            lambda one: (replace(one, compliant=Fraction(0), violation=Fraction(0)),),
+        ),
+        (
+            "earlier exercises whose risks add up to more than 1",
+            (metric(),),
+            lambda one: (one, Spent(Digest(seed("earlier")), Fraction(1), Fraction(2))),
+        ),
+    ):
+        with folder() as where:
+            exercise, v = _after(where, claims, named)
+            yield judged(comment, "PRIOR-2", exercise, record_of(exercise, v))
+    with folder() as where:
+        entry = Spent(Digest(seed("earlier")), Fraction(1, 20), Fraction(1, 100))
+        s = staged(Exercise(where), Role.VERIFIER, READY)
+        said = terms(s, prior=(entry, entry))
+        yield judged("an earlier exercise named twice", "PRIOR-2", s.exercise, refused(s, said))
 
 
 def backed() -> Iterator[Test]:
