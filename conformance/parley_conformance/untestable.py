@@ -23,7 +23,6 @@ _EXACT = {
     "TEST-2": "shows only where rounding would change a decision; the frame-test vectors hold such values"
 }
 _BLAME = {"ABORT-1": "blame is what a judge says"}
-_HARDWARE = "shows in a verdict only with evidence of real hardware, which the suite cannot make"
 _WITNESSED = "shows only towards witnesses that both sides reach; the terms of the suite name none"
 _PRINTS = {"VERD-3": "binds what is printed for people, and the suite reads nothing but what programs say"}
 
@@ -35,7 +34,7 @@ _PROVER = (
     | _BLAME
     | _PRINTS
     | _each("ACC-1 ACC-3 COMP-1 HELLO-2 ANS-1", _PROVER_SENDS)
-    | _each("EVID-1..3", _HARDWARE)
+    | _each("EVID-1..3", "the evidence of a session is the prover's own, and a prover need not show any")
     | _each("GUARD-1..3", _WITNESSED)
     | _each("HPKE-1 SEAL-2..5", "the exercises of the suite are of open mode")
     | {
@@ -63,7 +62,6 @@ _VERIFIER = (
     | _each("STOP-1 OPEN-1..2 BIND-1 ATT-1..3 TEST-1 TREE-2", _VERIFIER_SENDS)
     | _each("PAIR-1 REG-1..2 COMMIT-1", _GIVEN)
     | _each("RES-8 ATT-4", "a verifier opens every stream: nobody asks it to resume")
-    | _each("EVID-1..3", _HARDWARE)
     | _each("GUARD-1..3", "binds from an acceptance that witnesses saw on; the harness reaches none")
     | _each(
         "SEAL-1..5 SEAL-13 HPKE-1",
@@ -91,8 +89,6 @@ _JUDGE = (
     | _each(
         "COIN-2 ACK-5 SEAL-3 HPKE-1 GUARD-1..3", "binds a party while it takes part, and a judge takes none"
     )
-    | _each("EVID-2..3", _HARDWARE)
-    | {"AUD-5": "shows only under a receipt, and the suite's judge is shown none that a chamber gave"}
 )
 
 _AFTER_SEED = "a chamber is shown the messages of sealed mode; no message of this kind stands among them"
@@ -109,7 +105,7 @@ _CHAMBER = (
     )
     | _each("WIRE-1..5 RES-1..8 SIDE-1", "binds the stream of a session, and a chamber answers single calls")
     | _each("COIN-2 ACK-5 ATT-4 SEAL-3..4 HPKE-1 GUARD-1..3", "binds the parties of an exercise")
-    | _each("EVID-1..3", _HARDWARE)
+    | _each("EVID-1..3", "a chamber shows evidence of its own and appraises none")
     | _each("VERD-2 VERD-4", "a chamber reports no verdict: it states counts")
     | _each("SEAL-9..10 HPKE-3", "what does not leave a chamber cannot be seen from outside it")
     | _each("REC-1..2", "a chamber is given no record file")

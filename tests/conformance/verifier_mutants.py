@@ -6,6 +6,7 @@ The reference verifier runs in the harness's threads; a guard is taken out for t
 import hashlib
 import ssl
 from dataclasses import replace
+from importlib import import_module
 
 import shared_mutants
 import weakening
@@ -316,6 +317,21 @@ def blames_who_gave_up(patch):
         return ended
 
     looks_away(patch, client, "run", weak)
+
+
+@mutant("EVID-1")
+def lets_simulated_evidence_count(patch):
+    looks_away(patch, verdict, "derived_assurance", weakening.any_evidence)
+
+
+@mutant("EVID-2")
+def takes_evidence_for_any_key(patch):
+    looks_away(patch, import_module("parley_attestation.evidence.appraise"), "_binder", nothing)
+
+
+@mutant("EVID-3")
+def appraises_at_its_own_time(patch):
+    looks_away(patch, backing, "appraise_all", weakening.at_its_own_time)
 
 
 @mutant("VERD-2")
