@@ -303,6 +303,7 @@ SHARED = (
     "looks_at_the_set_before_the_attempt",
     "takes_a_threshold_that_decides_nothing",
     "takes_a_budget_that_decides_nothing",
+    "computes_in_floating_point",
     "counts_units_after_the_decision",
     "writes_a_sentence_of_its_own",
     "grades_everything_as_failed",

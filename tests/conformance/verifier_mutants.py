@@ -349,6 +349,7 @@ SHARED = (
     "takes_statements_signed_by_anybody",
     "reads_a_statement_before_it_verifies",
     "takes_a_history_of_two_roots",
+    "computes_in_floating_point",
     "counts_units_after_the_decision",
     "writes_a_sentence_of_its_own",
     "grades_everything_as_failed",

@@ -244,5 +244,7 @@ FURTHER: tuple[Case, ...] = (
         _case(f"evidence-{kind}", f"evidence {kind.replace('-', ' ')}", NEEDS[kind], _backed(kind))
         for kind in BACKED
     ),
+    _case("tie", "a risk that is met exactly", "TEST-2", _shaped("tie")),
+    _case("below-tie", "a risk just below one that is met", "TEST-2", _shaped("below-tie")),
     _case("honest-points", "an honest record over scores", "TEST-5", _shaped("points")),
 )

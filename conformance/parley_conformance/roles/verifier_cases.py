@@ -329,6 +329,8 @@ _RUNS = (
 _HONEST = "H-1 H-2 VERD-1 FRAME-1 ENV-1 WIRE-1 GRADE-1 TEST-3 VERD-2 VERD-4 ACK-5"
 VERIFIER: tuple[Case, ...] = (
     *(_case(name, what, _HONEST, _honest(*how)) for name, what, how in _RUNS),
+    _case("tie", "a risk that is met exactly", "TEST-2", _honest("tie", 0, "VIOLATION")),
+    _case("below-tie", "a risk just below one that is met", "TEST-2", _honest("below-tie", 0, "VIOLATION")),
     _case("points", "an honest run over scores", "TEST-5", _honest("points", 0, "VIOLATION")),
     _case("signed-by-a-stranger-too", "a claim with one signature more", "STMT-1 STMT-2", _signed_twice),
     _case("other-encoding", "messages in other bytes, signed as they are", "ENV-3", _other_encoding),
