@@ -3,6 +3,7 @@
 Any engine can sit the sound ones, whatever it answers. The others are what a verifier without scruples registers.
 """
 
+import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -10,6 +11,7 @@ from fractions import Fraction
 from parley_attestation import canonical
 from parley_attestation.canonical import Fields
 from parley_attestation.claims import GradedClaim, MetricClaim
+from parley_attestation.frametest import OneSided
 from parley_attestation.grading import Grader, Outcome, OutcomeMap, read_grader
 from parley_attestation.pairs import PairEvents, mark
 from parley_attestation.registration import SCRIPT, SINGLE
@@ -19,12 +21,14 @@ from parley_conformance.hidden import Item
 
 ITEMS = 24
 PAIRS = 24
+TIE = 6  # failures after which "tie" is decided; "below-tie" needs one more
 MEMBERS = ("one", "two")
 LAST = read_grader(Fields({"kind": "exact", "trim": True, "ignore_case": False, "answers": "last"}))
 EXACT = read_grader(Fields({"kind": "exact", "trim": True, "ignore_case": False}))
 POINTS = read_grader(Fields({"kind": "checklist", "points": 10, "ignore_case": False, "whole_words": False}))
 _PASS = OutcomeMap(frozenset({Outcome.PASS}))
 _SLOTS = 2
+_DENOMINATORS = 10**18 - 1  # the greatest that a ratio of terms may have
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +101,30 @@ def _by_points(terms: Terms) -> Terms:
     return replace(terms, claims=(claim,))
 
 
+def _unanswerable() -> list[Item]:
+    """Sums, and references that no output is."""
+    return [(_sum(n), hashlib.sha256(b"%d" % n).hexdigest().encode()) for n in range(ITEMS)]
+
+
+def _tie() -> Fraction:
+    """The risk that `TIE` failures in a row meet exactly, of a claim of one half over the plain set."""
+    test = OneSided(ITEMS, ITEMS // 2, None)
+    for _ in range(TIE):
+        test.push(True)
+    return test.p_value()
+
+
+def _below(value: Fraction) -> Fraction:
+    """The greatest ratio below `value` that terms can hold: nearer than a binary64 number can tell."""
+    least = pow(value.numerator, -1, value.denominator)
+    denominator = least + (_DENOMINATORS - least) // value.denominator * value.denominator
+    return Fraction((value.numerator * denominator - 1) // value.denominator, denominator)
+
+
+def _at_risk(risk: Fraction) -> Callable[[Terms], Terms]:
+    return lambda terms: replace(terms, claims=(replace(terms.metric_claims[0], alpha_violation=risk),))
+
+
 _SOUND = _pairs(mark(0, b"5"), mark(1, b"5"))
 SHAPES: dict[str, Shape] = {
     "scripts": Shape(_scripts(), LAST, _by_last_answer, SCRIPT),
@@ -110,5 +138,7 @@ SHAPES: dict[str, Shape] = {
     "pairs-of-one": Shape(
         _pairs(mark(0, b"5"), mark(0, b"5")), EXACT, by_pairs, members=MEMBERS, told=_SOUND
     ),
+    "tie": Shape(_unanswerable(), EXACT, _at_risk(_tie())),
+    "below-tie": Shape(_unanswerable(), EXACT, _at_risk(_below(_tie()))),
     "points": Shape(_scored(), POINTS, _by_points),
 }

@@ -1,6 +1,7 @@
 """Judges that look away, each in one way: name -> (requirement it breaks, how it is made)."""
 
 from dataclasses import replace
+from importlib import import_module
 
 import shared_mutants
 import weakening
@@ -209,11 +210,17 @@ def takes_no_redacted_record(patch):
 
 @mutant("EVID-1")
 def lets_simulated_evidence_count(patch):
-    def weak(original, facts):
-        support = facts.support
-        return "attested" if support is not None and support.result is not None else original(facts)
+    looks_away(patch, verdict, "derived_assurance", weakening.any_evidence)
 
-    looks_away(patch, verdict, "derived_assurance", weak)
+
+@mutant("EVID-2")
+def takes_evidence_for_any_key(patch):
+    looks_away(patch, import_module("parley_attestation.evidence.appraise"), "_binder", nothing)
+
+
+@mutant("EVID-3")
+def appraises_at_its_own_time(patch):
+    looks_away(patch, backing, "appraise_all", weakening.at_its_own_time)
 
 
 @mutant("VERD-2")
@@ -232,6 +239,23 @@ def takes_loose_compute_records(patch):
 @mutant("BIND-1")
 def counts_a_provers_own_chamber(patch):
     looks_away(patch, verdict, "_independent", lambda _, bound: bound is not None)
+
+
+@mutant("AUD-5")
+def takes_false_results_for_true(patch):
+    def weak(original, frame, opened, *how):
+        return original(frame, [True] * len(opened), *how)
+
+    looks_away(patch, verdict, "claim_integrity", weak)
+
+
+@mutant("AUD-5")
+def calls_a_breached_claim_compliant(patch):
+    def weak(original, claim, test, assurance, units):
+        found = original(claim, test, assurance, units)
+        return found | verdict.sampled(claim, test, assurance)
+
+    looks_away(patch, verdict, "compared", weak)
 
 
 @mutant("SEAL-1")
@@ -279,6 +303,7 @@ SHARED = (
     "looks_at_the_set_before_the_attempt",
     "takes_a_threshold_that_decides_nothing",
     "takes_a_budget_that_decides_nothing",
+    "computes_in_floating_point",
     "counts_units_after_the_decision",
     "writes_a_sentence_of_its_own",
     "grades_everything_as_failed",

@@ -3,7 +3,7 @@
 import threading
 
 from mutant_kit import mutant, nothing, weaken, without
-from parley_attestation import graded, terms
+from parley_attestation import frametest, graded, terms
 from parley_attestation.edge import journal
 from parley_attestation.errors import PeerError, Reason
 from parley_attestation.session import audit, exercise, schedule
@@ -76,6 +76,17 @@ def weighs_scores_without_room_to_round(patch):
         process.products = [1] * len(graded.BETS)
 
     weaken(patch, graded.GradedProcess, "__init__", weak)
+
+
+@mutant("TEST-2")
+def computes_in_floating_point(patch):
+    def weak(original, self, alpha):
+        if self.certain:
+            return original(self, alpha)
+        numerator, denominator = self._ratio()
+        return numerator / denominator * float(alpha) >= 1
+
+    weaken(patch, frametest.OneSided, "crosses", weak)
 
 
 @mutant("AUD-1")

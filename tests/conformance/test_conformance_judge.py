@@ -3,6 +3,7 @@
 import json
 import shlex
 import sys
+from pathlib import Path
 
 import pytest
 import role_kit
@@ -15,6 +16,7 @@ from parley_conformance.roles.judge_cases import JUDGE
 from parley_conformance.run import execute
 
 COMMAND = f"{shlex.quote(sys.executable)} -m parley_cli check --json {{record}} --pin={{pin}}"
+VECTORS = Path(__file__).parents[2] / "spec/vectors"
 AS_A_COMMAND = ("vector-1", "vector-3", "vector-29", "honest-violation", "unpinned", "redacted", "wrong-pins")
 
 
@@ -56,8 +58,10 @@ def test_the_reference_judge_passes_as_a_command():
 
 
 def test_every_transcript_vector_is_a_case():
+    published = {path.stem.removeprefix("transcripts") for path in VECTORS.glob("transcripts*.json")}
+    assert set(judge_cases.KINDS) == published
     shown = sum(len(judge_cases.vectors(kind)) for kind in judge_cases.KINDS)
-    assert len([c for c in JUDGE if c.id.startswith("vector-")]) == shown >= 89
+    assert len([c for c in JUDGE if c.id.startswith("vector-")]) == shown >= 142
     assert len({c.id for c in JUDGE}) == len(JUDGE)
 
 

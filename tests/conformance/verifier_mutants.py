@@ -6,6 +6,7 @@ The reference verifier runs in the harness's threads; a guard is taken out for t
 import hashlib
 import ssl
 from dataclasses import replace
+from importlib import import_module
 
 import shared_mutants
 import weakening
@@ -318,6 +319,21 @@ def blames_who_gave_up(patch):
     looks_away(patch, client, "run", weak)
 
 
+@mutant("EVID-1")
+def lets_simulated_evidence_count(patch):
+    looks_away(patch, verdict, "derived_assurance", weakening.any_evidence)
+
+
+@mutant("EVID-2")
+def takes_evidence_for_any_key(patch):
+    looks_away(patch, import_module("parley_attestation.evidence.appraise"), "_binder", nothing)
+
+
+@mutant("EVID-3")
+def appraises_at_its_own_time(patch):
+    looks_away(patch, backing, "appraise_all", weakening.at_its_own_time)
+
+
 @mutant("VERD-2")
 def calls_everything_re_executed(patch):
     looks_away(patch, verdict, "derived_assurance", lambda *_: "re-executed")
@@ -333,6 +349,7 @@ SHARED = (
     "takes_statements_signed_by_anybody",
     "reads_a_statement_before_it_verifies",
     "takes_a_history_of_two_roots",
+    "computes_in_floating_point",
     "counts_units_after_the_decision",
     "writes_a_sentence_of_its_own",
     "grades_everything_as_failed",

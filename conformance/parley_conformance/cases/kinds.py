@@ -1,5 +1,6 @@
 """Room: the suite. Faults in exercises over scripts, pairs and scores, in audits of receipts, and in what came before."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
 from typing import Any
@@ -68,14 +69,19 @@ def half_a_pair_excluded(p: Player) -> Said:
     return terms(test_set=changed, plan=Plan(1, 4, (("", PAIRS - 1),)))(p)
 
 
-def _points(target: Target) -> None:
-    """Scores decide by a sum in fixed point; who rounds otherwise derives another verdict."""
-    player = target.begin(shape="points")
-    verdict = player.machine.facts.verdict
-    if player.machine.state is not S.FINISHED or verdict is None:
-        raise Failure(f"an exercise over scores ended in state {player.machine.state}")
-    if set(player.machine.facts.acknowledged.values()) != {verdict.digest()}:
-        raise Failure("the prover does not acknowledge the verdict over scores that the record gives")
+def _acknowledged(*shapes: str) -> Callable[[Target], None]:
+    """Exercises that are decided exactly: who rounds otherwise refuses the Stop or derives another verdict."""
+
+    def run(target: Target) -> None:
+        for shape in shapes:
+            player = target.begin(shape=shape)
+            verdict = player.machine.facts.verdict
+            if player.machine.state is not S.FINISHED or verdict is None:
+                raise Failure(f"an exercise of shape {shape} ended in state {player.machine.state}")
+            if set(player.machine.facts.acknowledged.values()) != {verdict.digest()}:
+                raise Failure(f"the prover does not acknowledge the verdict of shape {shape}")
+
+    return run
 
 
 # -- audits and what came before
@@ -166,7 +172,8 @@ CASES: tuple[Case, ...] = (
           Where(S.READY, shape="pairs"), half_a_pair_excluded, _BAD, After.ENDED),
     fault("one-of-a-pair", "a challenge that leaves a pair with one item", "PAIR-4",
           Where(S.SEEDED, shape="pairs"), one_of_a_pair, {Reason.WRONG_UNITS}, After.ENDED),
-    Case("points", "an exercise over scores, to its end", ("TEST-5",), _points),
+    Case("points", "an exercise over scores, to its end", ("TEST-5",), _acknowledged("points")),
+    Case("tie", "a risk that is met exactly, and one just below it", ("TEST-2",), _acknowledged("tie", "below-tie")),
     Case("unknown-receipt", "an audit of a receipt that nobody gave", ("AUD-2", "DESC-3"), _audit),
     _audit_fault("audit-of-two-counts", "an audit with two counts for one claim", "AUD-1", S.READY,
                  terms(audited=claimed(_COUNT, _COUNT)), Reason.BAD_TERMS),

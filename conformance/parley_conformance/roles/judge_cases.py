@@ -55,7 +55,10 @@ def _case(
 # -- vectors
 
 
-KINDS = ("", "_witnessed", "_chamber", "_backed", "_items", "_sealed")
+KINDS = (
+    *("", "_attempts", "_witnessed", "_chamber", "_backed", "_items", "_graded", "_dissents"),
+    *("_sealed", "_audits"),
+)
 
 
 def vectors(kind: str = "") -> list[dict[str, Any]]:

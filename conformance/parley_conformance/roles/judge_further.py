@@ -21,6 +21,7 @@ from parley_conformance.cases.base import Case
 from parley_conformance.cases.documents import signed_also
 from parley_conformance.cases.keeping import Wordy
 from parley_conformance.deviations import ZERO, Say
+from parley_conformance.roles.backed import BACKED, NEEDS
 from parley_conformance.roles.judge import Judge
 from parley_conformance.roles.lies import body
 from parley_conformance.roles.records import Part, entries, join, messages, of_messages, so_far
@@ -204,6 +205,23 @@ def _shaped(shape: str) -> Callable[[Judge], None]:
     return run
 
 
+def _backed(kind: str) -> Callable[[Judge], None]:
+    """A record with compute records and simulated evidence: the verdict says what became of the appraisal."""
+
+    def run(target: Judge) -> None:
+        one = BACKED[kind]
+        session = target.arena.session(
+            one.exercise(target.arena), Stop(P, None, mutate=one.mutate(target.arena))
+        )
+        verdict = session.ends[V].machine.facts.verdict
+        one.check(verdict)
+        assert verdict is not None
+        digest = verdict.digest().hex()
+        target.expect(session.record(V), valid=True, overall="INCONCLUSIVE", verdict=digest)
+
+    return run
+
+
 def _case(name: str, what: str, needs: str, run: Callable[[Judge], None]) -> Case:
     return Case(name, what, tuple(needs.split()), run)
 
@@ -222,5 +240,11 @@ FURTHER: tuple[Case, ...] = (
     _case("other-encoding", "messages in other bytes", "ENV-3", _other_encoding),
     _case("honest-scripts", "an honest record over scripts", "SCRIPT-2", _shaped("scripts")),
     _case("honest-pairs", "an honest record over pairs", "PAIR-2", _shaped("pairs")),
+    *(
+        _case(f"evidence-{kind}", f"evidence {kind.replace('-', ' ')}", NEEDS[kind], _backed(kind))
+        for kind in BACKED
+    ),
+    _case("tie", "a risk that is met exactly", "TEST-2", _shaped("tie")),
+    _case("below-tie", "a risk just below one that is met", "TEST-2", _shaped("below-tie")),
     _case("honest-points", "an honest record over scores", "TEST-5", _shaped("points")),
 )

@@ -24,6 +24,7 @@ from parley_conformance.cases.keeping import Wordy
 from parley_conformance.counterpart import Script
 from parley_conformance.deviations import ZERO, Deviation, Said, Say, deviations, flip, frames_of, raw, steps
 from parley_conformance.harness import Failure
+from parley_conformance.roles.backed import BACKED, NEEDS
 from parley_conformance.roles.lies import LIES
 from parley_conformance.roles.requirements import requirements
 from parley_conformance.roles.verifier import UNREACHABLE, Verifier, finished, refused
@@ -215,6 +216,19 @@ def _other_encoding(target: Verifier) -> None:
     finished(target, target.run(target.arena.exercise(), Script(kind=Wordy)), "COMPLIANT")
 
 
+def _backed(kind: str) -> Callable[[Verifier], None]:
+    """The prover shows compute records and simulated evidence: the verdict says what became of the appraisal."""
+
+    def run(target: Verifier) -> None:
+        one = BACKED[kind]
+        found = target.run(one.exercise(target.arena), Script(mutate=one.mutate(target.arena)))
+        finished(target, found, "INCONCLUSIVE")
+        assert found.judged is not None
+        one.check(found.judged.verdict)
+
+    return run
+
+
 def _silence(target: Verifier) -> None:
     """The prover accepts a challenge and says nothing more."""
     script = Script(S.CHALLENGED, silent=True)
@@ -315,10 +329,16 @@ _RUNS = (
 _HONEST = "H-1 H-2 VERD-1 FRAME-1 ENV-1 WIRE-1 GRADE-1 TEST-3 VERD-2 VERD-4 ACK-5"
 VERIFIER: tuple[Case, ...] = (
     *(_case(name, what, _HONEST, _honest(*how)) for name, what, how in _RUNS),
+    _case("tie", "a risk that is met exactly", "TEST-2", _honest("tie", 0, "VIOLATION")),
+    _case("below-tie", "a risk just below one that is met", "TEST-2", _honest("below-tie", 0, "VIOLATION")),
     _case("points", "an honest run over scores", "TEST-5", _honest("points", 0, "VIOLATION")),
     _case("signed-by-a-stranger-too", "a claim with one signature more", "STMT-1 STMT-2", _signed_twice),
     _case("other-encoding", "messages in other bytes, signed as they are", "ENV-3", _other_encoding),
     _case("dissent", "a prover that objects", "VERD-1", _dissent),
+    *(
+        _case(f"evidence-{kind}", f"evidence {kind.replace('-', ' ')}", NEEDS[kind], _backed(kind))
+        for kind in BACKED
+    ),
     _case("fresh-coins", "nonces and coins of three exercises", "COIN-2", _coins),
     _case("side-by-side", "three sessions at once", "H-3", _side_by_side),
     _case("same-bytes-again", "every message twice", "RES-3", _same_again),

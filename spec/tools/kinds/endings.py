@@ -105,7 +105,7 @@ def attempts() -> Iterator[Test]:
         superseded = m.Stop((4,)), v
         yield judged(
             "a message of the superseded attempt, kept as evidence, is of another session",
-            "ATT-4",
+            "CHAIN-1",
             exercise,
             _with_evidence(exercise, v2, *superseded),
         )
