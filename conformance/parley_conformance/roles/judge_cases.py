@@ -56,7 +56,7 @@ def _case(
 
 
 KINDS = (
-    *("", "_attempts", "_witnessed", "_chamber", "_backed", "_items", "_graded", "_dissents"),
+    *("", "_attempts", "_witnessed", "_chamber", "_backed", "_items", "_prior", "_graded", "_dissents"),
     *("_sealed", "_audits"),
 )
 
