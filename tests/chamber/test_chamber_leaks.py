@@ -237,9 +237,3 @@ print(ctypes.CDLL(None).prctl(3, 0, 0, 0, 0), resource.getrlimit(resource.RLIMIT
 def test_a_process_with_plaintext_cannot_be_dumped_and_leaves_no_core():
     said = subprocess.run([sys.executable, "-c", HARD], capture_output=True, text=True, check=True).stdout
     assert said == "0 (1, 1)\n"
-
-
-def test_swap_space_is_stated():
-    assert plaintext.swap("Filename Type Size Used Priority\n") == "absent"
-    assert plaintext.swap("Filename Type Size Used Priority\n/dev/sda2 partition 1 0 -2\n") == "present"
-    assert plaintext.swap() in {"absent", "present"}
