@@ -145,7 +145,7 @@ class SealedWorld:
         return self.server(
             "chamber", "serve", "chamber", "--address", f"127.0.0.1:{self.chamber_port}", "--work", work,
             "--peer", "prover/card.json", "--peer", "verifier/card.json", "--runtime", "runtime.json",
-            moment=moment,
+            "--accept-swap", moment=moment,
         )  # fmt: skip
 
     def verify(self, moment=None, record="record.parley", config="verifier.toml"):

@@ -27,7 +27,7 @@ CHAMBER_KEYS = "tag:parley,2026:chamber-keys/v1"
 RECEIPT = "tag:parley,2026:receipt/v1"
 SIMULATED_RECEIPT = "tag:parley,2026:simulated-receipt/v1#NOT-HARDWARE"
 REFUSAL = "tag:parley,2026:chamber-refusal/v1"
-SWAP = ("absent", "present")  # whether the chamber's machine could write memory to a disk
+SWAP = ("absent", "present")  # whether the chamber's machine could write memory to a disk in the clear
 
 # What code in a box can bring about: each tells a little of the tests, and counts against the bits.
 BOX_REFUSALS = (Reason.BOX_TIME, Reason.BOX_OUTPUT, Reason.BOX_FAILED)
@@ -52,7 +52,8 @@ class ChamberKeys:
         hpke: The key to which data keys are released.
         receipt: The key that signs the receipt.
         sandbox: bubblewrap, or none.
-        swap: Whether the machine has swap space, to which memory could be written: absent or present.
+        swap: Whether memory could be written to a disk in the clear, absent or present; encrypted swap, and
+            compressed memory, count as absent.
         simulated: Whether the run stands under simulated evidence.
     """
 

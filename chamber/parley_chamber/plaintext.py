@@ -1,7 +1,7 @@
 """Room: the chamber. Where plaintext may be: this process's memory and a tmpfs, and no way from there to a disk.
 
 A process that holds plaintext leaves no core dump and no other process of its user can read its memory.
-Whether the machine could swap memory out is stated with the run's keys.
+Whether the kernel could swap memory out is `swap`'s business.
 """
 
 import ctypes
@@ -27,12 +27,6 @@ def harden() -> None:
     resource.setrlimit(resource.RLIMIT_CORE, NO_CORE)
     if ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0) != 0:
         raise LocalError(Reason.CONFIG, "the kernel does not let this process refuse to be dumped")
-
-
-def swap(table: str | None = None) -> str:
-    """Whether the machine has swap space, as statements say it; `table` as in /proc/swaps."""
-    lines = (Path("/proc/swaps").read_text() if table is None else table).splitlines()
-    return "present" if len(lines) > 1 else "absent"
 
 
 def executes() -> bool:

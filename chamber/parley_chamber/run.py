@@ -39,7 +39,7 @@ from parley_attestation.session.sealed import hands_over
 from parley_attestation.statement import parse
 from parley_attestation.terms import Terms
 
-from parley_chamber import evaluation, packages, plaintext
+from parley_chamber import evaluation, packages, plaintext, swap
 from parley_chamber.boxes.frames import ANSWER, NO_ANSWER, pack
 from parley_chamber.boxes.grade import CODES, UNANSWERED
 from parley_chamber.evaluation import Weights
@@ -110,7 +110,7 @@ class SealedRun:
             self._hpke.public,
             Bytes32(self._receipt.public),
             evaluation.kept_apart(chamber.sandbox),
-            plaintext.swap(),
+            swap.stated(),
             job.simulated,
         )
         self.keys = keys.sealed(chamber.operator, self._receipt)

@@ -52,6 +52,11 @@ def show(folder: Path) -> None:
 @click.option("--sessions", default=16, show_default=True, help="Sessions held at once.")
 @click.option("--upload", default=160, show_default=True, help="GiB of one sealed upload at most.")
 @click.option("--unsafe-no-sandbox", "unsafe", is_flag=True, help="Run without boxes; every receipt says so.")
+@click.option(
+    "--accept-swap",
+    is_flag=True,
+    help="Run where memory may be swapped out in the clear; every receipt says so.",
+)
 @click.option("-q", "--quiet", is_flag=True, help="Say no more than where it listens.")
 def serve(  # noqa: PLR0913 - keyword-only, each an option
     folder: Path,
@@ -65,6 +70,7 @@ def serve(  # noqa: PLR0913 - keyword-only, each an option
     sessions: int,
     upload: int,
     unsafe: bool,
+    accept_swap: bool,
     quiet: bool,
 ) -> None:
     """Host the chamber of the operator in FOLDER until it is interrupted.
@@ -76,7 +82,7 @@ def serve(  # noqa: PLR0913 - keyword-only, each an option
     from parley_attestation import canonical  # noqa: PLC0415
     from parley_attestation.edge import party  # noqa: PLC0415
     from parley_attestation.runtime import read_runtime  # noqa: PLC0415
-    from parley_chamber import plaintext  # noqa: PLC0415
+    from parley_chamber import plaintext, swap  # noqa: PLC0415
     from parley_chamber.sandbox import Limits, Sandbox  # noqa: PLC0415
     from parley_chamber.service import Setup  # noqa: PLC0415
     from parley_chamber.service import serve as start  # noqa: PLC0415
@@ -84,6 +90,7 @@ def serve(  # noqa: PLR0913 - keyword-only, each an option
     logging.basicConfig(level=logging.WARNING if quiet else logging.INFO, format="%(asctime)s %(message)s")
     own = party.load(folder)
     box = Sandbox.find(unsafe=unsafe)
+    swap.check(accept=accept_swap)
     plaintext.prepare()
     setup = Setup(
         own,
@@ -96,7 +103,7 @@ def serve(  # noqa: PLR0913 - keyword-only, each an option
         upload << 30,
     )
     server, port = start(setup, address)
-    click.echo(f"operator {own.session.public.hex()}; boxes: {box.kind}; swap: {plaintext.swap()}", err=True)
+    click.echo(f"operator {own.session.public.hex()}; boxes: {box.kind}; swap: {swap.stated()}", err=True)
     click.echo(f"LISTENING {address.rpartition(':')[0]}:{port}")
     _interrupted().wait()
     server.stop(grace=5).wait()

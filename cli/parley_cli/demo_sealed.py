@@ -232,7 +232,7 @@ def _chamber(stage: Stage) -> tuple[str, ...]:
     runtimes = (f"--runtime=../table/{task.name}.runtime.json" for task in (_DIGITS, _REVIEWS))
     unsafe = ("--unsafe-no-sandbox",) if stage.kind == "none" else ()
     where = ("chamber", "serve", "party", "--address", "127.0.0.1:0", "--work", "work")
-    return (*where, *peers, *runtimes, *unsafe)
+    return (*where, *peers, *runtimes, "--accept-swap", *unsafe)
 
 
 def _publish(stage: Stage, name: str, line: str) -> None:

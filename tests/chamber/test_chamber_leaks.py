@@ -1,11 +1,12 @@
 """What leaves a chamber that runs as a process of its own: no window of any prompt, reference or weight.
 
-Looked at are all files, its standard error, everything a socket carried, what other processes see of it
-and of its boxes while it runs, and what a crash or a kill leaves.
+Looked at are all files, its standard error, every byte that its sockets carried, as sent and decrypted, what
+other processes see of it and of its boxes while it runs, swap space, and what a crash or a kill leaves.
 """
 
 import contextlib
 import os
+import secrets
 import select
 import signal
 import subprocess
@@ -16,9 +17,10 @@ from pathlib import Path
 
 import pytest
 from chamber_kit import boxed, program_runtime
+from chamber_relay import Relay
+from chamber_watch import Watcher, Wire, below, in_swap, swapped
 from kit import pipe
 from parley_attestation.edge.chamber_client import ChamberClient
-from parley_attestation.envelope import from_json
 from parley_attestation.errors import LocalError, Role
 from parley_attestation.sealed_terms import SealedTerms
 from parley_attestation.session.tables import State
@@ -28,8 +30,9 @@ from test_chamber_run import windows
 from test_chamber_service import Place, started
 
 pytestmark = boxed
+# Other items in every process of the tests: what an earlier one left in swap space is not found as theirs.
 ITEMS = [
-    (f"a hidden prompt, number {n}, of a text task".encode(), b"the hidden reference %04d" % n)
+    (f"a hidden prompt, {secrets.token_hex(8)}, of a text task".encode(), b"the hidden reference %04d" % n)
     for n in range(12)
 ]
 # Says what it got wherever it can, and waits until a file of its own scratch is a second old.
@@ -44,46 +47,6 @@ for prompt in prompts:
 FOREVER = "\nimport time\nfor prompt in prompts:\n    held = prompt\n    time.sleep(600)\n"
 
 
-class Watcher(threading.Thread):
-    """Reads what any process of this machine's user sees of others: command lines and environments."""
-
-    def __init__(self):
-        super().__init__(daemon=True)
-        self.seen, self.stop, self.rounds = set(), threading.Event(), 0
-
-    def run(self):
-        while not self.stop.is_set():
-            for place in Path("/proc").glob("[0-9]*"):
-                for name in ("cmdline", "environ", "comm"):
-                    with contextlib.suppress(OSError):
-                        self.seen.add((place / name).read_bytes())
-            self.rounds += 1
-            self.stop.wait(0.02)
-
-    def end(self):
-        self.stop.set()
-        self.join()
-        return b"\0".join(self.seen)
-
-
-class Wire:
-    """Everything that the parties' clients got from the chamber, before TLS."""
-
-    def __init__(self, monkeypatch):
-        self.got = []
-        for name in ("open", "receipt"):
-            monkeypatch.setattr(ChamberClient, name, self._listening(getattr(ChamberClient, name)))
-
-    def _listening(self, call):
-        def listen(client, machine):
-            found = call(client, machine)
-            for statement in found if isinstance(found, tuple) else (found,):
-                self.got += [statement, from_json(statement).payload if statement else b""]
-            return found
-
-        return listen
-
-
 def files_below(*folders):
     return {p for folder in folders for p in folder.rglob("*") if p.is_file()}
 
@@ -95,6 +58,21 @@ def contents(paths):
 def secrets_of(exercise, program=b""):
     weights = (exercise.weights_folder / "model.onnx").read_bytes()
     return windows(weights).union(windows(program), *(windows(p) | windows(r) for p, r in ITEMS))
+
+
+def relayed(held, place):
+    """Put a relay between the chamber and each party."""
+    behind, chamber = int(place.card.endpoint.rpartition(":")[2]), place.parties[Role.CHAMBER]
+    relays = {role: Relay(place.parties[role], chamber, behind) for role in (Role.PROVER, Role.VERIFIER)}
+
+    def client(role, journal):
+        place.clients.append(ChamberClient(place.parties[role], place.at(relays[role].port), journal, 120))
+        return place.clients[-1]
+
+    place.client = client
+    for relay in relays.values():
+        held.callback(relay.close)
+    return behind, relays
 
 
 def common(folder, code):
@@ -129,18 +107,46 @@ def ending(held, place):
 def test_no_window_of_a_prompt_reference_or_weight_is_in_any_byte_that_left(tmp_path, ended, monkeypatch):
     place, exercise = common(tmp_path, LOUD)
     ending(ended, place)
-    wire, watcher = Wire(monkeypatch), Watcher()
+    port, relays = relayed(ended, place)
+    wire, watcher = Wire(monkeypatch), Watcher(place.process.pid)
     watcher.start()
     v, p = exercise.run()
     seen = watcher.end()
     assert v.machine.state is p.machine.state is State.FINISHED
     assert "refused" not in v.machine.facts.verdict.predicate["chambers"][0]
     assert b"serve.py" in seen, "the program was seen while it ran"
+    sent, carried = ([one for r in relays.values() for one in r.said(end)] for end in (0, 1))
+    for role, relay in relays.items():
+        raw, plain = relay.said(0)
+        assert len(raw) > len(plain) > len(exercise.plain[role]), "every byte of the upload came by"
+    assert wire.answers
+    assert all(any(answer in plain for plain in carried[1::2]) for answer in wire.answers)
+    assert not any(answer in raw for answer in wire.answers for raw in carried[::2] if answer)
+    assert {local for local, _ in watcher.sockets} <= {port}, "the chamber has no connection but the relays'"
     files = contents(files_below(tmp_path / "chamber", tmp_path / "home") | {tmp_path / "said"})
-    left = files + seen + b"\0".join(wire.got) + v.machine.facts.verdict.payload()
-    assert wire.got
+    verdict = v.machine.facts.verdict.payload()
+    left = b"\0".join([files, seen, verdict, *wire.got, *wire.answers, *carried, *sent])
     assert not secrets_of(exercise) & windows(left)
     assert not list(Path("/dev/shm").glob(f"parley-chamber-{place.process.pid}-*"))
+    assert any(b"serve.py" in one for one in watcher.programs), "its boxes were looked at as well"
+    assert watcher.swapped == 0
+    assert not in_swap([part for item in ITEMS for part in item])
+
+
+def test_swap_space_is_searched_across_its_blocks(tmp_path):
+    needle = ITEMS[0][0]
+    area = tmp_path / "area"
+    area.write_bytes(bytes((1 << 24) - 7) + needle + bytes(100))
+    (tmp_path / "swaps").write_text(
+        f"Filename Type Size Used Priority\n{area} file 1 0 -2\n/none file 1 0 -2\n"
+    )
+    assert in_swap([needle, ITEMS[1][0]], tmp_path / "swaps") == {needle}
+
+
+def test_swapped_memory_of_a_process_is_added_up(tmp_path):
+    (tmp_path / "status").write_text("VmRSS:\t  7 kB\nVmSwap:\t  3 kB\n")
+    (tmp_path / "smaps_rollup").write_text("Rss: 7 kB\nSwap:  4 kB\nSwapPss:  4 kB\n")
+    assert swapped(tmp_path) == 7 << 10
 
 
 def test_the_scan_finds_what_is_there(tmp_path):
@@ -171,17 +177,12 @@ def running(place, exercise):
 
 def boxes_of(chamber):
     """The processes below a chamber that run its prover's program."""
-    parents, programs = {}, []
-    for place in Path("/proc").glob("[0-9]*"):
+    found = []
+    for pid in below(chamber):
         with contextlib.suppress(OSError):
-            parents[int(place.name)] = int((place / "stat").read_text().rpartition(")")[2].split()[1])
-            line = (place / "cmdline").read_bytes()
-            programs += [int(place.name)] if b"serve.py" in line and b"bwrap" not in line else []
-
-    def below(pid):
-        return pid == chamber or (pid in parents and below(parents[pid]))
-
-    return [pid for pid in programs if below(pid)]
+            line = Path("/proc", str(pid), "cmdline").read_bytes()
+            found += [pid] if b"serve.py" in line and b"bwrap" not in line else []
+    return found
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSEGV, signal.SIGABRT])
@@ -237,9 +238,3 @@ print(ctypes.CDLL(None).prctl(3, 0, 0, 0, 0), resource.getrlimit(resource.RLIMIT
 def test_a_process_with_plaintext_cannot_be_dumped_and_leaves_no_core():
     said = subprocess.run([sys.executable, "-c", HARD], capture_output=True, text=True, check=True).stdout
     assert said == "0 (1, 1)\n"
-
-
-def test_swap_space_is_stated():
-    assert plaintext.swap("Filename Type Size Used Priority\n") == "absent"
-    assert plaintext.swap("Filename Type Size Used Priority\n/dev/sda2 partition 1 0 -2\n") == "present"
-    assert plaintext.swap() in {"absent", "present"}

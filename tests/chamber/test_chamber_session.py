@@ -21,10 +21,10 @@ from parley_attestation.session import messages as m
 from parley_attestation.session.tables import State
 from parley_attestation.terms import Operator
 from parley_chamber.ledger import RunLedger
-from parley_chamber.plaintext import swap
 from parley_chamber.reexecute import Chamber
 from parley_chamber.sandbox import Sandbox
 from parley_chamber.sessions import ChamberSession, results_of
+from parley_chamber.swap import stated as swap
 from parley_verifier.sealed import SealedVerifierPolicy
 from sealed_kit import CLAIMS, NOW, SealedEnds
 
@@ -80,6 +80,11 @@ class SealedExercise(SealedEnds, ChamberExercise):
                 )
             ),
         }
+
+    def custody(self, role):
+        """A machine that tests run on may have swap space."""
+        found = super().custody(role)
+        return replace(found, rules=replace(found.rules, swap=True))
 
 
 def test_an_honest_sealed_session_ends_with_one_verdict_over_the_whole_set(tmp_path):

@@ -1,19 +1,23 @@
 """`parley chamber`: from the record of a session that waits to the statement that it waits for."""
 
+from unittest.mock import Mock
+
 import pytest
 from chamber_kit import OPERATOR, RUNTIME, ChamberExercise, boxed
 from click.testing import CliRunner
-from kit import pipe
+from kit import pipe, seed
 from parley_attestation import canonical
 from parley_attestation.binding import read_binding
 from parley_attestation.edge import party
 from parley_attestation.edge.records import write_record
-from parley_attestation.errors import LocalError, PeerError, Reason
+from parley_attestation.errors import LocalError, PeerError, Reason, Role
+from parley_chamber import plaintext, service, swap
 from parley_cli.chamber import chamber
 from parley_cli.verifier import _chamber
 from parley_verifier.terms_file import ChamberFile, OperatorFile, _binding
 
 pytestmark = boxed
+NOW = 1_700_000_000
 
 
 def waiting(folder, monkeypatch, **changes):
@@ -85,3 +89,29 @@ def test_the_runtime_of_this_machine_is_written_and_terms_name_its_digest(tmp_pa
     with pytest.raises(LocalError) as caught:
         _binding(written, tmp_path)
     assert caught.value.reason is Reason.CONFIG
+
+
+def served(folder, monkeypatch, *options):
+    """`parley chamber serve` where memory could be swapped out in the clear, up to where it would listen."""
+    (folder / "runtime.json").write_bytes(canonical.dump(RUNTIME.document()))
+    operator = party.create(
+        folder / "operator", name="operator", role=Role.CHAMBER, entropy=seed("a") + seed("b"), now=NOW
+    )
+    monkeypatch.setattr(swap, "in_the_clear", lambda _root: ("/dev/sda2",))
+    monkeypatch.setattr(plaintext, "prepare", lambda: None)
+    monkeypatch.setattr(
+        service, "serve", Mock(side_effect=LocalError(Reason.UNREACHABLE, "here it would listen"))
+    )
+    words = ["serve", str(operator.folder), "--peer", str(operator.folder / "card.json")]
+    words += ["--runtime", str(folder / "runtime.json"), "--work", str(folder / "work"), *options]
+    return CliRunner().invoke(chamber, words, standalone_mode=False).exception
+
+
+def test_a_chamber_does_not_start_where_plaintext_could_be_swapped_out_in_the_clear(tmp_path, monkeypatch):
+    refused = served(tmp_path, monkeypatch)
+    assert (refused.reason, "/dev/sda2" in refused.message) == (Reason.CONFIG, True)
+    assert not service.serve.called
+
+
+def test_a_chamber_whose_operator_accepts_that_risk_starts(tmp_path, monkeypatch):
+    assert served(tmp_path, monkeypatch, "--accept-swap").message == "here it would listen"

@@ -63,7 +63,7 @@ def test_a_chamber_that_serves_is_conformant(tmp_path):
     runtime = tmp_path / "runtime.json"
     runtime.write_bytes(canonical.dump(RUNTIME.document()))
     words = [sys.executable, "-m", "parley_cli", "chamber", "serve", own.folder, "--address", "127.0.0.1:0"]
-    words += ["--work", tmp_path / "work", "--runtime", runtime, "--sessions", "64"]
+    words += ["--work", tmp_path / "work", "--runtime", runtime, "--sessions", "64", "--accept-swap"]
     words += [word for one in (verifier, prover) for word in ("--peer", one.folder / "card.json")]
     process = subprocess.Popen(
         [*map(str, words)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, cwd=tmp_path

@@ -49,7 +49,8 @@ class SealedConfig(BaseModel):
         default=False, description="Release the key to a chamber that runs without boxes."
     )
     accept_swap: bool = Field(
-        default=False, description="Release the key to a chamber whose machine could write memory to a disk."
+        default=False,
+        description="Release the key to a chamber whose machine could write memory to a disk in the clear.",
     )
     seconds: float = Field(
         default=6 * 3600.0, gt=0, description="Longest call to a chamber: an upload, or the whole run."

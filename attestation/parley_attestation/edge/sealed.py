@@ -52,7 +52,7 @@ class Rules:
         operators: Keys of the operators it accepts; empty accepts those that the terms name.
         other_party: Whether a chamber that the other party runs may have its secret.
         unsandboxed: Whether a chamber may run without boxes.
-        swap: Whether the chamber's machine may have swap space, to which memory could be written.
+        swap: Whether the chamber's machine may have swap space, to which memory could be written in the clear.
         policy: Its own policy for the chambers' evidence; None leaves it at the one in the terms.
     """
 
@@ -82,7 +82,9 @@ class Rules:
         if stated.keys.sandbox == "none" and not self.unsandboxed:
             raise PeerError(Reason.BAD_CUSTODY, "the chamber runs without a sandbox")
         if stated.keys.swap == "present" and not self.swap:
-            raise PeerError(Reason.BAD_CUSTODY, "the chamber's machine could write memory to a disk")
+            raise PeerError(
+                Reason.BAD_CUSTODY, "the chamber's machine could write memory to a disk in the clear"
+            )
 
 
 @dataclass(frozen=True, slots=True)
