@@ -192,6 +192,13 @@ class Fields:
                 self.refuse(f"{name}[{n}]", "a string of 1..4096 characters")
         return tuple(values)
 
+    def names(self, name: str, high: int = 4096, low: int = 0) -> frozenset[str]:
+        """A set of low..high non-empty strings: ascending by code point, each once."""
+        found = self.texts(name, high, low)
+        if list(found) != sorted(set(found)):
+            self.refuse(name, "strings in ascending order, each once")
+        return frozenset(found)
+
     def raw(self, name: str) -> Any:
         """The value as it stands; the caller checks it."""
         return self._take(name, "a value")

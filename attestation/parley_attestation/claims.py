@@ -211,7 +211,7 @@ def _compute(fields: Fields) -> compute.Claim:
     return compute.Claim(
         fields.choice("kind", {k.value: k for k in compute.ClaimKind}),
         int(flop),
-        frozenset(fields.texts("devices", 4096)),
+        fields.names("devices", 4096),
         _run(fields, run),
     )
 

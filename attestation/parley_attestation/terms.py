@@ -265,7 +265,7 @@ def _write_inventory(inventory: compute.Inventory | None) -> dict[str, Any] | No
 
 def _inventory(fields: Fields) -> compute.Inventory:
     found = compute.Inventory(
-        frozenset(fields.texts("devices", 4096, 1)),
+        fields.names("devices", 4096, 1),
         fields.integer("start", 0, 1 << 42),
         fields.integer("end", 0, 1 << 42),
     )

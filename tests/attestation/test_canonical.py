@@ -185,6 +185,8 @@ class TestFields:
             ("object", "object", []),
             ("texts", "texts", [1]),
             ("texts", "texts", [""]),
+            ("names", "texts", ["b", "a"]),
+            ("names", "texts", ["a", "a"]),
             ("list", "items", {}),
             ("list", "items", [0] * 5000),
         ],

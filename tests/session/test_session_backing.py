@@ -1,19 +1,22 @@
 """Evidence and compute records in an exercise: what they lift, what they do not, and what is refused."""
 
+import copy
 from dataclasses import replace
 
 import evidence_cases as cases
+import pytest
 from cheats import standoff
 from kit import Exercise, metric, pipe, seed, side
 from parley_attestation.claims import ComputeClaim
 from parley_attestation.ed25519 import SigningKey
 from parley_attestation.encoding import Bytes32, Digest
-from parley_attestation.errors import Reason, Role
+from parley_attestation.errors import PeerError, Reason, Role
 from parley_attestation.evidence.collect import SimulatedCollector
 from parley_attestation.evidence.compute.records import Close, Declaration, Device, Snapshot, seal_record
-from parley_attestation.evidence.compute.verdict import Claim, ClaimKind
+from parley_attestation.evidence.compute.verdict import Claim, ClaimKind, Inventory
 from parley_attestation.evidence.simulated import SimulatedEnclave
 from parley_attestation.session.tables import State
+from parley_attestation.terms import read_terms
 
 RULES = {"kinds": ["simulated"], "products": ["simulated"]}
 ROOT = SigningKey(seed("simulated root"))
@@ -123,3 +126,21 @@ def test_a_chain_of_records_with_a_gap_is_refused_and_blames_the_prover(tmp_path
     error = accepted_with(tmp_path, records(side(Role.PROVER).session)[1:])
     assert error.reason is Reason.BAD_EVIDENCE
     assert error.blamed is Role.PROVER
+
+
+@pytest.mark.parametrize("devices", [["b", "a"], ["a", "a"]])
+@pytest.mark.parametrize("where", ["inventory", "claim"])
+def test_devices_have_one_spelling_in_the_terms(tmp_path, devices, where):
+    inventory = Inventory(frozenset({"a", "b"}), 0, 1)
+    claims = (
+        metric(),
+        ComputeClaim("training", Claim(ClaimKind.DEVICES, 0, frozenset({"a", "b"})), "declared"),
+    )
+    said = Exercise(tmp_path, terms_changes={"claims": claims, "inventory": inventory}).terms.statement()
+    assert read_terms(said).inventory == inventory
+    document = copy.deepcopy(said.predicate)
+    named = document["inventory"] if where == "inventory" else document["claims"][1]
+    named["devices"] = devices
+    with pytest.raises(PeerError) as caught:
+        read_terms(replace(said, predicate=document))
+    assert caught.value.reason is Reason.BAD_TERMS
