@@ -41,7 +41,13 @@ def sha256(data: bytes) -> bytes:
     return hashlib.sha256(data).digest()
 
 
-NUMBERS: dict[str, Any] = {"floor": math.floor, "ceil": math.ceil, "min": min, "max": max, "C": choose}
+NUMBERS: dict[str, Any] = {
+    "floor": math.floor,
+    "ceil": math.ceil,
+    "min": lambda *of: min(of),
+    "max": lambda *of: max(of),
+    "C": choose,
+}
 BYTES: dict[str, Any] = {
     "H": sha256,
     "SHA-384": lambda data: hashlib.sha384(data).digest(),

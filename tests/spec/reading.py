@@ -5,7 +5,7 @@
 * A *formula* is a statement of a block without a language that has ` = ` in it, or a code span outside of
   tables that shows an operator, a call or a number before a name.
 * A *figure* is any other block without a language outside of markers.
-* An *object* is a code span that begins with a brace.
+* An *object* is a code span in braces, with or without a name before them.
 
 Whatever the draft holds of these must be claimed by one test: the call in it that reads the thing is the
 claim (`test_registry.py`).
@@ -18,6 +18,8 @@ from typing import NamedTuple
 
 PATH = Path(__file__).parent.parent.parent / "spec/draft-parley-mutual-verification.md"
 _SIGN = re.compile(r" = |<=|>=| [<>] |\|\|| [-+/|] |\^|\b\d+ [A-Za-z]|(?<![\w-])[A-Za-z][\w-]*\(")
+
+_OBJECT = re.compile(r"(\w+)?\{.+\}")
 
 
 class Formula(NamedTuple):
@@ -142,9 +144,10 @@ class _Reader:
             self.marker = mark[2] if mark[1] == "begin" else ""
         elif not self.marker:
             for span in re.findall(r"`([^`]+)`", line):
-                kept = self.objects if span.startswith("{") else self.formulas
-                if (span.startswith("{") or _SIGN.search(span)) and Formula(self.section, span) not in kept:
-                    kept.append(Formula(self.section, span))
+                whole = _OBJECT.fullmatch(span)
+                kept, one = self.objects if whole else self.formulas, Formula(self.section, span)
+                if (whole or _SIGN.search(span)) and one not in kept:
+                    kept.append(one)
 
 
 @cache
@@ -168,33 +171,38 @@ def _one(kept: tuple[Formula, ...], where: str, start: str) -> Formula:
     return found[0]
 
 
-def formula(where: str, start: str) -> Formula:
-    """The one formula of a section that is or begins so: this call, in a test, is the claim to it."""
-    return _one(read(current()).formulas, where, start)
-
-
 def also(where: str, start: str) -> Formula:
-    """The same for a test that needs a formula beside its own; no claim."""
+    """The one formula of a section that is or begins so, for a test that needs it beside its own."""
     return _one(read(current()).formulas, where, start)
+
+
+def also_object(where: str, start: str) -> Formula:
+    """The one object of a section that is or begins so, likewise."""
+    return _one(read(current()).objects, where, start)
+
+
+def formula(where: str, start: str) -> Formula:
+    """The same formula, claimed by the test in which this call stands."""
+    return also(where, start)
 
 
 def obj(where: str, start: str) -> str:
-    """The one object of a section that begins so; a claim like `formula`."""
-    return _one(read(current()).objects, where, start).text
+    """An object, claimed likewise."""
+    return also_object(where, start).text
 
 
 def tables(name: str) -> tuple[Table, ...]:
-    """Every table of one name; a claim like `formula`."""
+    """Every table of one name, claimed likewise."""
     return read(current()).tables[name]
 
 
 def table(name: str) -> Table:
-    """The one table of a name; a claim like `formula`."""
+    """The one table of a name, claimed likewise."""
     (found,) = tables(name)
     return found
 
 
 def figure(where: str) -> str:
-    """The one figure of a section; a claim like `formula`."""
+    """The one figure of a section, claimed likewise."""
     (found,) = read(current()).figures[where]
     return found
