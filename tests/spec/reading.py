@@ -181,6 +181,12 @@ def also_object(where: str, start: str) -> Formula:
     return _one(read(current()).objects, where, start)
 
 
+def also_table(name: str) -> Table:
+    """The one table of a name, likewise."""
+    (found,) = read(current()).tables[name]
+    return found
+
+
 def formula(where: str, start: str) -> Formula:
     """The same formula, claimed by the test in which this call stands."""
     return also(where, start)
@@ -198,8 +204,7 @@ def tables(name: str) -> tuple[Table, ...]:
 
 def table(name: str) -> Table:
     """The one table of a name, claimed likewise."""
-    (found,) = tables(name)
-    return found
+    return also_table(name)
 
 
 def figure(where: str) -> str:

@@ -120,7 +120,7 @@ def test_the_units_of_a_binding_are_named_as_the_text_says(exercise, outputs):
 
 
 def test_a_runtime_is_named_as_the_text_says():
-    said = formula("binding", 'digest("parley/v1/runtime"').text
+    said = formula("runtimes", 'digest("parley/v1/runtime"').text
     for runtime in (
         OnnxRuntime("1.24", "model.onnx", (2, 3), labels=("a",)),
         ProgramRuntime(("/bin/run",), (("run", Digest(bytes(32))),), 1),

@@ -1,30 +1,15 @@
 """The layouts of evidence as the text gives them are the ones that the code reads."""
 
 import re
-from pathlib import Path
 
-import pytest
 from parley_attestation.evidence import azure, dcap, nitro, nvidia, simulated, snp, tdx, tpm2
 from parley_attestation.evidence.wire import Reader
+from reading import figure, section, table
 
-DRAFT = (Path(__file__).parent.parent.parent / "spec/draft-parley-mutual-verification.md").read_text()
 SEED = bytes((7 * n + n // 251) % 256 for n in range(2048))  # no two fields of these layouts are alike
 
 
-def part(name: str) -> list[list[str]]:
-    """The rows of a table between its markers."""
-    text = DRAFT.partition(f"<!-- begin {name} -->")[2].partition(f"<!-- end {name} -->")[0]
-    rows = [[c.strip() for c in line.strip("|").split("|")] for line in text.splitlines() if line[:1] == "|"]
-    assert len(rows) > 2
-    return rows[2:]
-
-
-def section(anchor: str) -> str:
-    """The text of a section up to the next heading."""
-    return re.split(r"\n#", DRAFT.partition("{#" + anchor + "}")[2])[0]
-
-
-def field(row: list[str]) -> tuple[str, slice]:
+def field(row: tuple[str, ...]) -> tuple[str, slice]:
     offset, size, name = row
     at = int(offset, 0)
     return re.split(r"[ :(]", name)[0], slice(at, at + int(size))
@@ -33,7 +18,7 @@ def field(row: list[str]) -> tuple[str, slice]:
 def test_the_report_of_snp_has_its_fields_where_the_text_says():
     raw = bytearray(SEED[: snp.REPORT_SIZE])
     raw[0:4], raw[0x34:0x38], raw[0x330:] = b"\3\0\0\0", b"\1\0\0\0", bytes(368)
-    report, rows = snp.parse(bytes(raw)), part("layout-snp")
+    report, rows = snp.parse(bytes(raw)), table("layout-snp").rows
     named = {name: bytes(raw[where]) for name, where in map(field, rows) if hasattr(report, name)}
     assert set(named) == set(snp.Report.__slots__) - {"raw", "signing_key", "signature"}
     for name, value in named.items():
@@ -54,31 +39,26 @@ def test_the_report_of_snp_has_its_fields_where_the_text_says():
 
 def test_the_bytes_of_a_tcb_version_are_those_of_the_code():
     names = ["fmc", "bl", "tee", "snp", "ucode"]
-    *products, extension = part("layout-tcb")
+    *products, extension = table("layout-tcb").rows
     read = {row[0]: {n: int(at) for n, at in zip(names, row[1:], strict=True) if at} for row in products}
     assert read == snp._TCB_BYTES
     assert f"under {snp._ARC[:-1]}:" in section("layout-snp")
     assert {n: snp.oid(snp._ARC + number) for n, number in zip(names, extension[1:], strict=True)} == snp._SPL
 
 
-@pytest.mark.parametrize(
-    ("table", "read", "size"),
-    [
-        ("layout-td", tdx.td_report, 648),
-        ("layout-sgx", tdx.sgx_report, 384),
-    ],
-)
-def test_a_body_has_its_fields_where_the_text_says(table, read, size):
-    raw = SEED[:size]
-    body = read(Reader(raw, "body"))
-    rows = dict(map(field, part(table)))
-    values = {name: getattr(body, name) for name in type(body).__slots__ if name != "rtmrs"}
-    values |= {f"rtmr{n}": value for n, value in enumerate(getattr(body, "rtmrs", ()))}
-    assert set(rows) == set(values)
-    for name, where in rows.items():
-        found = values[name]
-        assert (found.to_bytes(2, "little") if isinstance(found, int) else found) == raw[where], name
-    assert max(where.stop for where in rows.values()) == size
+def test_a_body_has_its_fields_where_the_text_says():
+    td, sgx = table("layout-td").rows, table("layout-sgx").rows
+    for rows, read, size in ((td, tdx.td_report, 648), (sgx, tdx.sgx_report, 384)):
+        raw = SEED[:size]
+        body = read(Reader(raw, "body"))
+        values = {name: getattr(body, name) for name in type(body).__slots__ if name != "rtmrs"}
+        values |= {f"rtmr{n}": value for n, value in enumerate(getattr(body, "rtmrs", ()))}
+        places = dict(map(field, rows))
+        assert set(places) == set(values)
+        for name, where in places.items():
+            found = values[name]
+            assert (found.to_bytes(2, "little") if isinstance(found, int) else found) == raw[where], name
+        assert max(where.stop for where in places.values()) == size
 
 
 def test_the_framing_of_quotes_is_the_codes():
@@ -99,7 +79,7 @@ def test_the_framing_of_quotes_is_the_codes():
 
 
 def test_a_gpu_report_written_by_the_text_is_read():
-    fixed = [(size, content) for size, content in part("layout-nvidia")]
+    fixed = [(size, content) for size, content in table("layout-nvidia").rows]
     block = b"\x01\x01" + (3 + 4).to_bytes(2, "little") + b"\0" + (4).to_bytes(2, "little") + b"abcd"
     opaque = b"".join(
         n.to_bytes(2, "little") + len(v).to_bytes(2, "little") + v for n, v in ((3, b"570\0"), (20, b"fw"))
@@ -123,7 +103,7 @@ def test_a_gpu_report_written_by_the_text_is_read():
     assert report.nonce == SEED[:32]
     assert (dict(report.measurements), report.opaque["fwid"]) == ({1: b"abcd"}, b"fw")
     assert report.signature == SEED[: nvidia._SIGNATURE]
-    assert nvidia.DEFAULT_NONCE.hex() in section("layout-nvidia")
+    assert nvidia.DEFAULT_NONCE.hex() == figure("layout-nvidia")
     for number, name in re.findall(r"(\d+) `(\w+)`", section("layout-nvidia")):
         assert nvidia._OPAQUE[int(number)] == name
     assert {nvidia._OPAQUE[n] for n in (23, 24, 25)} == set(nvidia._SWITCH_ONLY)
