@@ -46,6 +46,7 @@ _PROVER = (
         "VERD-2": "a prover reports no verdict; what it acknowledges is ACK-5",
         "BIND-1": "a prover is free to decline terms that name an operator whom it does not know",
         "PRIOR-3": "a prover may: it is free not to",
+        "SEAL-14": "what a prover's operator has said cannot be seen from outside",
         "REC-1": "a prover under test is given no record file",
         "REC-2": "a prover under test is asked for no redacted record",
     }
