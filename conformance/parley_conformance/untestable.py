@@ -46,6 +46,7 @@ _PROVER = (
         "VERD-2": "a prover reports no verdict; what it acknowledges is ACK-5",
         "BIND-1": "a prover is free to decline terms that name an operator whom it does not know",
         "PRIOR-3": "a prover may: it is free not to",
+        "SEAL-14": "what a prover's operator has said cannot be seen from outside",
         "REC-1": "a prover under test is given no record file",
         "REC-2": "a prover under test is asked for no redacted record",
     }
@@ -106,7 +107,10 @@ _CHAMBER = (
     | _each("COIN-2 ACK-5 ATT-4 SEAL-3..4 HPKE-1 GUARD-1..3", "binds the parties of an exercise")
     | _each("EVID-1..3", "a chamber shows evidence of its own and appraises none")
     | _each("VERD-2 VERD-4", "a chamber reports no verdict: it states counts")
-    | _each("SEAL-9..10 HPKE-3", "what does not leave a chamber cannot be seen from outside it")
+    | _each(
+        "SEAL-10 HPKE-3",
+        "how a chamber keeps boxes apart, and what it reads when, cannot be seen from outside it",
+    )
     | _each("REC-1..2", "a chamber is given no record file")
     | _each("CHAIN-2", "a chamber refuses a call to its caller, and such a refusal names nobody")
     | {

@@ -7,7 +7,7 @@ import grpc
 import shared_mutants
 import weakening
 from parley_attestation import receipt, statement
-from parley_attestation.encoding import Digest
+from parley_attestation.encoding import Bytes32, Digest
 from parley_attestation.envelope import Envelope, Signature, to_json
 from parley_attestation.errors import LocalError, PeerError, Reason
 from parley_attestation.session import agreement, backing, sealed
@@ -255,6 +255,55 @@ def gives_results_to_the_prover(patch):
         "_results",
         without(Reason.BAD_CUSTODY, value=lambda *_: service.pb.ResultsResponse(sealed=b"results")),
     )
+
+
+@mutant("SEAL-9")
+def keeps_results_that_nobody_agreed_on(patch):
+    def kept(original, *args):
+        made = original(*args)
+        return replace(made, handed_over=0)
+
+    looks_away(patch, run, "hands_over", lambda *_: True)
+    looks_away(patch, run.SealedRun, "_run", kept)
+
+
+@mutant("CH-RUN")
+def gives_other_results_than_it_counted(patch):
+    def weak(original, self, seed, root, codes):
+        return original(self, seed, root, bytes([codes[0] ^ 1]) + codes[1:])
+
+    looks_away(patch, run.SealedRun, "_sealed_results", weak)
+
+
+@mutant("CH-RUN")
+def seals_results_under_a_seed_of_its_own(patch):
+    def weak(original, self, seed, *what):
+        return original(self, Bytes32(bytes(len(seed))), *what)
+
+    looks_away(patch, run.SealedRun, "_sealed_results", weak)
+
+
+def knows_not(patch, words):
+    """A ledger of attempts that passes over one of its refusals."""
+
+    def weak(original, *args):
+        try:
+            original(*args)
+        except PeerError as error:
+            if words not in error.message:
+                raise
+
+    looks_away(patch, RunLedger, "attempt", weak)
+
+
+@mutant("SEAL-15")
+def remembers_the_first_attempt_alone(patch):
+    knows_not(patch, "attempt 2 at this exercise was another session")
+
+
+@mutant("SEAL-15")
+def forgets_what_it_has_run(patch):
+    knows_not(patch, "an earlier attempt at this exercise has had its run")
 
 
 @mutant("SEAL-15")

@@ -6,13 +6,12 @@ first, and against the suite's cases on their own. Runs in shards; `merge` joins
 
 import argparse
 import contextlib
-import hashlib
 import io
 import json
 import os
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings
 from weakenings import ledger
 from weakenings.runner import Runner
+from weakenings.sampled import sample
 from weakenings.sites import MODULES, ROOT, Site, all_sites
 
 CASES = "tests/conformance/suite_cases.py"
@@ -164,9 +164,8 @@ def try_out(traced: dict[str, Any], sites: Sequence[Site], out: Path, how: argpa
                 if not names:
                     found.setdefault(key, {})[stage] = None
             plans = {key: one for key, one in plans.items() if one[1]}
-            for done, (key, result) in enumerate(runner.against(how.jobs, plans), 1):
+            for done, (key, result) in enumerate(_swapped(runner, how.jobs, plans), 1):
                 killer = ledger.HUNG if result is None else result["killer"]
-                assert result is None or result["swapped"], f"{key}: no live function has this code"
                 found.setdefault(key, {})[stage] = killer
                 out.write_text(json.dumps(found, indent=1))
                 _progress(done, len(plans), began)
@@ -175,28 +174,26 @@ def try_out(traced: dict[str, Any], sites: Sequence[Site], out: Path, how: argpa
     collected(run, TESTS)
 
 
-def sample(count: int, jobs: int) -> int:
-    """Ask the recorded killers of a few weakenings again; which ones follows from the weakened source."""
+def sampled(count: int, explained: int, jobs: int) -> list[str]:
+    """Try a sample; what is wrong then."""
     known = ledger.read()
     source = b"".join((ROOT / module).read_bytes() for module in MODULES)
-
-    def rank(site: Site) -> bytes:
-        return hashlib.sha256(source + site.id.encode()).digest()
-
-    asked = sorted((s for s in all_sites() if ledger.known(s, known)), key=rank)[:count]
-    killers = {s.id: ledger.known(s, known) for s in asked}
-    survived: list[str] = []
+    chosen = sample(all_sites(), known, source, count, explained)
+    found: list[str] = []
 
     def run(runner: Runner) -> None:
-        plans = {s.id: (s, [killers[s.id]], 10.0) for s in asked if killers[s.id] in runner.items}
-        survived.extend(f"{key}: its killer is gone" for key in set(killers) - set(plans))
-        for key, result in runner.against(jobs, plans):
-            if result is not None and not result["killer"]:
-                survived.append(f"{key}: {killers[key]} no longer kills it")
+        found.extend(
+            chosen.problems(runner.items, lambda plans: _swapped(runner, jobs, plans), known.explained)
+        )
 
-    collected(run, sorted({name.partition("::")[0] for name in killers.values()}))
-    sys.stdout.write("".join(f"{line}\n" for line in survived) or f"{len(killers)} killed again\n")
-    return 1 if survived else 0
+    collected(run, chosen.files)
+    return found
+
+
+def _swapped(runner: Runner, jobs: int, plans: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    for key, result in runner.against(jobs, dict(plans)):
+        assert result is None or result["swapped"], f"{key}: no live function has this code"
+        yield key, result
 
 
 def _progress(done: int, of: int, began: float | None = None) -> None:
@@ -218,14 +215,22 @@ def main() -> int:
     parser.add_argument("--paths", nargs="*", default=[], help="trace these tests alone, beside the others")
     parser.add_argument("--budget", type=float, default=BUDGET_SECONDS, help="seconds of tests a weakening")
     parser.add_argument("--again", action="store_true", help="try what survived so far again")
-    parser.add_argument("--count", type=int, default=16, help="weakenings of a sample")
+    parser.add_argument("--count", type=int, default=16, help="recorded killers that a sample asks again")
+    parser.add_argument("--explained", type=int, default=4, help="explained weakenings that a sample tries")
     wanted = parser.parse_args()
     if wanted.what == "readme":
         ledger.fill(ROOT / "README.md")
         return 0
     if wanted.what == "sample":
-        return sample(wanted.count, wanted.jobs)
+        return gate(sampled(wanted.count, wanted.explained, wanted.jobs))
     wanted.work.mkdir(parents=True, exist_ok=True)
+    if wanted.what == "merge":
+        return gate(ledger.merge(ledger.found_in(wanted.work), whole=True))
+    return gate(tried(wanted))
+
+
+def tried(wanted: argparse.Namespace) -> list[str]:
+    """Trace and try what the command line names; what is wrong then."""
     traced = wanted.work / "trace.json"
     nth, of = map(int, wanted.shard.split("/"))
     sites = [s for s in all_sites()[nth - 1 :: of] if wanted.only in s.id]
@@ -236,9 +241,17 @@ def main() -> int:
         trace(traced, wanted.jobs, wanted.paths)
     if wanted.what in {"try", "all"}:
         try_out(json.loads(traced.read_text()), sites, out, wanted)
-    if wanted.what == "merge" or (wanted.what == "all" and of == 1):
-        return ledger.merge(wanted.work)
-    return 0
+    if wanted.what == "all" and of == 1:
+        return ledger.merge(json.loads(out.read_text()), whole=not wanted.only)
+    found = json.loads(out.read_text()) if out.exists() else {}
+    return ledger.wrong({name: ledger.killer_of(row) for name, row in found.items()}, ledger.read().explained)
+
+
+def gate(problems: Sequence[str]) -> int:
+    """Say what is wrong and how to mend it; the exit code."""
+    said = [*problems, "", ledger.ADVICE] if problems else [ledger.figures(ledger.read())]
+    sys.stdout.write("".join(f"{line}\n" for line in said))
+    return 1 if problems else 0
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ runtime over `model.onnx` with the shape (3,); the operator gives the suite that
 import base64
 import json
 import random
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,9 +18,10 @@ from parley.v1 import chamber_pb2_grpc as rpc
 from parley_attestation import statement
 from parley_attestation.claims import IdentityClaim
 from parley_attestation.edge import packages, transport
+from parley_attestation.edge.attempts import earlier_attempts
 from parley_attestation.edge.chamber_client import ChamberClient
 from parley_attestation.edge.endpoint import Endpoint
-from parley_attestation.edge.journal import Journal
+from parley_attestation.edge.journal import Journal, SessionRow
 from parley_attestation.edge.party import Party, PeerCard
 from parley_attestation.edge.sealed import Custody
 from parley_attestation.encoding import MAX_CHUNK, Bytes32
@@ -97,12 +98,14 @@ class Plan:
         weights: The model that the prover seals; not the registered one where a case swaps it.
         items: What the verifier seals.
         uploads: What a party sends instead of its sealed content.
+        seed: Of the result tree, which the verifier seals with its items.
     """
 
     exercise: Exercise
     weights: bytes
     items: Sequence[Item]
     uploads: dict[Role, Upload]
+    seed: Bytes32
 
 
 class Chamber:
@@ -194,11 +197,12 @@ class Chamber:
             master=Bytes32(arena.fresh()),
             graders=arena.exercise().tests.graders,
         )
-        return Plan(self.over(tests, **terms), weights, items or registered, {})
+        seed = Bytes32(arena.fresh())
+        return Plan(self.over(tests, **terms), weights, items or registered, {}, seed)
 
-    def again(self, plan: Plan) -> Plan:
+    def again(self, plan: Plan, **terms: Any) -> Plan:
         """Another exercise over the same set and model."""
-        return replace(plan, exercise=self.over(plan.exercise.tests))
+        return replace(plan, exercise=self.over(plan.exercise.tests, **terms))
 
     def over(self, tests: MemorySet, **changes: Any) -> Exercise:
         """A sealed exercise over any set."""
@@ -220,22 +224,49 @@ class Chamber:
         terms = replace(open_terms, **(sealed | changes))
         return Exercise(tests, terms, statement.seal(terms.statement(), arena.verifier.session))
 
-    def session(self, plan: Plan, stop: Stop | None = None, kind: type[Endpoint] = Endpoint) -> Session:
+    def session(
+        self,
+        plan: Plan,
+        stop: Stop | None = None,
+        kind: type[Endpoint] = Endpoint,
+        journals: Mapping[Role, Journal] | None = None,
+    ) -> Session:
         """A sealed session in memory, the chamber over the wire, run to the pause or to its end.
+
+        Args:
+            plan: What it is made of.
+            stop: Where it pauses.
+            kind: What carries it.
+            journals: The parties' own; where they hold an attempt at the exercise, this is the next one.
 
         Raises:
             PeerError: The chamber refused a call on which the session cannot go on.
         """
         ends = {}
         for role in PEER:
-            journal = self.arena.journal()
+            journal = journals[role] if journals is not None else self.arena.journal()
             policy: Any = self._policy(role, plan, journal)
             if stop is not None and stop.role is role:
                 policy = Stoppable(policy, stop.state, stop.nth, stop.mutate)
-            machine = Machine(journal, mode="sealed", pins=self.arena.pins, channel=self.arena.channel)
-            session = self.arena.parties[role].session
-            ends[role] = kind(policy, session, journal, machine, self.arena.fresh())
+            ends[role] = self._end(policy, journal, None, kind)
         return Session(self.arena, plan.exercise, ends, pipe(ends))
+
+    def go_on(self, plan: Plan, paused: Session) -> Session:
+        """A paused session, which both parties carry to its end."""
+        ends = {}
+        for role in PEER:
+            journal, row = paused.ends[role].journal, paused.ends[role].row
+            ends[role] = self._end(self._policy(role, plan, journal), journal, row, Endpoint)
+        return Session(self.arena, plan.exercise, ends, pipe(ends))
+
+    def _end(self, policy: Any, journal: Journal, row: SessionRow | None, kind: type[Endpoint]) -> Endpoint:
+        arena, role = self.arena, policy.role
+        earlier = earlier_attempts(journal, role, row)
+        machine = Machine(journal, mode="sealed", pins=arena.pins, channel=arena.channel, earlier=earlier)
+        made = kind(policy, arena.parties[role].session, journal, machine, arena.fresh())
+        if row is not None:
+            made.load(row)
+        return made
 
     def _policy(self, role: Role, plan: Plan, journal: Journal) -> Any:
         arena = self.arena
@@ -243,7 +274,7 @@ class Chamber:
         self._links.append(link)
         if role is Role.VERIFIER:
             tests = plan.exercise.tests
-            plain = b"".join(packages.write_tests(tests.master, Bytes32(arena.fresh()), plan.items))
+            plain = b"".join(packages.write_tests(tests.master, plan.seed, plan.items))
             custody = Custody(role, (link,), lambda _: iter([plain]), len(plain))
             history = arena.verifier.history
             return SealedVerifierPolicy(history, arena.channel, plan.exercise.sealed, tests, journal, custody)

@@ -17,6 +17,7 @@ from parley_conformance.cases.base import Case, Profile
 from parley_conformance.deviations import flip
 from parley_conformance.harness import Failure, Lost, Refused
 from parley_conformance.roles.chamber import OTHER_MODEL, Chamber, Link, Plan, finished, outcome, refuses
+from parley_conformance.roles.chamber_ended import ENDED
 from parley_conformance.roles.chamber_faults import SHOWN
 from parley_conformance.roles.chamber_further import FURTHER
 from parley_conformance.roles.requirements import requirements
@@ -296,6 +297,7 @@ CHAMBER: tuple[Case, ...] = (
     _case("swapped-weights", "weights that were not committed to", "CH-COMMITTED SEAL-7", _swapped_weights),
     *SHOWN,
     *FURTHER,
+    *ENDED,
     _case("quota", "a second run of one set and model", "CH-QUOTA SEAL-6", _quota),
     _case("one-changed-bit", f"{FUZZED} changed bits", "CHAIN-1 ERR-1", _fuzz, Profile.EXTENDED),
 )

@@ -122,17 +122,6 @@ def _held_back(target: Chamber) -> None:
         raise Failure("an outcome left before the time that the terms fix")
 
 
-def _results(target: Chamber) -> None:
-    """Results are for the verifier alone, and when both parties have ended the session."""
-    session = target.session(target.plan(sealed=SealedTerms(hand_over=True)))
-    finished(session)
-    whole = target.envelopes(session)
-    refuses(target.results(whole[:-1]), R.OUT_OF_ORDER)
-    refuses(target.results(whole, P), R.BAD_CUSTODY)
-    if isinstance(target.results(whole), Refused | Lost):
-        raise Failure("the verifier is refused its results")
-
-
 def _altered(state: State, name: str, reason: Reason) -> Callable[[Chamber], None]:
     """The chamber is shown a message of sealed mode in which one entry stands twice."""
 
@@ -179,7 +168,6 @@ FURTHER: tuple[Case, ...] = (
     _case("after-the-run", "an attempt after the run", "ATT-3 SEAL-15", _after_the_run),
     _case("wasted", "a failed run, and another", "SEAL-6", _wasted),
     _case("held-back", "an outcome that is held back", "SEAL-8", _held_back),
-    _case("results", "who gets results, and when", "SEAL-12", _results),
     _case("two-of-one-chamber", "Evidence of one chamber twice", "SEAL-2",
           _altered(S.SEEDED, "chambers", R.BAD_EVIDENCE)),
     _case("two-receipts", "a Receipt with one statement twice", "SEAL-5",
