@@ -153,6 +153,13 @@ def print_verdict(verdict: Statement) -> None:
             f" {risks['alpha_compliant']} (false COMPLIANT) and {risks['alpha_violation']} (false VIOLATION)"
         )
     for chamber in said.get("chambers", ()):
+        operator = chamber["operator"]
+        if operator["run_by"] != "neutral":
+            read = " and ".join(operator["reads"]) or "neither secret"
+            click.echo(
+                f"  custody: the {operator['run_by']} runs a chamber and could read {read};"
+                " the other party accepted that"
+            )
         if "refused" in chamber:
             blamed = f" and blames the {chamber['blamed']}" if chamber["blamed"] else ""
             click.echo(f"  a chamber refused the run ({chamber['refused']}){blamed}, by its own signature")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 from parley_attestation.edge import party
 from parley_attestation.edge.journal import Journal
-from parley_attestation.errors import LocalError, ParleyError, Reason, Role
+from parley_attestation.errors import LocalError, ParleyError, PeerError, Reason, Role
 
 from parley_cli.output import Bar
 from parley_cli.testset import vault_key
@@ -192,7 +192,12 @@ def _sealed(
             Reason.CONFIG, "the terms are sealed, and no chamber is configured", hint="add [verifier.sealed]"
         )
     access = open_access(settings.sealed, me, other_party=settings.prover_chamber)
-    access.rules.check_operators(terms)
+    try:
+        access.rules.check_operators(terms)
+    except PeerError as error:  # these terms are this party's own: nobody else has broken anything
+        raise LocalError(
+            Reason.CONFIG, error.message, hint="compare [[verifier.sealed.chambers]] with the terms"
+        ) from error
     return lambda journal: custody_of(tests, access, journal)
 
 

@@ -189,8 +189,8 @@ def test_a_verifier_says_which_section_sealed_terms_need(tmp_path):
 
 
 @contextlib.contextmanager
-def hosted(world, **sandboxed):
-    """A chamber in this process, whose host may change it."""
+def hosted(world, collectors=(), **sandboxed):
+    """A chamber in this process, whose host may change it, and which has evidence where it is given some."""
     runtime = read_runtime(canonical.load((world.folder / "runtime.json").read_bytes()))
     setup = chamber.Setup(
         world.parties[Role.CHAMBER],
@@ -199,6 +199,7 @@ def hosted(world, **sandboxed):
         (runtime,),
         Sandbox.find() if not sandboxed else Sandbox(**sandboxed),
         Limits(seconds=60),
+        collectors=collectors,
     )
     server, _ = chamber.serve(setup, f"127.0.0.1:{world.chamber_port}")
     try:

@@ -11,6 +11,7 @@ from parley_attestation.edge.endpoint import Draft, Secret
 from parley_attestation.encoding import Bytes32
 from parley_attestation.errors import PeerError, Reason, Role
 from parley_attestation.evidence import Assurance, AttestationResult
+from parley_attestation.evidence.findings import Finding
 from parley_attestation.evidence.policy import Policy
 from parley_attestation.receipt import StatedKeys
 from parley_attestation.sealing import seal, wrap
@@ -26,6 +27,9 @@ from parley_attestation.session.sealed import (
 )
 from parley_attestation.session.turns import stream_digest
 from parley_attestation.terms import Terms
+
+_FINDINGS = 16  # of failed checks, in the words of a refusal
+_SIMULATED = Finding.SIMULATED_EVIDENCE  # no fault under a laboratory's policy
 
 
 class ChamberLink(Protocol):
@@ -168,7 +172,7 @@ class Custody:
         for stated, result, said in zip(facts.chambers, facts.appraisals, facts.chambers_said, strict=True):
             self.rules.check(self.role, stated)
             if facts.terms.evidence_policy is not None:
-                _affirming(result, "the terms")
+                _affirming(result, "the policy of the terms")
             if own is not None:
                 found = read_chamber(facts, machine.heads, said[1], stated.keys, own) if said[1] else None
                 _affirming(found, "this party's own policy")
@@ -181,8 +185,16 @@ def _unless_busy(error: PeerError) -> None:
 
 
 def _affirming(result: AttestationResult | None, under: str) -> None:
-    if result is None or result.assurance is Assurance.NONE:
-        raise PeerError(Reason.BAD_EVIDENCE, f"the chamber's evidence is not affirming under {under}")
+    """Raise `PeerError` (BAD_EVIDENCE), with the findings, unless a policy affirms what a chamber shows."""
+    if result is None:
+        raise PeerError(Reason.BAD_EVIDENCE, f"the chamber shows no evidence, and {under} demands some")
+    if result.assurance is not Assurance.NONE:
+        return
+    failed = [
+        one.finding.value for one in result.failures if result.production or one.finding is not _SIMULATED
+    ]
+    found = ", ".join(dict.fromkeys(failed[:_FINDINGS])) or "no measured code holds the key of the run"
+    raise PeerError(Reason.BAD_EVIDENCE, f"the chamber's evidence is not affirming under {under}: {found}")
 
 
 def agree(machine: Machine) -> Draft:
