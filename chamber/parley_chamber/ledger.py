@@ -1,7 +1,8 @@
 """Room: the chamber. Counts its runs: a run that was aborted or refused counts like any other.
 
 A run is on disk before anything is opened, so that nobody retries quietly until it passes. So is every
-attempt at an exercise before it has keys: each place has one session, and nothing follows a run.
+attempt at an exercise before it has keys: each place has one session, nothing follows a run, and what
+another attempt has followed does not run.
 """
 
 import sqlite3
@@ -18,6 +19,10 @@ CREATE TABLE IF NOT EXISTS run (
   outcome TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS attempt (
   exercise BLOB NOT NULL, number INTEGER NOT NULL, session BLOB NOT NULL, PRIMARY KEY (exercise, number));
+"""
+_FOLLOWED = """
+SELECT 1 FROM attempt AS one JOIN attempt AS two ON two.exercise = one.exercise AND two.number > one.number
+WHERE one.session=?
 """
 BEGUN, DONE = "begun", "done"
 
@@ -71,10 +76,15 @@ class RunLedger:
         """Count a run before it begins; returns how many there are now of this set and this claim.
 
         Raises:
-            PeerError: QUOTA_EXHAUSTED, where this session had its run.
+            PeerError: QUOTA_EXHAUSTED, where this session had its run; BAD_ATTEMPT, where this chamber knows
+                a later attempt at its exercise: of two that had each been opened both would run.
         """
         pair = (bytes(test_set), bytes(model_claim))
         with self._transaction() as db:
+            if db.execute(_FOLLOWED, (bytes(session),)).fetchone():
+                raise PeerError(
+                    Reason.BAD_ATTEMPT, "a later attempt at this exercise has followed the session"
+                )
             try:
                 db.execute("INSERT INTO run VALUES (NULL,?,?,?,?)", (*pair, bytes(session), BEGUN))
             except sqlite3.IntegrityError:

@@ -237,11 +237,24 @@ class ChamberService(rpc.ChamberServicer):
         assert terms.sealed is not None
         begun, name = int(time.time()), _short(machine.facts.session_id)
         log.info("session %s: both keys released, the run begins", name)
-        outcome = session.receipt(machine, begun)
-        if terms.sealed.release_seconds:
-            self._setup.wait(max(0.0, begun + terms.sealed.release_seconds - time.time()))
+        with self._held_back(begun + terms.sealed.release_seconds if terms.sealed.release_seconds else 0):
+            outcome = session.receipt(machine, begun)
+        # Not before: a party can see how much of its upload is here.
+        session.discard()
         log.info("session %s: the outcome leaves", name)
         return outcome
+
+    @contextlib.contextmanager
+    def _held_back(self, until: int) -> Iterator[None]:
+        """Wait until then (Unix seconds, 0 for not at all) also where a run fails; a refusal to run waits for nothing."""
+        try:
+            yield
+        except PeerError:
+            until = 0
+            raise
+        finally:
+            if until:
+                self._setup.wait(max(0.0, until - time.time()))
 
 
 def _short(session: bytes) -> str:

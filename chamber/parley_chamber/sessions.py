@@ -178,8 +178,6 @@ class ChamberSession:
             )
         if self._run.results:
             (self._folder / _RESULTS).write_bytes(self._run.results)
-        weights.unlink()
-        tests.unlink()
         return outcome
 
     def discard(self) -> None:

@@ -9,6 +9,8 @@ from parley_attestation.ed25519 import PublicKey
 from parley_attestation.edge import party
 from parley_attestation.errors import LocalError, PeerError, Reason
 
+from parley_cli.lines import say
+
 if TYPE_CHECKING:
     from parley_conformance.report import Result
 
@@ -187,7 +189,7 @@ def verify(folder: Path, pin: Path) -> int:
     except PeerError as error:
         click.echo(f"not valid: {error}")
         return 1
-    click.echo(
+    say(
         f"valid: {found.result}, {len(found.passed)} passed, {len(found.warned)} known to fail or left out, "
         f"{len(found.failed)} failed; run by {card.name}"
     )
@@ -196,4 +198,4 @@ def verify(folder: Path, pin: Path) -> int:
 
 def _seen(result: "Result") -> None:
     if result.status != "passed":
-        click.echo(f"{result.status} {result.case.id}: {result.case.what}: {result.detail}", err=True)
+        say(f"{result.status} {result.case.id}: {result.case.what}: {result.detail}", err=True)

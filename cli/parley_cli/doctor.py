@@ -9,6 +9,8 @@ from pathlib import Path
 import click
 from parley_attestation.edge import party
 
+from parley_cli.lines import say
+
 
 @click.command()
 @click.option(
@@ -19,9 +21,9 @@ from parley_attestation.edge import party
 def doctor(folder: Path, peer: Path, endpoint: str) -> int:
     """Check keys, card, network and pins step by step; stops at the first thing that is wrong."""
     me = party.load(folder)
-    click.echo(f"ok    your party folder: {me.card.name}, {me.card.role}, root {me.card.root}")
+    say(f"ok    your party folder: {me.card.name}, {me.card.role}, root {me.card.root}")
     card = party.read_card(peer)
-    click.echo(f"ok    the peer's card: {card.name}, {card.role}, root {card.root}")
+    say(f"ok    the peer's card: {card.name}, {card.role}, root {card.root}")
     host, _, port = (endpoint or card.endpoint).rpartition(":")
     if not host or not port.isdigit():
         return _stop("the card names no endpoint", "pass --endpoint host:port")
@@ -29,7 +31,7 @@ def doctor(folder: Path, peer: Path, endpoint: str) -> int:
         address = socket.getaddrinfo(host, int(port), type=socket.SOCK_STREAM)[0][4]
     except OSError as error:
         return _stop(f"{host} does not resolve: {error}", "check the host name")
-    click.echo(f"ok    {host} is {address[0]}")
+    say(f"ok    {host} is {address[0]}")
     try:
         with socket.create_connection((host, int(port)), timeout=10) as connection:
             click.echo(f"ok    something listens at port {port}")
@@ -76,6 +78,6 @@ def _tls(connection: socket.socket, me: party.Party, card: party.PeerCard) -> in
 
 
 def _stop(what: str, hint: str) -> int:
-    click.echo(f"error: {what}", err=True)
+    say(f"error: {what}", err=True)
     click.echo(f"hint: {hint}", err=True)
     return 1

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 import click
 from parley_attestation.errors import ParleyError, PeerError, Reason
 
+from parley_cli.lines import say
+
 if TYPE_CHECKING:
     from parley_attestation.evidence.archive import Archive
 
@@ -76,7 +78,7 @@ def explain(files: tuple[Path, ...], **how: str | Path | None) -> None:
 
     found = _archive(files, **how)
     for line in lines(found.replay()):
-        click.echo(line)
+        say(line)
     _finish(found)
 
 

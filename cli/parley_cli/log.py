@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from parley_cli.lines import say
+
 if TYPE_CHECKING:
     from parley_attestation.edge.log_store import HttpReader, LogStore
     from parley_attestation.encoding import Digest
@@ -189,7 +191,7 @@ def monitor(
         return 0
     found = alerts(Digest.of_hex(about), [_read(p) for p in statements], one.entries())
     for alert in found:
-        click.echo(f"{alert.kind}: {alert.text}")
+        say(f"{alert.kind}: {alert.text}")
         for digest in alert.statements:
             click.echo(f"  {digest.hex()}")
     return 1 if found else 0

@@ -14,6 +14,8 @@ import click
 from parley_attestation.encoding import Bytes32
 from parley_attestation.errors import LocalError, Reason
 
+from parley_cli.lines import say
+
 if TYPE_CHECKING:
     from parley_attestation.edge.party import PeerCard
     from parley_attestation.model.claim import ClaimSecret, ModelClaim
@@ -150,7 +152,7 @@ def check(opening: Path, claim: Path, card: Path | None, out: Path | None, **ask
 
     found = verify_opening(_claim(claim, card), _request(asked), decode(opening.read_bytes()))
     for part in found.parts:
-        click.echo(f"opened  {part.segment}  {len(part.data)} bytes")
+        say(f"opened  {part.segment}  {len(part.data)} bytes")
     if out is not None:
         _write(out, found.content, 0o600)
 
@@ -217,7 +219,7 @@ def verify_oms_(location: str, bundle: Path, public_key: Path | None, roots: tup
     compare_digests(found.said, digests)
     click.echo(f"verified  {len(digests)} files")
     for one in found.unverified:
-        click.echo(f"not verified  {one}")
+        say(f"not verified  {one}")
 
 
 def _request(asked: dict[str, tuple[str, ...]]) -> "Request":

@@ -14,6 +14,8 @@ from parley_attestation.statement import Statement
 from parley_attestation.transcript import RecordReader, RecordWriter
 from parley_attestation.transcript import redact as redact_record
 
+from parley_cli.lines import say
+
 # What an assurance that rests on a chamber does not cover, for the first line.
 _NOT_COVERED = {
     "re-executed": " (not covered: whoever operates the chamber's machine; side channels)",
@@ -45,7 +47,7 @@ def check(record: Path, pins: tuple[str, ...], *, machine: bool) -> int:
             found = judge(source, [read_pin(p) for p in pins])
         except PeerError as error:
             broken = {"valid": False, "reason": error.reason.value, "blamed": ""}
-            click.echo(json.dumps(broken) if machine else f"INVALID: {error.message} [{error.reason}]")
+            say(json.dumps(broken) if machine else f"INVALID: {error.message} [{error.reason}]")
             return 1
     if machine:
         click.echo(json.dumps(summary(found)))
@@ -78,36 +80,34 @@ def summary(found: Judgement) -> dict[str, Any]:
 
 def _print(found: Judgement) -> int:
     """Print a judgement for people; the exit code."""
-    click.echo(headline(found))
+    say(headline(found))
     for one, times in checks(found):
-        click.echo(f"  {one.number:2}  {one.title:75} {f'{times} times' if times else 'not reached'}")
+        say(f"  {one.number:2}  {one.title:75} {f'{times} times' if times else 'not reached'}")
     if found.fault is not None:
         blamed = f"the {found.fault.blamed}, by its own signature" if found.fault.blamed else "nobody"
-        click.echo(f"fault: message {found.fault.sequence}: {found.fault.message} [{found.fault.reason}]")
-        click.echo(f"blame: {blamed}")
+        say(f"fault: message {found.fault.sequence}: {found.fault.message} [{found.fault.reason}]")
+        say(f"blame: {blamed}")
         return 1
     for role in (Role.PROVER, Role.VERIFIER):
         if role in found.machine.facts.histories:
-            click.echo(f"{role}: {found.machine.facts.histories[role].owner.hex()}")
-    click.echo(
-        "redacted" if found.unseen else "full" + (": all content is in the record" if found.verdict else "")
-    )
+            say(f"{role}: {found.machine.facts.histories[role].owner.hex()}")
+    say("redacted" if found.unseen else "full" + (": all content is in the record" if found.verdict else ""))
     if found.unseen:
-        click.echo(f"unseen items: {', '.join(str(n) for n in found.unseen)}")
+        say(f"unseen items: {', '.join(str(n) for n in found.unseen)}")
     standing = found.standing
     alone = "unwitnessed: two colluding parties could have made this record up"
-    click.echo(f"witnesses: {standing}" if standing.opening else alone)
+    say(f"witnesses: {standing}" if standing.opening else alone)
     if standing.default is not None:
         consequences = found.machine.facts.terms.consequences if found.machine.facts.terms else ("", "")
-        click.echo(f"{standing.default.verdict}: {consequences[standing.default.verdict.name == 'VERIFIER']}")
+        say(f"{standing.default.verdict}: {consequences[standing.default.verdict.name == 'VERIFIER']}")
     if len(standing.attempts) > 1:
-        click.echo(f"attempts shown: {', '.join(str(n) for n in standing.attempts)}")
+        say(f"attempts shown: {', '.join(str(n) for n in standing.attempts)}")
     if standing.opening is not None:
-        click.echo("attempts that no witness was shown, or that were not shown here, cannot be known")
-    click.echo(f"session: {ended(found)}")
+        say("attempts that no witness was shown, or that were not shown here, cannot be known")
+    say(f"session: {ended(found)}")
     _print_conclusion(found)
     if not found.pinned:
-        click.echo("hint: name both parties with --pin CARD or --pin FINGERPRINT", err=True)
+        say("hint: name both parties with --pin CARD or --pin FINGERPRINT", err=True)
         return 1
     return 0
 
@@ -127,28 +127,28 @@ def headline(found: Judgement) -> str:
 
 def _print_conclusion(found: Judgement) -> None:
     for role in found.differing:
-        click.echo(f"dissent over another verdict: the {role} derived another one than this record gives")
+        say(f"dissent over another verdict: the {role} derived another one than this record gives")
     if found.qualifier is not None:
-        click.echo(f"qualified test set: {found.qualifier.hex()} vouches for its references")
+        say(f"qualified test set: {found.qualifier.hex()} vouches for its references")
     else:
-        click.echo("unqualified test set: no third party named in the terms vouches for its references")
+        say("unqualified test set: no third party named in the terms vouches for its references")
     if found.verdict is not None:
         print_verdict(found.verdict)
     elif found.acknowledged:
-        click.echo("verdict as acknowledged, not recomputed:")
+        say("verdict as acknowledged, not recomputed:")
         for role, digest in found.acknowledged.items():
-            click.echo(f"  {role}: {digest.hex()}")
+            say(f"  {role}: {digest.hex()}")
     else:
-        click.echo("verdict: none")
+        say("verdict: none")
 
 
 def print_verdict(verdict: Statement) -> None:
     """Print a verdict statement for people."""
     said = verdict.predicate
-    click.echo(f"verdict: {said['overall']} at assurance {said['assurance']}; identity {said['identity']}")
+    say(f"verdict: {said['overall']} at assurance {said['assurance']}; identity {said['identity']}")
     if "spent" in said:
         risks = said["spent"]
-        click.echo(
+        say(
             f"  exercises on this set and model: {len(risks['exercises']) + 1}; their risks add up to"
             f" {risks['alpha_compliant']} (false COMPLIANT) and {risks['alpha_violation']} (false VIOLATION)"
         )
@@ -162,29 +162,29 @@ def print_verdict(verdict: Statement) -> None:
             )
         if "refused" in chamber:
             blamed = f" and blames the {chamber['blamed']}" if chamber["blamed"] else ""
-            click.echo(f"  a chamber refused the run ({chamber['refused']}){blamed}, by its own signature")
+            say(f"  a chamber refused the run ({chamber['refused']}){blamed}, by its own signature")
     for claim in said["claims"]:
-        click.echo(f"  {claim['id']}: {claim['verdict']}")
+        say(f"  {claim['id']}: {claim['verdict']}")
         if claim["type"] == "graded":
-            click.echo(
+            say(
                 f"    {claim['total']} points in {claim['counted']} counted units of at most {claim['top']} each; of the "
                 f"whole population {claim['total_low']}..{claim['total_high']} (needed {claim['threshold_total']})"
             )
         if claim["type"] == "metric":
-            click.echo(
+            say(
                 f"    {claim['successes']} of {claim['counted']} counted units are successes; of the population of "
                 f"{claim['population']}, {claim['count_low']}..{claim['count_high']} (needed {claim['threshold_count']})"
             )
         if "comparison" in claim:
             audited = claim["comparison"]
-            click.echo(
+            say(
                 f"    {audited['integrity']}: {audited['mismatches']} opened results of the receipt are false,"
                 f" {audited['tolerated']} in all are tolerated"
             )
         for reason in claim["because"]:
-            click.echo(f"    because {reason}")
+            say(f"    because {reason}")
     for sentence in said["not_concluded"]:
-        click.echo(f"  not concluded: {sentence}")
+        say(f"  not concluded: {sentence}")
 
 
 @click.command()

@@ -82,12 +82,13 @@ def run(config: Path, record: Path, *, fresh: bool) -> int:
 
 def _say(machine: "Machine") -> int:
     """Print how a session ended; its exit code."""
+    from parley_cli.lines import say  # noqa: PLC0415
     from parley_cli.record import print_verdict  # noqa: PLC0415
 
     verdict, ending = machine.facts.verdict, machine.facts.ending
     if verdict is None:
         assert ending is not None
-        click.echo(f"{ending.kind} by the {ending.role}: {ending.reason} {ending.detail}")
+        say(f"{ending.kind} by the {ending.role}: {ending.reason} {ending.detail}")
         return 3
     print_verdict(verdict)
     return EXIT[verdict.predicate["overall"]]

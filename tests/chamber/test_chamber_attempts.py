@@ -160,6 +160,33 @@ def test_no_attempt_follows_a_run_and_a_run_that_ended_in_an_abort_uses_the_quot
     assert runs(place) == ["done", "QUOTA_EXHAUSTED"]
 
 
+class Forgetful(Quitter):
+    """It has the prover's key, keeps the session open at the chamber, and lets every journal forget it."""
+
+    at = State.RUNNING
+
+
+def test_of_two_attempts_that_were_both_opened_the_earlier_one_no_longer_runs(place):
+    """The parties show the chamber the first one up to its seed: nothing was released in what they show."""
+    exercise = place.exercise(sealed=SealedTerms(runs=2))
+    v, _ = attempt(exercise, 1, verifier=Forgetful)
+    link = v.policy._custody.links[0]
+    released = link._shown(v.machine)
+    del released["envelopes"][-1]  # its Abort, which the chamber need not see
+    for role in (Role.PROVER, Role.VERIFIER):
+        journal = exercise.journal(role)
+        row = journal.last(role)
+        with journal.transaction() as db:
+            db.execute("DELETE FROM turn WHERE session=? AND sequence>6", (row.id,))
+            db.execute("UPDATE session SET ended=1 WHERE id=?", (row.id,))
+    second, _ = attempt(exercise, 2, verifier=Quitter)
+    assert second.machine.facts.attempt == 2
+    with pytest.raises(grpc.RpcError) as caught:
+        link._stub.Run(pb.RunRequest(**released), timeout=60)
+    assert to_error(caught.value).reason is Reason.BAD_ATTEMPT
+    assert runs(place) == []
+
+
 def test_the_ledger_of_attempts_gives_each_place_to_one_session(tmp_path):
     ledger = RunLedger(tmp_path / "runs")
     exercise, (one, two, three) = Digest(seed("exercise")), [seed("session", n) for n in range(3)]
@@ -171,6 +198,10 @@ def test_the_ledger_of_attempts_gives_each_place_to_one_session(tmp_path):
         with pytest.raises(PeerError) as caught:
             ledger.attempt(exercise, sessions)
         assert caught.value.reason is Reason.BAD_ATTEMPT
+    with pytest.raises(PeerError, match="has followed the session") as caught:
+        ledger.begin(Digest(seed("set")), Digest(seed("claim")), Digest(one))
+    assert caught.value.reason is Reason.BAD_ATTEMPT
+    assert ledger.outcomes() == []
     ledger.begin(Digest(seed("set")), Digest(seed("claim")), Digest(two))
     ledger.attempt(exercise, [one, two])
     with pytest.raises(PeerError, match="has had its run"):

@@ -20,7 +20,7 @@ from parley_attestation import canonical
 from parley_attestation.edge import party, transport
 from parley_attestation.edge.chamber_client import ChamberClient
 from parley_attestation.encoding import Bytes32
-from parley_attestation.errors import PeerError, Reason, Role
+from parley_attestation.errors import LocalError, PeerError, Reason, Role
 from parley_attestation.sealed_terms import SealedTerms
 from parley_attestation.session.tables import State
 from parley_attestation.terms import Operator
@@ -73,7 +73,8 @@ class Place:
             place = folder / "chamber"
             operator = self.parties[Role.CHAMBER]
             boxes = Sandbox.find()
-            setup = Setup(operator, peers, place, runtimes, boxes, LIMITS, wait=self.waits.append, **changes)
+            changes.setdefault("wait", self.waits.append)
+            setup = Setup(operator, peers, place, runtimes, boxes, LIMITS, **changes)
             self.server, port = serve(setup, "127.0.0.1:0")
         self.card = self.at(port)
 
@@ -140,6 +141,57 @@ def test_a_refusal_is_held_back_like_a_receipt(place):
     v, _ = place.exercise(sealed=SealedTerms(release_seconds=600), tests=[(b"[1,2,3]", b"2")] * 60).run()
     assert v.machine.facts.verdict.predicate["chambers"][0]["refused"] == "BAD_OPENING"
     assert len(place.waits) == 1
+
+
+@pytest.fixture
+def waiting(tmp_path):
+    """A chamber whose waits end at once, after what a test puts into `meanwhile`."""
+    meanwhile = []
+    made = Place(tmp_path, wait=lambda seconds: [one(seconds) for one in meanwhile])
+    made.meanwhile = meanwhile
+    yield made
+    for client in made.clients:
+        client.close()
+    made.server.stop(None).wait()
+
+
+def test_what_a_party_sees_of_its_upload_does_not_tell_it_when_the_run_was_over(waiting):
+    """The time of a run is up to the prover's program, which has read the tests."""
+    exercise, seen = waiting.exercise(sealed=SealedTerms(release_seconds=600)), []
+    v, p = exercise.ends()
+    ours, theirs = p.policy._offer.custody.links[0], v.policy._custody.links[0]
+    honest = theirs.receipt
+
+    def watched(machine):
+        seen.append(ours._open(p.machine).received)
+        waiting.meanwhile.append(lambda _: seen.append(ours._open(p.machine).received))
+        return honest(machine)
+
+    theirs.receipt = watched
+    pipe(v, p)
+    assert v.machine.state is State.FINISHED
+    assert seen[0] == seen[1] > 0
+    assert ours._open(p.machine).received == 0, "it went with the outcome"
+    assert not list((waiting.folder / "chamber").glob("*/*.sealed"))
+
+
+def test_a_run_that_ends_in_a_failure_of_the_chamber_is_held_back_too(place, monkeypatch):
+    def fails(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(RunLedger, "end", fails)
+    with pytest.raises(LocalError, match="internal error"):
+        place.exercise(sealed=SealedTerms(release_seconds=600)).run()
+    assert len(place.waits) == 1
+
+
+def test_a_refusal_to_run_is_given_at_once(place):
+    v, p = place.exercise(sealed=SealedTerms(release_seconds=600)).ends()
+    for custody in (v.policy._custody, p.policy._offer.custody):
+        custody.links[0].upload = lambda *_: None
+    pipe(v, p)
+    assert v.machine.facts.ending.reason == Reason.OUT_OF_ORDER
+    assert place.waits == []
 
 
 def test_an_outcome_without_a_time_in_the_terms_leaves_at_once(place):
