@@ -5,7 +5,6 @@ import { ed25519 } from "@noble/curves/ed25519.js";
 import { sha512 } from "@noble/hashes/sha2.js";
 import { concat, fromBase64, fromHex, utf8 } from "../bytes.js";
 import { publicKey, sign, verify } from "../ed25519.js";
-import { Refusal } from "../errors.js";
 import { crossesOnSuccesses, OneSided, reaches, tailByDefinition } from "../frametest.js";
 import { canonical, parse } from "../json.js";
 import * as M from "../messages.js";
@@ -15,16 +14,7 @@ import { matches } from "../patternrun.js";
 import { grade } from "../graders.js";
 import { readGrader } from "../graderdoc.js";
 import { proofOf, rootOf, checkInclusion, leafHash, seedLeaf, seedLeaves } from "../tree.js";
-
-function reason(run: () => unknown): string {
-  try {
-    run();
-  } catch (error) {
-    if (error instanceof Refusal) return error.reason;
-    throw error;
-  }
-  return "none";
-}
+import { reason } from "../testing.js";
 
 /** Small numbers that look drawn, the same in every run. */
 function* numbers(seed: number): Generator<number, never> {

@@ -3,20 +3,10 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type Bytes, concat, hex, u64, utf8 } from "../bytes.js";
 import type { Claim } from "../claims.js";
-import { Refusal } from "../errors.js";
 import type { Json } from "../json.js";
 import { cutModel } from "../segments.js";
 import { NOTICE, readAudited, readBinding, readPrior } from "../treaty.js";
-
-function reason(run: () => unknown): string {
-  try {
-    run();
-  } catch (error) {
-    if (error instanceof Refusal) return error.reason;
-    throw error;
-  }
-  return "none";
-}
+import { reason } from "../testing.js";
 
 const A = "aa".repeat(32);
 const B = "bb".repeat(32);
