@@ -1,25 +1,23 @@
 // What a judge says beside validity: who vouches for the test set, who dissented, what is not read here.
 import { type Bytes, equal, hex } from "./bytes.js";
 import { fingerprint } from "./commitments.js";
-import { fromJson } from "./envelope.js";
 import { type Party, Refusal } from "./errors.js";
 import type { Judgement } from "./judge.js";
 import { Fields } from "./schema.js";
 import type { Session } from "./session.js";
-import { hasSubject, openStatement, predicateType } from "./statement.js";
+import { hasSubject, openSigned, predicateType } from "./statement.js";
 
 /** The fingerprint of the qualifier, where the side record is a qualification that the terms count. */
 function qualifier(s: Session, sealed: Bytes): string | null {
   try {
-    const key = fromJson(sealed).signatures[0]?.key;
-    if (key === undefined || s.terms === null) return null;
-    const statement = openStatement(sealed, [key]);
+    if (s.terms === null) return null;
+    const { statement, signer } = openSigned(sealed);
     if (statement.type !== predicateType("qualification")) return null;
     const f = new Fields("BAD_STATEMENT");
     const p = f.object(statement.predicate, ["qualifier", "basis"]);
     f.text(p["basis"], 1, 4096);
     const named = f.digest(p["qualifier"]);
-    const counts = equal(named, fingerprint(key)) && s.terms.qualifiers.some((q) => equal(q, named));
+    const counts = equal(named, fingerprint(signer)) && s.terms.qualifiers.some((q) => equal(q, named));
     return counts && hasSubject(statement, "test-set", s.terms.set.root) ? hex(named) : null;
   } catch (error) {
     if (error instanceof Refusal) return null;

@@ -1,10 +1,9 @@
 // Key histories: which session keys a root certifies, for which role and time.
 import { type Bytes, equal } from "./bytes.js";
 import { fingerprint } from "./commitments.js";
-import { fromJson } from "./envelope.js";
 import { demand, type Party } from "./errors.js";
 import { Fields } from "./schema.js";
-import { openStatement, predicateType } from "./statement.js";
+import { openSigned, openStatement, predicateType } from "./statement.js";
 
 const LATEST = 2 ** 42;
 const MAX_HISTORY = 64;
@@ -29,8 +28,7 @@ export interface History {
 export function readHistory(entries: readonly Bytes[]): History {
   const [first] = entries;
   demand(first !== undefined && entries.length <= MAX_HISTORY, "TOO_LARGE", "a key history of another length");
-  const root = fromJson(first).signatures[0]?.key;
-  demand(root !== undefined, "MALFORMED", "a history without a root");
+  const root = openSigned(first).signer;
   const certificates: Certificate[] = [];
   const revocations: Revocation[] = [];
   const f = new Fields("BAD_KEY");

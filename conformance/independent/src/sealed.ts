@@ -3,13 +3,13 @@ import { appraise, readEvidence } from "./appraisal.js";
 import { partsOf } from "./binder.js";
 import { type Bytes, equal, hex } from "./bytes.js";
 import { bitsOfOutcome, bitsOfResults, type Chamber, type Count, type Outcome, unitsOfCounts } from "./chambers.js";
-import { fromJson, signedBy } from "./envelope.js";
+import { signedBy } from "./envelope.js";
 import { demand } from "./errors.js";
 import type { Json, JsonObject } from "./json.js";
 import type { Evidence, Receipt, Release } from "./messages.js";
 import { Fields } from "./schema.js";
 import { known, type Session } from "./session.js";
-import { hasSubject, openStatement, predicateType, type Statement } from "./statement.js";
+import { hasSubject, openSigned, openStatement, predicateType, type Statement } from "./statement.js";
 import { counted, same, silent, sized, type Turn } from "./turns.js";
 
 const MOST_CHAMBERS = 16;
@@ -47,9 +47,7 @@ export function boundsReceipt(m: Receipt): void {
 function readChamber(s: Session, sealed: Bytes, evidence: Bytes): Chamber {
   const terms = known(s.terms);
   const f = new Fields("BAD_EVIDENCE");
-  const envelope = fromJson(sealed);
-  const signer = known(envelope.signatures[0]).key;
-  const statement = openStatement(sealed, [signer]);
+  const { statement, signer } = openSigned(sealed);
   demand(statement.type === predicateType("chamber-keys"), f.reason, "no keys of a chamber");
   const p = f.object(statement.predicate, ["session", "terms", "hpke", "receipt", "sandbox", "swap", "simulated"]);
   const operator = terms.binding.operators.find((o) => equal(o.key, signer));
@@ -57,7 +55,7 @@ function readChamber(s: Session, sealed: Bytes, evidence: Bytes): Chamber {
   same(f.digest(p["session"]), s.sessionId, f.reason, "keys of another session");
   same(f.digest(p["terms"]), terms.digest, f.reason, "keys under other terms");
   const receipt = f.digest(p["receipt"]);
-  demand(signedBy(envelope, receipt), "BAD_SIGNATURE", "keys that their receipt key did not sign");
+  demand(signedBy(statement.envelope, receipt), "BAD_SIGNATURE", "keys that their receipt key did not sign");
   const simulated = f.boolean(p["simulated"]);
   const keys = {
     keys: statement.digest, operator, receipt, simulated, hpke: f.digest(p["hpke"]),

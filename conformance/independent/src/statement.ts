@@ -49,6 +49,13 @@ export function openStatement(sealed: Bytes, keys: readonly Bytes[]): Statement 
   return readPayload(envelope);
 }
 
+/** Opens a statement where nothing else says who must have signed: its signer is the key of its first signature. */
+export function openSigned(sealed: Bytes): { readonly statement: Statement; readonly signer: Bytes } {
+  const [first] = fromJson(sealed).signatures;
+  demand(first !== undefined, "MALFORMED", "a statement without a signature");
+  return { statement: openStatement(sealed, [first.key]), signer: first.key };
+}
+
 export function encodeStatement(
   type: string, subjects: readonly { name: string; sha256: Bytes }[], predicate: Json,
 ): Bytes {

@@ -4,7 +4,7 @@ import { type Party, Refusal } from "./errors.js";
 import type { JsonObject } from "./json.js";
 import { Fields } from "./schema.js";
 import type { Session } from "./session.js";
-import { hasSubject, openStatement, predicateType } from "./statement.js";
+import { hasSubject, openSigned, predicateType, type Statement } from "./statement.js";
 
 const LATEST = 2 ** 42;
 const MOST_WEIGHED = 256;
@@ -44,30 +44,40 @@ export interface Weighed {
 
 export const UNWEIGHED: Weighed = { opening: 0, ended: 0, standing: "", fails: "", discarded: [] };
 
-function readSigned(sealed: Bytes, key: Bytes): Signed | null {
+const f = new Fields("BAD_COSIGNATURE");
+
+function readCommon(statement: Statement, p: JsonObject): Common {
+  f.text(p["witness"], 1, 128);
+  return { id: hex(statement.digest), time: f.integer(p["time"], 0, LATEST), number: f.integer(p["number"], 1, Number.MAX_SAFE_INTEGER) };
+}
+
+function readReceipt(statement: Statement): Receipt | null {
+  const p = f.object(statement.predicate, ["statement", "time", "number", "witness"]);
+  const named = f.digest(p["statement"]);
+  return hasSubject(statement, "statement", named) ? { kind: "receipt", statement: hex(named), ...readCommon(statement, p) } : null;
+}
+
+function readCosignature(statement: Statement): Cosignature | null {
+  const p = f.object(statement.predicate, [
+    "exercise", "attempt", "session", "sequence", "head", "event", "requester", "time", "number", "witness",
+  ]);
+  const head = f.digest(p["head"]);
+  if (!hasSubject(statement, "head", head)) return null;
+  return {
+    kind: "cosignature", exercise: hex(f.digest(p["exercise"])), attempt: f.integer(p["attempt"], 1, 64),
+    session: hex(f.digest(p["session"])), sequence: f.integer(p["sequence"], 1, 2 ** 32), head: hex(head),
+    event: f.oneOf(p["event"], EVENTS), requester: f.oneOf(p["requester"], ["prover", "verifier"]), ...readCommon(statement, p),
+  };
+}
+
+/** What one key signed first, whoever else signed it too; null where it is nothing that witnesses sign. */
+function readSigned(sealed: Bytes): { readonly by: string; readonly signed: Signed } | null {
   try {
-    const statement = openStatement(sealed, [key]);
-    const f = new Fields("BAD_COSIGNATURE");
-    const common = (p: JsonObject): Common => {
-      f.text(p["witness"], 1, 128);
-      return { id: hex(statement.digest), time: f.integer(p["time"], 0, LATEST), number: f.integer(p["number"], 1, Number.MAX_SAFE_INTEGER) };
-    };
-    if (statement.type === predicateType("registration-receipt")) {
-      const p = f.object(statement.predicate, ["statement", "time", "number", "witness"]);
-      const named = f.digest(p["statement"]);
-      return hasSubject(statement, "statement", named) ? { kind: "receipt", statement: hex(named), ...common(p) } : null;
-    }
-    if (statement.type !== predicateType("cosignature")) return null;
-    const p = f.object(statement.predicate, [
-      "exercise", "attempt", "session", "sequence", "head", "event", "requester", "time", "number", "witness",
-    ]);
-    const head = f.digest(p["head"]);
-    if (!hasSubject(statement, "head", head)) return null;
-    return {
-      kind: "cosignature", exercise: hex(f.digest(p["exercise"])), attempt: f.integer(p["attempt"], 1, 64),
-      session: hex(f.digest(p["session"])), sequence: f.integer(p["sequence"], 1, 2 ** 32), head: hex(head),
-      event: f.oneOf(p["event"], EVENTS), requester: f.oneOf(p["requester"], ["prover", "verifier"]), ...common(p),
-    };
+    const { statement, signer } = openSigned(sealed);
+    const read = statement.type === predicateType("registration-receipt") ? readReceipt
+      : statement.type === predicateType("cosignature") ? readCosignature : null;
+    const signed = read === null ? null : read(statement);
+    return signed === null ? null : { by: hex(signer), signed };
   } catch (error) {
     if (error instanceof Refusal) return null;
     throw error;
@@ -104,14 +114,9 @@ function contradict(a: Signed, b: Signed): boolean {
   return sameAttempt(a, b) && (a.session !== b.session || splits(a, b) || repeats(a, b));
 }
 
-/** The statements of one witness; null where it contradicted itself. */
-function statementsOf(sides: readonly Bytes[], key: Bytes): Signed[] | null {
-  const found = new Map<string, Signed>();
-  for (const sealed of sides) {
-    const signed = readSigned(sealed, key);
-    if (signed !== null) found.set(signed.id, signed);
-  }
-  const all = [...found.values()].sort((a, b) => a.number - b.number);
+/** The statements of one witness in their order; null where it contradicted itself. */
+function consistent(signed: readonly Signed[]): readonly Signed[] | null {
+  const all = [...new Map(signed.map((s) => [s.id, s])).values()].sort((a, b) => a.number - b.number);
   for (const [i, a] of all.entries()) {
     for (const b of all.slice(i + 1)) if (contradict(a, b)) return null;
   }
@@ -186,13 +191,13 @@ class Weighing {
 export function weigh(s: Session, sides: readonly Bytes[]): Weighed {
   const terms = s.terms;
   if (terms === null || terms.witnesses.keys.length === 0) return UNWEIGHED;
-  const weighed = sides.slice(0, MOST_WEIGHED);
-  const all = terms.witnesses.keys.map((key) => ({ key, signed: statementsOf(weighed, key) }));
+  const read = sides.slice(0, MOST_WEIGHED).map(readSigned).filter((r) => r !== null);
+  const all = terms.witnesses.keys.map(hex).map((key) => ({ key, signed: consistent(read.flatMap((r) => (r.by === key ? [r.signed] : []))) }));
   const weighing = new Weighing(s, all.map((w) => w.signed ?? []), terms.witnesses.threshold);
   const fourth = s.slots[3]?.kind;
   const event = fourth === "accept" ? "accepted" : fourth === "decline" ? "decline" : null;
   return {
     opening: event === null ? 0 : weighing.event(4, event), ended: weighing.event(s.length, "end"), ...weighing.claim(),
-    discarded: all.filter((w) => w.signed === null).map((w) => hex(w.key)),
+    discarded: all.filter((w) => w.signed === null).map((w) => w.key),
   };
 }

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type Bytes, hex } from "../bytes.js";
 import { publicKey } from "../ed25519.js";
+import { fromJson, signEnvelope, toJson } from "../envelope.js";
 import { Session, type State } from "../session.js";
 import { encodeStatement, sealStatement } from "../statement.js";
 import { weigh, type Weighed } from "../witnesses.js";
@@ -55,6 +56,21 @@ test("a claim stands with as many witnesses as the threshold, each a deadline af
   assert.deepEqual(standing([...claim(0), ...claim(1)]), STANDS);
   assert.deepEqual(standing(claim(0)), NOTHING);
   assert.deepEqual(standing([...claim(0), ...claim(1, 1000, 99)]), { standing: "", fails: "CLAIM_EARLY" });
+});
+
+test("what several witnesses signed is the word of the first and of no other", () => {
+  const both = (sealed: readonly Bytes[]): Bytes[] => sealed.map((one) => {
+    const envelope = fromJson(one);
+    const also = signEnvelope(SECRETS[1] as Bytes, envelope.payloadType, envelope.payload);
+    return toJson({ ...envelope, signatures: [...envelope.signatures, ...also.signatures] });
+  });
+  assert.deepEqual(standing(both(claim(0))), NOTHING);
+  assert.deepEqual(standing([...both(claim(0)), ...claim(1)]), STANDS);
+  const broken = both(claim(0)).map((one) => {
+    const envelope = fromJson(one);
+    return toJson({ ...envelope, signatures: envelope.signatures.map((s, i) => (i === 0 ? { ...s, value: new Uint8Array(64) } : s)) });
+  });
+  assert.deepEqual(standing([...broken, ...claim(2)]), NOTHING);
 });
 
 test("a claim by a witness that never saw the message is early", () => {
