@@ -75,17 +75,10 @@ export function readBinding(value: Json | undefined, mode: string): BindingTerms
   return { kind, operators, runtime, sealed };
 }
 
-/** Sums of risks: ratios above 0. */
-function risk(value: Json | undefined): Ratio {
-  const r = ratio(value);
-  demand(r.p > 0n, "BAD_TERMS", "an exercise without risk");
-  return r;
-}
-
 export function readPrior(value: Json): Prior[] {
   const prior = f.list(value, 1, 64).map((entry) => {
     const e = f.object(entry, ["exercise", "alpha_compliant", "alpha_violation"]);
-    return { exercise: hex(f.digest(e["exercise"])), alphaCompliant: risk(e["alpha_compliant"]), alphaViolation: risk(e["alpha_violation"]) };
+    return { exercise: hex(f.digest(e["exercise"])), alphaCompliant: ratio(e["alpha_compliant"]), alphaViolation: ratio(e["alpha_violation"]) };
   });
   demand(new Set(prior.map((e) => e.exercise)).size === prior.length, "BAD_TERMS", "an earlier exercise that stands twice");
   return prior;

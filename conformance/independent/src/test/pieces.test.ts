@@ -94,5 +94,6 @@ test("risks add up over prior exercises and this one, and to no more than all", 
   assert.deepEqual(spentJson(terms("open")), { spent: { exercises: [RUN], alpha_compliant: "1/12", alpha_violation: "13/300" } });
   assert.deepEqual(spentJson(terms("sealed")), { spent: { exercises: [RUN], alpha_compliant: "1/30", alpha_violation: "1/30" } });
   assert.deepEqual(spentJson(terms("open", { p: 99n, q: 100n })), { spent: { exercises: [RUN], alpha_compliant: "1/12", alpha_violation: "1/1" } });
+  assert.deepEqual(spentJson(terms("sealed", { p: 0n, q: 1n })), { spent: { exercises: [RUN], alpha_compliant: "1/30", alpha_violation: "0/1" } });
   assert.deepEqual(spentJson({ ...terms("open"), prior: null }), {});
 });

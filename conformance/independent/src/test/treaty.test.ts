@@ -36,11 +36,12 @@ test("a binding of sealed mode is whole, and stands in no other mode", () => {
   assert.equal(binding(two), "none");
 });
 
-test("an earlier exercise is named once and had risks", () => {
+test("an earlier exercise is named once, whatever it risked", () => {
   const entry = { exercise: A, alpha_compliant: "1/20", alpha_violation: "3/2" };
   assert.equal(reason(() => readPrior([entry, { ...entry, exercise: B }])), "none");
   assert.equal(reason(() => readPrior([entry, entry])), "BAD_TERMS");
-  assert.equal(reason(() => readPrior([{ ...entry, alpha_compliant: "0/1" }])), "BAD_TERMS");
+  assert.equal(reason(() => readPrior([{ ...entry, alpha_compliant: "0/1", alpha_violation: "0/1" }])), "none");
+  assert.equal(reason(() => readPrior([{ ...entry, alpha_compliant: "0/2" }])), "BAD_TERMS");
   assert.equal(reason(() => readPrior([])), "BAD_TERMS");
 });
 
