@@ -8,11 +8,12 @@ import { demand } from "./errors.js";
 import type { Json, JsonObject } from "./json.js";
 import type { Evidence, Receipt, Release } from "./messages.js";
 import { Fields } from "./schema.js";
+import { WRAPPED } from "./sealing.js";
 import { known, type Session } from "./session.js";
 import { hasSubject, openSigned, openStatement, predicateType, type Statement } from "./statement.js";
 import { counted, same, silent, sized, type Turn } from "./turns.js";
 
-const MOST_CHAMBERS = 16;
+const MOST_CHAMBERS = 4;
 const MAX_STATEMENT = 1048576;
 const MAX_SIZE = 2n ** 44n;
 const LATEST = 2 ** 42;
@@ -33,7 +34,7 @@ export function boundsRelease(m: Release): void {
   counted(m.keys.length, 1, MOST_CHAMBERS);
   for (const key of m.keys) {
     sized(key.keys_digest);
-    counted(key.wrapped.length, 80, 80);
+    demand(key.wrapped.length === WRAPPED, "MALFORMED", "a wrapped key of another length");
   }
   demand(m.size <= MAX_SIZE, "TOO_LARGE", "content above its limit");
 }

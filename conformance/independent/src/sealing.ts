@@ -6,7 +6,8 @@ import { gcmOpen, gcmSeal, hpkeOpen, TAG } from "./hpke.js";
 
 const CHUNK = 2 ** 20;
 const LARGEST = 2 ** 44;
-const WRAPPED = 80;
+/** Bytes of an encapsulated key and of a data key that is sealed under it. */
+export const WRAPPED = 80;
 const ROLES = { prover: 1, verifier: 2, results: 3 } as const;
 
 /** What a session says of one party's content. */

@@ -1,13 +1,14 @@
 // Keys and outcomes of chambers: what the vectors of sealed mode do not reach.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { bitsOfOutcome } from "../chambers.js";
+import { bitsOfOutcome, type Outcome } from "../chambers.js";
 import { type Bytes, hex } from "../bytes.js";
 import { publicKey } from "../ed25519.js";
 import { signEnvelope, toJson } from "../envelope.js";
 import type { JsonObject } from "../json.js";
 import type { Evidence, Header } from "../messages.js";
 import { boundsEvidence, boundsReceipt, boundsRelease, evidence, receipt } from "../sealed.js";
+import { deriveSealedVerdict, sealedRoot } from "../sealedverdict.js";
 import { Session } from "../session.js";
 import { encodeStatement, sealStatement, STATEMENT_TYPE } from "../statement.js";
 import { reason } from "../testing.js";
@@ -92,6 +93,27 @@ test("an outcome is of this run, this exercise and these terms", () => {
   assert.equal(outcome({ handed_over: 60, bits: 185 }, "receipt", EXERCISE, true), "none");
 });
 
+test("of several outcomes the verdict names every refusal, and both acknowledge the first root there is", () => {
+  const s = session(2);
+  const claim = { id: "a", type: "metric" };
+  s.terms = { ...s.terms, claims: [claim], notConcluded: ["more"], prior: null } as unknown as Session["terms"];
+  s.measured = [{ kind: "metric", claim, population: 0, plan: { population: 60n, threshold: 48n } }] as unknown as Session["measured"];
+  s.seed = OTHER;
+  const chamber = { keys: OTHER, operator: { key: OTHER, runBy: "neutral", json: {} }, receipt: OTHER, sandbox: "none", swap: "absent", simulated: false, appraised: null } as const;
+  s.chambers = [chamber, chamber];
+  const refused = (code: "BAD_SEAL" | "BOX_TIME"): Outcome => ({ run: 1, refused: code, blamed: "" });
+  s.outcomes = [refused("BAD_SEAL"), refused("BOX_TIME")];
+  const because = ["a chamber refused: BAD_SEAL, BOX_TIME"];
+  assert.deepEqual(deriveSealedVerdict(s).predicate["claims"], [{
+    id: "a", type: "metric", verdict: "INCONCLUSIVE", test: "INCONCLUSIVE", because, population: 60, threshold_count: 48, counted: 0, successes: 0,
+    failures: 0, count_low: 0, count_high: 60,
+  }]);
+  assert.deepEqual(sealedRoot(s), new Uint8Array(32));
+  const counted = { run: 1, refused: null, runtime: RUNTIME, executionClass: "E0", begun: 0, roundTo: 4, counts: [], bits: 5 } as const;
+  s.outcomes = [refused("BAD_SEAL"), { ...counted, resultRoot: SET }, { ...counted, resultRoot: OTHER }];
+  assert.deepEqual(sealedRoot(s), SET);
+});
+
 test("bits of an outcome hold every combination of counts and three ways to end without one", () => {
   const over = (population: bigint): Session["measured"] => [{ plan: { population } }] as unknown as Session["measured"];
   assert.equal(bitsOfOutcome(over(60n), 1), 6);
@@ -110,7 +132,11 @@ test("sizes of sealed messages are bounded before they are read", () => {
   assert.equal(reason(() => boundsRelease({ header, keys: [key], size: 2n ** 44n + 1n })), "TOO_LARGE");
   assert.equal(reason(() => boundsRelease({ header, keys: [], size: 1n })), "TOO_LARGE");
   assert.equal(reason(() => boundsRelease({ header, keys: [{ ...key, keys_digest: none }], size: 1n })), "MALFORMED");
-  assert.equal(reason(() => boundsRelease({ header, keys: [{ ...key, wrapped: none }], size: 1n })), "TOO_LARGE");
+  assert.equal(reason(() => boundsRelease({ header, keys: [{ ...key, wrapped: new Uint8Array(81) }], size: 1n })), "MALFORMED");
+  assert.equal(reason(() => boundsRelease({ header, keys: Array(5).fill(key), size: 1n })), "TOO_LARGE");
+  assert.equal(reason(() => boundsEvidence({ header, chambers: Array(4).fill(chamber) })), "none");
+  assert.equal(reason(() => boundsEvidence({ header, chambers: Array(5).fill(chamber) })), "TOO_LARGE");
+  assert.equal(reason(() => boundsReceipt({ header, statements: Array(5).fill(ID) })), "TOO_LARGE");
   assert.equal(reason(() => boundsReceipt({ header, statements: [] })), "TOO_LARGE");
   assert.equal(reason(() => boundsReceipt({ header, statements: [none] })), "TOO_LARGE");
 });
