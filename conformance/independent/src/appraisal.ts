@@ -5,9 +5,9 @@ import { verify } from "./ed25519.js";
 import { demand, Refusal } from "./errors.js";
 import { frame } from "./framing.js";
 import { canonical, type Json, parse } from "./json.js";
-import { EVIDENCE_KINDS, type EvidenceKind, type Policy } from "./policy.js";
+import type { Policy } from "./policy.js";
 import { Fields } from "./schema.js";
-import { predicateType, type Statement } from "./statement.js";
+import { MAX_STATEMENT, predicateType, type Statement } from "./statement.js";
 
 const MAX_RAW = 262144;
 const MAX_SIMULATED = 8192;
@@ -44,7 +44,9 @@ function readItem(value: Json): Item & { readonly name: string } {
   const present = Object.values(collateral);
   demand(present.length === 0 || present.length === COLLATERAL.length, f.reason, "collateral in part");
   present.forEach(readBytes);
-  return { name: f.text(i["name"], 1, 64), kind: f.text(i["kind"], 1, 64), raw: readBytes(i["raw"]) };
+  const raw = readBytes(i["raw"]);
+  demand(raw.length <= MAX_RAW, f.reason, "evidence above its limit");
+  return { name: f.text(i["name"], 1, 64), kind: f.text(i["kind"], 0, MAX_STATEMENT), raw };
 }
 
 export function readEvidence(statement: Statement): EvidenceItems {
@@ -75,26 +77,26 @@ function readSimulated(raw: Bytes, root: string): Simulated | null {
   }
 }
 
-function affirmed(item: Item, found: Simulated, policy: Policy, binder: Binder): boolean {
+function affirmed(found: Simulated, policy: Policy, binder: Binder): boolean {
   const kind = "simulated";
   const { machines, references } = policy;
   const matches = references.some((r) => r.kind === kind
     && [...r.values].every(([name, values]) => name === "measurement" && values.includes(found.measurement)));
-  return item.raw.length <= MAX_RAW && policy.kinds.includes(kind) && policy.products.includes(kind) && found.binder === hex(binder.bind64)
+  return policy.kinds.includes(kind) && policy.products.includes(kind) && found.binder === hex(binder.bind64)
     && (!machines.registered || machines.ids.includes(found.instance))
     && !policy.advisories.some((a) => a.kinds.includes(kind) && a.products.includes(kind)) && matches;
 }
 
 /** Appraises what was shown at one time against one policy and binder; denies by default. */
 export function appraise({ at, items }: EvidenceItems, policy: Policy, parts: BinderParts): Appraised {
-  const allowed = (kind: string): kind is EvidenceKind => EVIDENCE_KINDS.includes(kind as EvidenceKind) && policy.kinds.includes(kind as EvidenceKind);
-  if (at > policy.notAfter || items.some((i) => !allowed(i.kind) || i.raw.length > MAX_RAW)) return NONE;
+  const allowed: readonly string[] = policy.kinds;
+  if (at > policy.notAfter || items.some((i) => !allowed.includes(i.kind) || i.raw.length === 0)) return NONE;
   if (items.some((i) => i.kind !== "simulated")) return { assurance: "unknown", roots: [] };
   const binder = bind(parts, []);
   const instances = new Set<string>();
   for (const item of items) {
     const found = readSimulated(item.raw, policy.simulatedRoot);
-    if (found === null || !affirmed(item, found, policy, binder)) return NONE;
+    if (found === null || !affirmed(found, policy, binder)) return NONE;
     instances.add(found.instance);
   }
   const { cpus, gpus, roots } = policy.composite;

@@ -5,6 +5,8 @@ import { Fields } from "./schema.js";
 
 const f = new Fields("BAD_TERMS");
 const LATEST = 2 ** 42;
+/** Entries of a list for which the text names no number. */
+const MOST = 4096;
 export const EVIDENCE_KINDS = ["snp", "tdx", "sgx", "nitro", "nvidia", "tpm2", "az-snp-vtpm", "az-tdx-vtpm", "simulated"] as const;
 export type EvidenceKind = (typeof EVIDENCE_KINDS)[number];
 const STATUSES = [
@@ -58,9 +60,9 @@ function checkSnp(value: Json | undefined): void {
 
 function checkDcap(value: Json | undefined): void {
   const dcap = f.object(value, ["statuses", "advisories", "min_evaluation", "max_collateral_age"]);
-  f.list(dcap["statuses"], 0, STATUSES.length).forEach((status) => f.oneOf(status, STATUSES));
-  texts(dcap["advisories"], 0, 4096);
-  f.integer(dcap["min_evaluation"], 0, LATEST);
+  f.list(dcap["statuses"], 0, MOST).forEach((status) => f.oneOf(status, STATUSES));
+  texts(dcap["advisories"], 0, MOST);
+  f.integer(dcap["min_evaluation"], 0, Number.MAX_SAFE_INTEGER);
   f.integer(dcap["max_collateral_age"], 0, LATEST);
 }
 
@@ -83,7 +85,7 @@ function readReference(value: Json): Reference {
 function readMachines(value: Json | undefined): Policy["machines"] {
   const m = f.object(value, ["rule", "ids"]);
   const registered = f.oneOf(m["rule"], ["any", "registered"]) === "registered";
-  const ids = texts(m["ids"], 0, 4096);
+  const ids = texts(m["ids"], 0, MOST);
   demand(registered || ids.length === 0, "BAD_TERMS", "machines named where any will do");
   return { registered, ids };
 }

@@ -1,18 +1,18 @@
 // Statements beside Accept, audited results, attempts and added-up risks: what the vectors do not reach.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { readEvidence } from "../appraisal.js";
 import { checkResults } from "../audit.js";
-import { base64, type Bytes, hex, u64 } from "../bytes.js";
+import { type Bytes, hex, u64 } from "../bytes.js";
 import { mac } from "../framing.js";
 import type { Json, JsonObject } from "../json.js";
-import { type Plan, runMetric } from "../metric.js";
+import { type Plan, type Result, runMetric } from "../metric.js";
 import { readRecords } from "../records.js";
 import { type Challenged, Session } from "../session.js";
 import { spentJson } from "../spent.js";
 import { encodeStatement, openStatement, sealStatement, type Statement } from "../statement.js";
 import type { Terms } from "../terms.js";
 import { leafHash, proofOf, rootOf } from "../tree.js";
+import { deriveVerdict } from "../verdict.js";
 import { reason } from "../testing.js";
 
 const SECRET = new Uint8Array(32).fill(1);
@@ -47,18 +47,6 @@ test("compute records are one unbroken chain of their form", () => {
   assert.equal(read(record(0, ZERO, { kind: "other" })), "BAD_EVIDENCE");
 });
 
-test("evidence out of form is refused", () => {
-  const item = { name: "a", kind: "other", raw: base64(ZERO), certificates: [], crls: [], ocsp: [], collateral: {} };
-  const read = (...items: readonly JsonObject[]): string => reason(() => readEvidence(statement("evidence", { at: 1, items: [...items] })));
-  assert.equal(read(item), "none");
-  assert.equal(read(item, { ...item, name: "b" }), "none");
-  assert.equal(read(item, item), "BAD_EVIDENCE");
-  assert.equal(read({ ...item, raw: "a" }), "BAD_EVIDENCE");
-  assert.equal(read({ ...item, collateral: { tcb_info: "" } }), "BAD_EVIDENCE");
-  assert.equal(read(), "BAD_EVIDENCE");
-  assert.equal(reason(() => readEvidence(statement("binding", { at: 1, items: [item] }))), "BAD_EVIDENCE");
-});
-
 test("an audited result stands at its unit's place among all populations, without what is excluded", () => {
   const exercise = new Uint8Array(32).fill(2);
   const s = new Session();
@@ -84,6 +72,34 @@ test("a unit that neither was claimed nor confirmed is not overstated", () => {
   const plan: Plan = { population: 60n, threshold: 40n, declared: 0n, budget: 60, alphaCompliant: alpha, alphaViolation: alpha, claimed: 50n };
   assert.deepEqual(runMetric(plan, ["1", "0", "0", "-"], [true, false, true, false]).good, [true, true, false, true]);
   assert.deepEqual(runMetric({ ...plan, claimed: null }, ["1", "0", "-"]).good, [true, false, false]);
+});
+
+test("in an audit an answer that did not come out again is a mismatch where success was claimed", () => {
+  const s = new Session();
+  const alpha = { p: 1n, q: 20n };
+  const plan: Plan = { population: 60n, threshold: 40n, declared: 0n, budget: 4, alphaCompliant: alpha, alphaViolation: alpha, claimed: 50n };
+  const claim = { id: "a", type: "metric", direction: "at-least", events: ["pass"], minAssurance: "declared", alphaViolation: alpha };
+  const measured = { kind: "metric", claim, population: 0, plan };
+  const [results, claimed]: [Result[], boolean[]] = [["1", "1", "0", "-"], [true, false, false, true]];
+  s.terms = {
+    exercise: ZERO, digest: ZERO, modelClaim: ZERO, set: { root: ZERO }, claims: [claim], notConcluded: ["more"], prior: null,
+    audited: { tolerance: { p: 0n, q: 1n }, json: {} },
+  } as unknown as Terms;
+  s.seed = ZERO;
+  const units = results.map((_, n) => [n]);
+  s.results = { claims: [{ kind: "metric", measured, units, results, claimed, first: runMetric(plan, results, claimed) }], bits: [] } as unknown as Session["results"];
+  const compared = (reproduced: string | null): Json => {
+    const operator = { key: ZERO, runBy: "neutral", json: {} } as const;
+    s.binding = reproduced === null ? null : { digest: ZERO, operator, runtime: ZERO, executionClass: "E0", sandbox: "none", reproduced };
+    const [first] = deriveVerdict(s).predicate["claims"] as JsonObject[];
+    const { mismatches, overstated, integrity } = first?.["comparison"] as JsonObject;
+    return { mismatches, overstated, integrity } as Json;
+  };
+  assert.deepEqual(compared(null), { mismatches: 1, overstated: 1, integrity: "BREACHED" });
+  assert.deepEqual(compared("111-"), { mismatches: 1, overstated: 1, integrity: "BREACHED" });
+  assert.deepEqual(compared("011-"), { mismatches: 2, overstated: 2, integrity: "BREACHED" });
+  assert.deepEqual(compared("101-"), { mismatches: 0, overstated: 1, integrity: "INTACT" });
+  assert.deepEqual(compared("110-"), { mismatches: 1, overstated: 1, integrity: "BREACHED" });
 });
 
 test("risks add up over prior exercises and this one, and to no more than all", () => {

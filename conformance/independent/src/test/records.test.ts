@@ -57,6 +57,15 @@ test("every contradiction is found where it stands", () => {
   for (const [expected, records] of cases) assert.ok(problems(records).includes(expected), `${expected}: ${problems(records).join()}`);
 });
 
+test("a window before its run's declaration is late, and of a run not declared", () => {
+  const early: Window = { ...window, sequence: 0, at: 10, start: 0, end: 10 };
+  const rest = GOOD.slice(2).map((r) => ({ ...r }) as ComputeRecord);
+  const found = problems([early, { ...declaration, sequence: 1, at: 20 }, ...rest]);
+  assert.deepEqual(found.filter((p) => p.startsWith("0 ")), ["0 DECLARED_LATE", "0 RUN_NOT_DECLARED"]);
+  const same = problems([{ ...early, start: 5 }, { ...declaration, sequence: 1, at: 5 }, ...rest]);
+  assert.deepEqual(same.filter((p) => p.startsWith("0 ")), ["0 RUN_NOT_DECLARED"]);
+});
+
 const ATTESTED = { assurance: "attested", roots: ["amd"] } as const;
 const INVENTORY = { devices: ["a"], start: 0, end: 100 };
 const claim: ComputeClaim = { type: "compute", id: "c", minAssurance: "declared", kind: "at-most", flop: 6600n, devices: ["a"], run: "r" };
