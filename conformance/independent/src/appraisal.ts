@@ -7,7 +7,7 @@ import { frame } from "./framing.js";
 import { canonical, type Json, parse } from "./json.js";
 import type { Policy } from "./policy.js";
 import { Fields } from "./schema.js";
-import { MAX_STATEMENT, predicateType, type Statement } from "./statement.js";
+import { demandType, MAX_STATEMENT, type Statement } from "./statement.js";
 
 const MAX_RAW = 262144;
 const MAX_SIMULATED = 8192;
@@ -50,7 +50,7 @@ function readItem(value: Json): Item & { readonly name: string } {
 }
 
 export function readEvidence(statement: Statement): EvidenceItems {
-  demand(statement.type === predicateType("evidence"), f.reason, "no evidence");
+  demandType(statement, "evidence");
   const p = f.object(statement.predicate, ["at", "items"]);
   const items = f.list(p["items"], 1, 16).map(readItem);
   demand(new Set(items.map((i) => i.name)).size === items.length, f.reason, "two items of one name");

@@ -3,7 +3,7 @@ import { type Bytes, equal, hex, isPlain } from "./bytes.js";
 import { fingerprint } from "./commitments.js";
 import { demand } from "./errors.js";
 import { Fields } from "./schema.js";
-import { hasSubject, openStatement, predicateType } from "./statement.js";
+import { demandType, hasSubject, openStatement } from "./statement.js";
 
 export const MAX_CONTENT = 2 ** 30;
 
@@ -26,7 +26,7 @@ export interface TestSet {
 export function readTestSet(sealed: Bytes, rootKey: Bytes): TestSet {
   const statement = openStatement(sealed, [rootKey]);
   const f = new Fields("BAD_REGISTRATION");
-  demand(statement.type === predicateType("test-set"), f.reason, "no test set");
+  demandType(statement, "test-set");
   const p = f.object(statement.predicate, [
     "owner", "set_id", "size", "root", "strata", "item_kinds", "media_type", "caps", "graders", "baselines",
   ], ["members"]);
@@ -68,7 +68,7 @@ export interface ModelClaim { readonly digest: Bytes; readonly owner: Bytes; rea
 export function readModelClaim(sealed: Bytes, rootKey: Bytes): ModelClaim {
   const statement = openStatement(sealed, [rootKey]);
   const f = new Fields("BAD_MODEL_CLAIM");
-  demand(statement.type === predicateType("model-claim"), f.reason, "no model claim");
+  demandType(statement, "model-claim");
   const p = f.object(statement.predicate, ["owner", "claim_id", "scheme", "commitment", "name", "formats"]);
   const owner = f.digest(p["owner"]);
   f.digest(p["claim_id"]);

@@ -10,7 +10,7 @@ import type { Evidence, Receipt, Release } from "./messages.js";
 import { Fields } from "./schema.js";
 import { WRAPPED } from "./sealing.js";
 import { known, type Session } from "./session.js";
-import { hasSubject, openSigned, openStatement, predicateType, type Statement } from "./statement.js";
+import { demandType, hasSubject, openSigned, openStatement, predicateType, type Statement } from "./statement.js";
 import { counted, same, silent, sized, type Turn } from "./turns.js";
 
 const MOST_CHAMBERS = 4;
@@ -49,7 +49,7 @@ function readChamber(s: Session, sealed: Bytes, evidence: Bytes): Chamber {
   const terms = known(s.terms);
   const f = new Fields("BAD_EVIDENCE");
   const { statement, signer } = openSigned(sealed);
-  demand(statement.type === predicateType("chamber-keys"), f.reason, "no keys of a chamber");
+  demandType(statement, "chamber-keys");
   const p = f.object(statement.predicate, ["session", "terms", "hpke", "receipt", "sandbox", "swap", "simulated"]);
   const operator = terms.binding.operators.find((o) => equal(o.key, signer));
   demand(operator !== undefined, f.reason, "an operator that the terms do not name");

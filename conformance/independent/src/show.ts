@@ -10,7 +10,7 @@ import type { Acknowledge, Binding, Dissent, Open } from "./messages.js";
 import { bitCount, checkCounts, claimsOver, derive, gradedPart, type Results, sameBits, splitBits } from "./results.js";
 import { type Blob, type BindingFact, type Challenged, known, type Session } from "./session.js";
 import { Fields } from "./schema.js";
-import { hasSubject, openStatement, predicateType, type Statement } from "./statement.js";
+import { demandType, hasSubject, openStatement, type Statement } from "./statement.js";
 import { deriveSealedVerdict, sealedRoot } from "./sealedverdict.js";
 import { counted, parts, same, silent, sized, type Turn } from "./turns.js";
 import type { Verdict } from "./levels.js";
@@ -118,7 +118,7 @@ export function binding(s: Session, m: Binding): Turn {
   demand(terms.binding.kind === "chamber", "BAD_BINDING", "a binding that the terms do not name");
   const { statement, operator } = operatorOf(s, m.statement);
   const f = new Fields("BAD_BINDING");
-  demand(statement.type === predicateType("binding"), f.reason, "no binding");
+  demandType(statement, "binding");
   demand(hasSubject(statement, "exercise", terms.exercise), f.reason, "another subject");
   const p = f.object(statement.predicate, [
     "session", "exercise", "terms", "model_claim", "runtime", "execution_class", "sandbox", "units", "reproduced",

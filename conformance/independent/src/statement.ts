@@ -71,6 +71,11 @@ export function sealStatement(secret: Bytes, payload: Bytes): Bytes {
   return toJson(signEnvelope(secret, STATEMENT_TYPE, payload));
 }
 
+/** Step 5 of reading: the predicate type that was expected here. */
+export function demandType(statement: Statement, name: string): void {
+  demand(statement.type === predicateType(name), "BAD_STATEMENT", `no ${name}`);
+}
+
 /** The one subject must be this name with this digest. */
 export function hasSubject(statement: Statement, name: string, digest: Bytes): boolean {
   const [only, more] = statement.subjects;

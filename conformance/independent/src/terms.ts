@@ -8,7 +8,7 @@ import { type Policy, readPolicy } from "./policy.js";
 import type { Ranges } from "./population.js";
 import { MAX_CONTENT } from "./registration.js";
 import { Fields } from "./schema.js";
-import { predicateType, type Statement } from "./statement.js";
+import { demandType, type Statement } from "./statement.js";
 import { type Audited, type BindingTerms, type Prior, readAudited, readBinding, readPrior, sortedTexts } from "./treaty.js";
 
 export interface Budget { readonly stratum: string; readonly units: number }
@@ -87,7 +87,7 @@ function readInventory(value: Json | undefined): Inventory {
 }
 
 export function readTerms(statement: Statement): Terms {
-  demand(statement.type === predicateType("terms"), "BAD_TERMS", "no terms");
+  demandType(statement, "terms");
   const p = f.object(statement.predicate, [
     "nonce", "title", "mode", "parties", "test_set", "model_claim", "system", "claims", "plan", "caps", "deadlines",
     "witnesses", "consequences", "binding", "qualifiers", "evidence_policy", "inventory", "scope",

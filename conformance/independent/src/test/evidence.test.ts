@@ -74,7 +74,7 @@ test("evidence out of form is refused; an empty raw and an unknown kind are not"
     { ocsp: Array<string>(17).fill("") }, { collateral: { tcb_info: "" } }, { kind: 1 }, { name: "" }, { more: 1 },
   ];
   for (const by of wrong) assert.equal(read({ ...item, ...by }), "BAD_EVIDENCE", JSON.stringify(by).slice(0, 80));
-  assert.equal(reason(() => readEvidence(statement("binding", { at: 1, items: [item] }))), "BAD_EVIDENCE");
+  assert.equal(reason(() => readEvidence(statement("binding", { at: 1, items: [item] }))), "BAD_STATEMENT");
 });
 
 const parts = { transcript: ID, proverNonce: ID, verifierNonce: ID, hpke: new Uint8Array(0), answering: ID };

@@ -52,7 +52,7 @@ test("chambers on record are different operators of the terms, with keys for thi
   assert.equal(shown([keys(), keys({}, SECOND)], 2), "none");
   assert.equal(shown([keys(), keys()], 2), "BAD_EVIDENCE");
   assert.equal(shown([keys({}, STRANGER)]), "BAD_EVIDENCE");
-  assert.equal(shown([keys({}, OPERATOR, "receipt")]), "BAD_EVIDENCE");
+  assert.equal(shown([keys({}, OPERATOR, "receipt")]), "BAD_STATEMENT");
   assert.equal(shown([keys({}, OPERATOR, "chamber-keys", OTHER)]), "none");
   assert.equal(shown([keys({ session: hex(OTHER) })]), "BAD_EVIDENCE");
   assert.equal(shown([keys({ terms: hex(OTHER) })]), "BAD_EVIDENCE");

@@ -43,4 +43,5 @@ test("fields of the terms are all there, and no others", () => {
     assert.equal(readWhole(rest), "BAD_TERMS", name);
   }
   assert.equal(read({ more: 1 }), "BAD_TERMS");
+  assert.equal(readWhole(TERMS, "test-set", "binding"), "BAD_STATEMENT");
 });
