@@ -2,7 +2,7 @@
 import { type Bytes, fromUtf8 } from "./bytes.js";
 import { Refusal } from "./errors.js";
 import { Cursor } from "./protobuf.js";
-import { type ModelFiles, type Tensor, wrong } from "./segments.js";
+import { checkShape, type ModelFiles, type Tensor, wrong } from "./segments.js";
 
 const TYPES: ReadonlyMap<number, readonly [string, number]> = new Map([
   [1, ["FLOAT", 32]], [2, ["UINT8", 8]], [3, ["INT8", 8]], [4, ["UINT16", 16]], [5, ["INT16", 16]], [6, ["INT32", 32]], [7, ["INT64", 64]],
@@ -16,6 +16,8 @@ const VALUES: Readonly<Record<number, string>> = {
   4: "float_data", 5: "int32_data", 6: "string_data", 7: "int64_data", 9: "raw_data", 10: "double_data", 11: "uint64_data",
 };
 const EXTERNAL = 1n;
+
+export interface Placed { readonly file: string; readonly tensor: Tensor }
 
 interface Part { readonly number: number; readonly wire: number; readonly bits: bigint; readonly at: number; readonly bytes: Bytes }
 
@@ -82,45 +84,58 @@ function beside(graph: string, location: string): string {
   return graph.slice(0, graph.lastIndexOf("/") + 1) + location;
 }
 
-function placed(path: string, i: Initializer, files: ModelFiles): readonly [string, Tensor] | null {
-  const [name, moreNames] = i.names;
-  const [type, moreTypes] = i.types;
+/** What an initializer says of its tensor, wherever the bytes stand. */
+interface Described { readonly name: string; readonly dtype: string; readonly shape: readonly number[]; readonly bytes: bigint }
+
+/** Null for an initializer without exactly one name and one data type of the table. */
+function described({ names, types, shape }: Initializer): Described | null {
+  const [name, moreNames] = names;
+  const [type, moreTypes] = types;
   const known = type === undefined ? undefined : TYPES.get(type);
   if (name === undefined || moreNames !== undefined || known === undefined || moreTypes !== undefined) return null;
+  checkShape(shape);
   const [dtype, bits] = known;
-  const { shape } = i;
-  if (i.external !== null) {
-    const file = beside(path, i.external.get("location") ?? "");
-    const length = files.get(file)?.length;
-    wrong(length !== undefined, "external data in a file that is not there");
-    const offset = whole(i.external.get("offset"), 0);
-    return [file, { name, dtype, shape, offset, size: whole(i.external.get("length"), length - offset) }];
-  }
-  const [value, moreValues] = i.values;
-  if (value === undefined || moreValues !== undefined || value.wire !== 2 || value.bytes.length === 0) return null;
-  const tensor = { name, shape, offset: value.at, size: value.bytes.length };
-  if (value.number !== RAW) return [path, { ...tensor, dtype: `${dtype}/${VALUES[value.number] ?? ""}` }];
-  const size = (shape.reduce((product, n) => product * BigInt(n), BigInt(bits)) + 7n) / 8n;
-  wrong(size === BigInt(value.bytes.length), "raw data of another size than its shape");
-  return [path, { ...tensor, dtype }];
+  return { name, dtype, shape, bytes: (shape.reduce((product, n) => product * BigInt(n), BigInt(bits)) + 7n) / 8n };
 }
 
-/** Tensors by the file that they stand in. */
-export function onnxTensors(path: string, bytes: Bytes, files: ModelFiles): Map<string, Tensor[]> {
-  const out = new Map<string, Tensor[]>();
-  const places = new Set<string>();
+function inside(path: string, d: Described, values: readonly Part[]): Placed | null {
+  const [value, more] = values;
+  if (value === undefined || more !== undefined || value.wire !== 2 || value.bytes.length === 0) return null;
+  const tensor = { name: d.name, shape: d.shape, offset: value.at, size: value.bytes.length };
+  if (value.number !== RAW) return { file: path, tensor: { ...tensor, dtype: `${d.dtype}/${VALUES[value.number] ?? ""}` } };
+  wrong(d.bytes === BigInt(value.bytes.length), "raw data of another size than its type and shape give");
+  return { file: path, tensor: { ...tensor, dtype: d.dtype } };
+}
+
+function outside(path: string, d: Described, external: ReadonlyMap<string, string>, files: ModelFiles): Placed {
+  const file = beside(path, external.get("location") ?? "");
+  const length = files.get(file)?.length;
+  wrong(length !== undefined, "external data in a file that is not there");
+  const offset = whole(external.get("offset"), 0);
+  wrong(offset <= length, "external data behind the end of its file");
+  const stated = external.get("length");
+  const size = whole(stated, length - offset);
+  wrong(stated === undefined || d.bytes === BigInt(size), "a length of another size than its type and shape give");
+  return { file, tensor: { name: d.name, dtype: d.dtype, shape: d.shape, offset, size } };
+}
+
+/** Null where the initializer is structure. */
+function placed(path: string, i: Initializer, files: ModelFiles): Placed | null {
+  const found = described(i);
+  if (i.external === null) return found === null ? null : inside(path, found, i.values);
+  wrong(found !== null, "external data without a name or a known type");
+  return outside(path, found, i.external, files);
+}
+
+/** The tensors of a graph in its order, each with the file that it stands in. */
+export function onnxTensors(path: string, bytes: Bytes, files: ModelFiles): Placed[] {
+  const out: Placed[] = [];
   try {
     for (const graph of fields(bytes, 0)) {
       if (graph.number !== 7 || graph.wire !== 2) continue;
       for (const part of fields(graph.bytes, graph.at)) {
-        if (part.number !== 5 || part.wire !== 2) continue;
-        const found = placed(path, initializer(part), files);
-        if (found === null) continue;
-        const [file, tensor] = found;
-        const place = `${tensor.offset} ${tensor.size} ${file}`;
-        if (places.has(place)) continue;
-        places.add(place);
-        out.set(file, [...(out.get(file) ?? []), tensor]);
+        const found = part.number === 5 && part.wire === 2 ? placed(path, initializer(part), files) : null;
+        if (found !== null) out.push(found);
       }
     }
   } catch (error) {

@@ -1,8 +1,8 @@
 // How the files of a model are cut: tensors, what lies between them, and whole files.
-import { type Bytes, codePoints, compare, isPlain, utf8 } from "./bytes.js";
+import { type Bytes, codePoints, compare, EMPTY, isPlain, utf8 } from "./bytes.js";
 import { demand } from "./errors.js";
 import { ggufTensors } from "./gguf.js";
-import { onnxTensors } from "./onnx.js";
+import { onnxTensors, type Placed } from "./onnx.js";
 import { safetensorsTensors } from "./safetensors.js";
 
 const MAX_FILES = 2 ** 16;
@@ -28,6 +28,10 @@ export function wrong(condition: boolean, detail: string): asserts condition {
   demand(condition, "BAD_MODEL_CLAIM", detail);
 }
 
+export function checkShape(shape: readonly number[]): void {
+  wrong(shape.length <= MAX_DIMENSIONS && shape.every(Number.isSafeInteger), "dimensions out of bounds");
+}
+
 function checkPath(path: string): void {
   const parts = path.split("/");
   const n = codePoints(path);
@@ -51,7 +55,7 @@ function cut(path: string, length: number, tensors: readonly Tensor[]): Segment[
   for (const tensor of sorted) {
     const n = codePoints(tensor.name);
     wrong(n >= 1 && n <= 1024 && isPlain(tensor.name) && !names.has(tensor.name), "a tensor's name that is not its own");
-    wrong(tensor.shape.length <= MAX_DIMENSIONS && tensor.shape.every(Number.isSafeInteger), "dimensions out of bounds");
+    checkShape(tensor.shape);
     wrong(tensor.offset >= at && tensor.offset + tensor.size <= length, "a tensor that overlaps or leaves the file");
     names.add(tensor.name);
     structure(tensor.offset);
@@ -69,20 +73,42 @@ function extension(path: string): string {
   return dot < 0 ? "" : name.slice(dot).toLowerCase();
 }
 
+/** The tensors that a file names; null where its format is none of the known ones. */
+function namedBy(path: string, files: ModelFiles): Placed[] | null {
+  const bytes = files.get(path) ?? EMPTY;
+  const here = (tensor: Tensor): Placed => ({ file: path, tensor });
+  switch (extension(path)) {
+    case ".safetensors": return safetensorsTensors(bytes).map(here);
+    case ".gguf": return ggufTensors(bytes).map(here);
+    case ".onnx": return onnxTensors(path, bytes, files);
+    default: return null;
+  }
+}
+
+/** Files with tensors, by their paths; a graph's tensors may stand in the files beside it, two graphs' in one. */
+function tensorsOf(files: ModelFiles): Map<string, Tensor[]> {
+  const out = new Map<string, Tensor[]>();
+  const taken = new Set<string>();
+  for (const path of [...files.keys()].sort(byCodePoints)) {
+    const found = namedBy(path, files);
+    if (found === null) continue;
+    if (!out.has(path)) out.set(path, []);
+    for (const { file, tensor } of found) {
+      const place = `${tensor.offset} ${tensor.size} ${file}`;
+      const list = out.get(file) ?? [];
+      if (extension(path) !== ".onnx" || !taken.has(place)) list.push(tensor);
+      out.set(file, list);
+      taken.add(place);
+    }
+  }
+  return out;
+}
+
 /** The segments of a model in their order; anything out of form is BAD_MODEL_CLAIM. */
 export function cutModel(files: ModelFiles): Segment[] {
   wrong(files.size >= 1 && files.size <= MAX_FILES, "a number of files out of bounds");
-  const tensors = new Map<string, Tensor[]>();
-  for (const [path, bytes] of files) {
-    checkPath(path);
-    const kind = extension(path);
-    if (kind === ".safetensors") tensors.set(path, safetensorsTensors(bytes));
-    else if (kind === ".gguf") tensors.set(path, ggufTensors(bytes));
-    else if (kind === ".onnx") {
-      tensors.set(path, []);
-      for (const [file, found] of onnxTensors(path, bytes, files)) tensors.set(file, [...(tensors.get(file) ?? []), ...found]);
-    }
-  }
+  for (const path of files.keys()) checkPath(path);
+  const tensors = tensorsOf(files);
   const segments: Segment[] = [];
   for (const path of [...files.keys()].sort(byCodePoints)) {
     const length = files.get(path)?.length ?? 0;

@@ -107,25 +107,3 @@ test("a GGUF file out of form makes no claim", () => {
   assert.equal(cut("m.gguf", gguf({}).subarray(0, 40)), "BAD_MODEL_CLAIM");
   assert.equal(reason(() => cutModel(new Map())), "BAD_MODEL_CLAIM");
 });
-
-const tag = (number: number, wire: number): Bytes => Uint8Array.of((number << 3) | wire);
-const field = (number: number, bytes: Bytes): Bytes => concat(tag(number, 2), Uint8Array.of(bytes.length), bytes);
-const number = (at: number, value: number): Bytes => concat(tag(at, 0), Uint8Array.of(value));
-const graph = (...initializers: readonly Bytes[]): Bytes => field(7, concat(...initializers.map((i) => field(5, i))));
-const named = (name: string, dimension: number, type = 3): Bytes => concat(number(1, dimension), number(2, type), field(8, utf8(name)));
-
-test("an ONNX graph is cut where its tensors' bytes stand", () => {
-  const whole = graph(concat(named("w", 3), field(9, Uint8Array.of(1, 2, 3))), concat(named("v", 2), field(5, Uint8Array.of(1, 2))), named("none", 1));
-  const segments = cutModel(new Map([["g.onnx", whole]])).filter((x) => x.kind === "tensor");
-  assert.deepEqual(segments.map(({ name, dtype, offset, size }) => [name, dtype, whole[offset], size]), [["w", "INT8", 1, 3], ["v", "INT8/int32_data", 1, 2]]);
-  assert.equal(cut("g.onnx", graph(concat(named("w", 2), field(9, Uint8Array.of(1, 2, 3))))), "BAD_MODEL_CLAIM");
-  assert.equal(cut("g.onnx", whole.subarray(0, 12)), "BAD_MODEL_CLAIM");
-});
-
-test("external data of an ONNX graph is a tensor of the file beside it", () => {
-  const entry = (key: string, value: string): Bytes => field(13, concat(field(1, utf8(key)), field(2, utf8(value))));
-  const outside = concat(named("w", 3), number(14, 1), entry("location", "w.bin"), entry("offset", "1"), entry("length", "3"));
-  const files = new Map([["d/g.onnx", graph(outside)], ["d/w.bin", new Uint8Array(5)]]);
-  assert.deepEqual(cutModel(files).filter((x) => x.path === "d/w.bin").map((x) => [x.kind, x.offset, x.size]), [["structure", 0, 1], ["tensor", 1, 3], ["structure", 4, 1]]);
-  assert.equal(reason(() => cutModel(new Map([["d/g.onnx", graph(outside)]]))), "BAD_MODEL_CLAIM");
-});

@@ -1,0 +1,121 @@
+// How .onnx graphs are cut, on graphs made by hand: no vector has one.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { type Bytes, concat, utf8 } from "../bytes.js";
+import { cutModel, type ModelFiles } from "../segments.js";
+import { reason } from "../testing.js";
+
+function varint(value: number): Bytes {
+  const out: number[] = [];
+  for (let rest = value; out.length === 0 || rest > 0; rest = Math.floor(rest / 128)) out.push((rest % 128) + (rest >= 128 ? 128 : 0));
+  return Uint8Array.from(out);
+}
+
+const number = (at: number, value: number): Bytes => concat(varint(at * 8), varint(value));
+const field = (at: number, bytes: Bytes): Bytes => concat(varint(at * 8 + 2), varint(bytes.length), bytes);
+const text = (at: number, value: string): Bytes => field(at, utf8(value));
+
+const [FLOAT, INT8, STRING, UINT4] = [1, 3, 8, 21];
+const name = (value: string): Bytes => text(8, value);
+const type = (value: number): Bytes => number(2, value);
+const shape = (...dimensions: readonly number[]): Bytes => field(1, concat(...dimensions.map(varint)));
+const raw = (...bytes: readonly number[]): Bytes => field(9, Uint8Array.from(bytes));
+const initializer = (...fields: readonly Bytes[]): Bytes => field(5, concat(...fields));
+const graph = (...fields: readonly Bytes[]): Bytes => concat(number(1, 8), field(7, concat(text(2, "graph"), ...fields)), text(3, "end"));
+
+const entry = (key: string, value: string): Bytes => field(13, concat(text(1, key), text(2, value)));
+const external = (entries: Readonly<Record<string, string>>): Bytes =>
+  concat(number(14, 1), ...Object.entries(entries).map(([key, value]) => entry(key, value)));
+
+function tensors(files: ModelFiles): string[] {
+  return cutModel(files).filter((s) => s.kind === "tensor")
+    .map((s) => `${s.path} ${s.name} ${s.dtype} [${s.shape.join()}] ${[...(files.get(s.path) ?? [])].slice(s.offset, s.offset + s.size).join(" ")}`);
+}
+
+function inside(...fields: readonly Bytes[]): string[] {
+  return tensors(new Map([["g.onnx", graph(initializer(...fields))]]));
+}
+
+function refused(...fields: readonly Bytes[]): string {
+  return reason(() => inside(...fields));
+}
+
+test("tensors inside a graph are the bytes of the one field that has their values", () => {
+  assert.deepEqual(inside(name("w"), type(INT8), shape(3), raw(1, 2, 3)), ["g.onnx w INT8 [3] 1 2 3"]);
+  assert.deepEqual(inside(name("w"), type(INT8), number(1, 3), raw(1, 2, 3)), ["g.onnx w INT8 [3] 1 2 3"]);
+  assert.deepEqual(inside(name("w"), type(INT8), raw(7)), ["g.onnx w INT8 [] 7"]);
+  assert.deepEqual(inside(name("w"), type(UINT4), shape(3), raw(1, 2)), ["g.onnx w UINT4 [3] 1 2"]);
+  assert.deepEqual(inside(name("w"), type(INT8), shape(2), field(5, Uint8Array.of(1, 2))), ["g.onnx w INT8/int32_data [2] 1 2"]);
+  assert.deepEqual(inside(name("w"), type(FLOAT), shape(9), field(4, Uint8Array.of(0, 0, 0, 0))), ["g.onnx w FLOAT/float_data [9] 0 0 0 0"]);
+});
+
+test("everything else in a graph is structure, byte for byte", () => {
+  const kinds = (...initializers: readonly Bytes[]): string[] => cutModel(new Map([["g.onnx", graph(...initializers)]])).map((s) => s.kind);
+  const w = initializer(name("w"), type(INT8), shape(1), raw(1));
+  assert.deepEqual(kinds(w, initializer(name("v"), type(INT8), shape(1), raw(2))), ["structure", "tensor", "structure", "tensor", "structure"]);
+  assert.deepEqual(kinds(), ["structure"]);
+  const whole = graph(w);
+  const cut = cutModel(new Map([["g.onnx", whole]]));
+  assert.equal(cut.reduce((at, s) => (s.offset === at ? at + s.size : -1), 0), whole.length);
+});
+
+test("an initializer without one name, one known type and one field of values is structure", () => {
+  assert.deepEqual(inside(type(INT8), shape(1), raw(1)), []);
+  assert.deepEqual(inside(name("w"), name("v"), type(INT8), shape(1), raw(1)), []);
+  assert.deepEqual(inside(name("w"), shape(1), raw(1)), []);
+  assert.deepEqual(inside(name("w"), type(STRING), shape(1), text(6, "x")), []);
+  assert.deepEqual(inside(name("w"), type(99), shape(5), raw(1)), []);
+  assert.deepEqual(inside(name("w"), type(INT8), shape(1)), []);
+  assert.deepEqual(inside(name("w"), type(INT8), shape(0), raw()), []);
+  assert.deepEqual(inside(name("w"), type(INT8), shape(1), raw(1), raw(2)), []);
+  assert.deepEqual(inside(name("w"), type(INT8), shape(1), raw(1), field(5, Uint8Array.of(1))), []);
+});
+
+test("raw data of another size, too many dimensions and broken bytes make no claim", () => {
+  assert.equal(refused(name("w"), type(INT8), shape(2), raw(1, 2, 3)), "BAD_MODEL_CLAIM");
+  assert.equal(refused(name("w"), type(FLOAT), shape(1), raw(1, 2, 3)), "BAD_MODEL_CLAIM");
+  assert.equal(refused(name("w"), type(UINT4), shape(3), raw(1)), "BAD_MODEL_CLAIM");
+  assert.equal(refused(name("w"), type(INT8), shape(...Array<number>(16).fill(1)), raw(1)), "none");
+  assert.equal(refused(name("w"), type(INT8), shape(...Array<number>(17).fill(1)), raw(1)), "BAD_MODEL_CLAIM");
+  assert.equal(refused(name("w"), type(INT8), shape(2 ** 53), field(5, Uint8Array.of(1))), "BAD_MODEL_CLAIM");
+  assert.equal(refused(name(""), type(INT8), raw(1)), "BAD_MODEL_CLAIM");
+  const whole = graph(initializer(name("w"), type(INT8), shape(1), raw(1)));
+  assert.equal(reason(() => cutModel(new Map([["g.onnx", whole.subarray(0, whole.length - 2)]]))), "BAD_MODEL_CLAIM");
+});
+
+const DATA = Uint8Array.of(0, 1, 2, 3, 4);
+
+function outside(entries: Readonly<Record<string, string>>, ...fields: readonly Bytes[]): string[] {
+  const all = fields.length > 0 ? fields : [name("w"), type(INT8), shape(3)];
+  return tensors(new Map([["d/g.onnx", graph(initializer(...all, external(entries)))], ["d/w.bin", DATA]]));
+}
+
+test("external data is a tensor of the file that it names beside the graph", () => {
+  const location = "w.bin";
+  assert.deepEqual(outside({ location, offset: "1", length: "3" }), ["d/w.bin w INT8 [3] 1 2 3"]);
+  assert.deepEqual(outside({ location, length: "3" }), ["d/w.bin w INT8 [3] 0 1 2"]);
+  assert.deepEqual(outside({ location, offset: "2" }), ["d/w.bin w INT8 [3] 2 3 4"]);
+  const cut = cutModel(new Map([["g.onnx", graph(initializer(name("w"), type(INT8), shape(3), external({ location, offset: "1", length: "3" })))], [location, DATA]]));
+  assert.deepEqual(cut.filter((s) => s.path === location).map((s) => [s.kind, s.offset, s.size]), [["structure", 0, 1], ["tensor", 1, 3], ["structure", 4, 1]]);
+});
+
+test("external data that its file, name, type or length does not bear makes no claim", () => {
+  const location = "w.bin";
+  const wrong: readonly Readonly<Record<string, string>>[] = [
+    {}, { location: "v.bin" }, { location: "../w.bin" }, { location, length: "2" }, { location, offset: "3", length: "3" }, { location, offset: "6" },
+    { location, offset: "-1" }, { location, offset: "x" }, { location, length: "" },
+  ];
+  for (const entries of wrong) assert.equal(reason(() => outside(entries)), "BAD_MODEL_CLAIM", JSON.stringify(entries));
+  for (const fields of [[type(INT8), shape(3)], [name("w"), shape(3)], [name("w"), type(STRING), shape(3)], [name("w"), type(99), shape(3)]]) {
+    assert.equal(reason(() => outside({ location }, ...fields)), "BAD_MODEL_CLAIM");
+  }
+});
+
+test("of several tensors at one place the first counts, in one graph and over graphs", () => {
+  const at = (called: string, entries: Readonly<Record<string, string>>): Bytes => initializer(name(called), type(INT8), shape(2), external({ location: "w.bin", ...entries }));
+  const files = (a: Bytes, b: Bytes): ModelFiles => new Map([["b.onnx", b], ["a.onnx", a], ["w.bin", DATA]]);
+  const tied = graph(at("w", { length: "2" }), at("v", { length: "2" }));
+  assert.deepEqual(tensors(files(tied, graph(at("u", { length: "2" }), at("t", { offset: "3", length: "2" })))), ["w.bin w INT8 [2] 0 1", "w.bin t INT8 [2] 3 4"]);
+  assert.equal(reason(() => tensors(files(tied, graph(at("u", { offset: "1", length: "2" }))))), "BAD_MODEL_CLAIM");
+  assert.equal(reason(() => tensors(files(tied, graph(at("w", { offset: "2", length: "2" }))))), "BAD_MODEL_CLAIM");
+});
