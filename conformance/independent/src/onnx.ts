@@ -65,7 +65,8 @@ function entry(part: Part): readonly [string, string] {
 function initializer(part: Part): Initializer {
   const all = [...fields(part.bytes, part.at)];
   const of = (number: number, wire: number): Part[] => all.filter((f) => f.number === number && f.wire === wire);
-  const external = of(14, 0).some((f) => f.bits === EXTERNAL) ? new Map(of(13, 2).map(entry)) : null;
+  // As everywhere in protobuf, the last of several values of a single field counts.
+  const external = of(14, 0).at(-1)?.bits === EXTERNAL ? new Map(of(13, 2).map(entry)) : null;
   return {
     names: of(8, 2).map((f) => text(f.bytes)), types: of(2, 0).map((f) => Number(f.bits)),
     shape: all.filter((f) => f.number === 1).flatMap(dimensions),

@@ -106,6 +106,7 @@ test("external data that its file, name, type or length does not bear makes no c
     { location, offset: "-1" }, { location, offset: "x" }, { location, length: "" },
   ];
   for (const entries of wrong) assert.equal(reason(() => outside(entries)), "BAD_MODEL_CLAIM", JSON.stringify(entries));
+  assert.deepEqual(inside(name("w"), type(INT8), shape(1), external({ location }), number(14, 0), raw(1)), ["g.onnx w INT8 [1] 1"]);
   for (const fields of [[type(INT8), shape(3)], [name("w"), shape(3)], [name("w"), type(STRING), shape(3)], [name("w"), type(99), shape(3)]]) {
     assert.equal(reason(() => outside({ location }, ...fields)), "BAD_MODEL_CLAIM");
   }
