@@ -1,7 +1,7 @@
 // Ed25519 by the rule of the draft: cofactorless, byte equality of R, no small order, canonical key.
+import { createHash } from "node:crypto";
 import { ed25519 } from "@noble/curves/ed25519.js";
-import { sha512 } from "@noble/hashes/sha2.js";
-import { type Bytes, concat, equal, fromHex } from "./bytes.js";
+import { type Bytes, equal, fromHex } from "./bytes.js";
 
 const P = (1n << 255n) - 19n;
 const L = (1n << 252n) + 27742317777372353535851937790883648493n;
@@ -57,7 +57,7 @@ export function verify(key: Bytes, message: Bytes, signature: Bytes): boolean {
   if (s >= L || isSmallOrder(r)) return false;
   const a = decodeKey(key);
   if (a === null) return false;
-  const k = littleEndian(sha512(concat(r, key, message))) % L;
+  const k = littleEndian(createHash("sha512").update(r).update(key).update(message).digest()) % L;
   const left = Point.BASE.multiplyUnsafe(s);
   return equal(left.subtract(a.multiplyUnsafe(k)).toBytes(), r);
 }

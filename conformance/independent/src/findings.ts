@@ -4,6 +4,7 @@ import { fingerprint } from "./commitments.js";
 import { type Party, Refusal } from "./errors.js";
 import type { Judgement } from "./judge.js";
 import { Fields } from "./schema.js";
+import { anyUnknown } from "./show.js";
 import type { Session } from "./session.js";
 import { hasSubject, openSigned, predicateType } from "./statement.js";
 
@@ -45,7 +46,7 @@ export function findings(judged: Judgement): string[] {
   if (withheld.length > 0) {
     for (const [party, digest] of session.acknowledged) out.push(`acknowledged by the ${party} and not recomputed: ${hex(digest)}`);
   }
-  if (session.appraised?.assurance === "unknown") out.push("evidence of real hardware is not appraised here: no verdict is derived");
+  if (anyUnknown(session)) out.push("evidence of real hardware is not appraised here: no verdict is derived");
   const { opening, ended, standing, fails, discarded } = judged.witnessed;
   if (opening > 0) out.push(`witnesses saw the decision at ${opening}`);
   if (ended > 0) out.push(`witnesses saw the end at ${ended}`);

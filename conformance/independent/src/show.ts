@@ -144,10 +144,11 @@ export function binding(s: Session, m: Binding): Turn {
 /** The verdict where everything that it follows from is there, and is understood here. */
 export function verdictOf(s: Session): Verdict | null {
   if (s.mode === "sealed") return s.outcomes.length === 0 || anyUnknown(s) ? null : deriveSealedVerdict(s);
-  return s.results === null || s.withheld.size > 0 || s.appraised?.assurance === "unknown" ? null : deriveVerdict(s);
+  return s.results === null || s.withheld.size > 0 || anyUnknown(s) ? null : deriveVerdict(s);
 }
 
-function anyUnknown(s: Session): boolean {
+/** Whether a verdict would hang on evidence of real hardware. */
+export function anyUnknown(s: Session): boolean {
   return [s.appraised, ...s.chambers.map((c) => c.appraised)].some((appraised) => appraised?.assurance === "unknown");
 }
 
