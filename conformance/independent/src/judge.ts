@@ -23,7 +23,9 @@ export interface Judgement {
 }
 
 function machineAfter(earlier: Session | null): Machine {
-  const options: Options = { earlier: () => earlier, modes: MODES, pinned: () => true, tls: null };
+  const options: Options = {
+    earlier: (exercise) => (earlier?.terms != null && equal(earlier.terms.exercise, exercise) ? earlier : null), modes: MODES, pinned: () => true, tls: null,
+  };
   return new Machine(options);
 }
 
