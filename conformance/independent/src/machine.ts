@@ -29,7 +29,7 @@ export interface Pending {
   readonly blames: boolean;
 }
 
-export type Admission = { readonly duplicate: true; readonly slot: number } | { readonly duplicate: false; readonly pending: Pending };
+export type Admission = { readonly duplicate: true } | { readonly duplicate: false; readonly pending: Pending };
 
 export interface Parsed { readonly kind: M.Kind; readonly value: { readonly header: M.Header | undefined }; readonly unknown: boolean }
 
@@ -141,7 +141,7 @@ export class Machine {
     const s = this.session;
     const slot = s.slots[sequence - 1];
     if (slot === undefined) return refuse("WRONG_SEQUENCE", "no such slot");
-    if (equal(slot.head, head)) return { duplicate: true, slot: sequence };
+    if (equal(slot.head, head)) return { duplicate: true };
     if (sequence <= 2) {
       const own = (author === "verifier" ? s.verifier : s.prover)?.nonce;
       const value = parsed.value as { readonly nonce?: Bytes };

@@ -134,8 +134,8 @@ class AnyStream extends Machine {
 }
 
 class Forgetful extends Machine {
-  protected override filled(sequence: number): Admission {
-    return { duplicate: true, slot: sequence };
+  protected override filled(): Admission {
+    return { duplicate: true };
   }
 }
 

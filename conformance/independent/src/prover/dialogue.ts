@@ -53,16 +53,16 @@ export class Dialogue {
       this.began = true;
       checkBounds(envelope);
       const known = this.around.store.findByHello(head(envelope));
-      if (known !== undefined) return this.again(known, 1, false);
+      if (known !== undefined) {
+        this.around.incoming.ignore();
+        return this.again(known, 1, false);
+      }
       this.around.reserve();
       this.machine = this.around.store.fresh(this.around.peerTls, this.around.peerRoot);
     }
     const machine = this.machine ?? refuse("OUT_OF_ORDER", "no session");
     const admitted = this.guarded(envelope, () => machine.admit(envelope));
-    if (admitted.duplicate) {
-      const content = this.kept?.turns[admitted.slot - 1]?.blobs ?? [];
-      return this.around.incoming.ignore(content.reduce((sum, blob) => sum + blob.length, 0));
-    }
+    if (admitted.duplicate) return this.around.incoming.ignore();
     this.done(this.around.incoming.begin(envelope, admitted.pending));
   }
 

@@ -9,19 +9,20 @@ export interface Complete { readonly envelope: Envelope; readonly pending: Pendi
 
 export class Incoming {
   protected current: { envelope: Envelope; pending: Pending; total: number; received: number; pieces: Bytes[] } | null = null;
-  /** Bytes of a duplicate's content that may still come and are ignored. */
-  private ignoring = 0;
+  /** Whether chunks are the content of a turn that came again: nothing of it is kept. */
+  private ignoring = false;
 
   /** Begins a turn; gives it back at once where it announces no content. */
   begin(envelope: Envelope, pending: Pending): Complete | null {
     const total = Number(pending.turn.sizes.reduce((sum, size) => sum + size, 0n));
-    this.ignoring = 0;
+    this.ignoring = false;
     this.current = { envelope, pending, total, received: 0, pieces: [] };
     return total === 0 ? this.finish() : null;
   }
 
-  ignore(total: number): void {
-    this.ignoring = total;
+  /** Ignores chunks up to the next envelope. */
+  ignore(): void {
+    this.ignoring = true;
   }
 
   get busy(): boolean {
@@ -33,13 +34,10 @@ export class Incoming {
   }
 
   chunk(offset: bigint, data: Bytes): Complete | null {
+    if (this.ignoring) return null;
     const turn = this.current;
+    demand(turn !== null, "BLOB_MISMATCH", "a chunk that no envelope announced");
     demand(data.length >= 1 && data.length <= CHUNK, "BLOB_MISMATCH", "a chunk of another size");
-    if (turn === null) {
-      demand(this.ignoring >= data.length, "BLOB_MISMATCH", "a chunk that no envelope announced");
-      this.ignoring -= data.length;
-      return null;
-    }
     demand(this.placed(offset, turn.received), "BLOB_MISMATCH", "a chunk at another offset");
     demand(turn.received + data.length <= turn.total, "BLOB_MISMATCH", "more content than announced");
     turn.pieces.push(data);
