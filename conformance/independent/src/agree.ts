@@ -167,7 +167,8 @@ function readPieces(s: Session, sealed: readonly Bytes[], key: Bytes): Pick<Sess
   const statements = sealed.map((piece) => openStatement(piece, [key]));
   const [evidence, more] = statements.filter((x) => x.type === predicateType("evidence"));
   demand(more === undefined && (evidence === undefined || policy !== null), "BAD_EVIDENCE", "evidence that the terms do not ask for");
-  const records = readRecords(statements.filter((x) => x !== evidence));
+  const others = statements.filter((x) => x !== evidence);
+  const records = others.length === 0 ? [] : readRecords(others);
   const appraised = evidence === undefined || policy === null ? null : appraise(readEvidence(evidence), policy, partsOf(s, key));
   return { appraised, records };
 }

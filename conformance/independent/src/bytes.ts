@@ -83,3 +83,8 @@ export function codePoints(text: string): number {
   for (const _ of text) n++;
   return n;
 }
+
+/** The order of code points, which is that of UTF-8 bytes. */
+export function byCodePoints(a: string, b: string): number {
+  return compare(utf8(a), utf8(b));
+}

@@ -86,6 +86,11 @@ function readEvents(value: Json | undefined): Event[] {
   return events;
 }
 
+/** Names of devices in their one spelling. */
+export function readDevices(value: Json | undefined, least: number): readonly string[] {
+  return f.ascending(f.list(value, least, 4096).map((device) => f.text(device, 1, 4096)));
+}
+
 export function readClaim(value: Json): Claim {
   const common = ["type", "id", "min_assurance"];
   const type = f.oneOf((value as JsonObject | null)?.["type"], ["metric", "graded", "identity", "compute"]);
@@ -96,9 +101,8 @@ export function readClaim(value: Json): Claim {
     const kind = f.oneOf(c["kind"], ["at-most", "at-least", "exclusive", "devices"]);
     const flop = f.text(c["flop"], 1, 39);
     demand(/^(0|[1-9][0-9]*)$/.test(flop) && BigInt(flop) < 1n << 128n, "BAD_TERMS", "no number of operations");
-    const devices = f.list(c["devices"], 0, 4096).map((d) => f.text(d, 1, 4096));
     const run = c["run"] === "" ? "" : hex(f.digest(c["run"]));
-    return { type, ...base(c), kind, flop: BigInt(flop), devices, run };
+    return { type, ...base(c), kind, flop: BigInt(flop), devices: readDevices(c["devices"], 0), run };
   }
   const c = f.object(value, [
     ...common, "stratum", "grader", "direction", "threshold", "alpha_compliant", "alpha_violation",

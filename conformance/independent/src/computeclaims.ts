@@ -1,10 +1,10 @@
 // Compute claims, judged from the records by the draft's numbered steps.
-import { type Appraised } from "./appraisal.js";
+import type { Appraised } from "./appraisal.js";
+import { byCodePoints } from "./bytes.js";
 import type { ComputeClaim } from "./claims.js";
 import type { Decision } from "./metric.js";
 import { recordFaults } from "./recordfaults.js";
 import type { ComputeRecord, Snapshot, Window } from "./records.js";
-import { byCodePoints } from "./segments.js";
 import type { Inventory } from "./terms.js";
 
 const MOST_SENTENCES = 20;

@@ -10,6 +10,9 @@ import type { Options } from "./turns.js";
 import type { Verdict } from "./levels.js";
 import { UNWEIGHED, weigh, type Weighed } from "./witnesses.js";
 
+/** The message that accepts or declines; its witnessed time is that at which keys are judged. */
+const DECISION = 4;
+
 export interface Fault { readonly reason: string; readonly blamed: Party | null; readonly sequence: number; readonly detail: string }
 
 export interface Judgement {
@@ -109,7 +112,7 @@ export function judge(file: Bytes, pins: readonly Bytes[]): Judgement {
   }
   const witnessed = fault === null ? weigh(s, judge.sides) : UNWEIGHED;
   if (fault === null && witnessed.opening > 0 && !keysValid(s, witnessed.opening)) {
-    fault = about("KEY_NOT_CERTIFIED", "a session key that was not valid when the exercise was decided");
+    fault = { ...about("KEY_NOT_CERTIFIED", "a session key that was not valid when the exercise was decided"), sequence: DECISION };
   }
   if (fault === null && s.length === 0) fault = about("MALFORMED", "a record without any message");
   return {

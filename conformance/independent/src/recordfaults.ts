@@ -20,7 +20,7 @@ function checkStep({ origin, before, after }: Step, note: Note): void {
   const wall = after.at - before.at;
   const spent = (device: string): number => secondsOf(after.seconds, device) - secondsOf(before.seconds, device);
   const grows = after.step > before.step && after.tokens > before.tokens && after.dataEnd > before.dataEnd;
-  const falls = [...before.seconds.keys()].some((device) => spent(device) < 0);
+  const falls = [...origin.devices.keys()].some((device) => spent(device) < 0);
   if (!grows || falls) note("NOT_CUMULATIVE", after);
   if (wall > origin.maxGap) note("SNAPSHOT_GAP", after);
   if (after.flop !== origin.factor * origin.parameters * after.tokens) note("FLOP_FORMULA", after);
@@ -33,12 +33,25 @@ function checkStep({ origin, before, after }: Step, note: Note): void {
   if (after.flop > origin.budget) note("OVER_BUDGET", after);
 }
 
+/** What the whole chain says of each run: its first declaration and its last snapshot, wherever they stand. */
+interface Runs { readonly origins: ReadonlyMap<string, Declaration>; readonly lasts: ReadonlyMap<string, Snapshot> }
+
+function runsOf(records: readonly ComputeRecord[]): Runs {
+  const origins = new Map<string, Declaration>();
+  const lasts = new Map<string, Snapshot>();
+  for (const record of records) {
+    if (record.kind === "declaration" && !origins.has(record.run)) origins.set(record.run, record);
+    if (record.kind === "snapshot") lasts.set(record.run, record);
+  }
+  return { origins, lasts };
+}
+
 class Walk {
   private readonly declared = new Map<string, Declaration>();
   private readonly closed = new Set<string>();
-  private readonly last = new Map<string, Snapshot>();
+  private readonly before = new Map<string, Snapshot>();
 
-  constructor(private readonly origins: ReadonlyMap<string, Declaration>, private readonly note: Note) {}
+  constructor(private readonly runs: Runs, private readonly note: Note) {}
 
   take(record: ComputeRecord): void {
     switch (record.kind) {
@@ -62,7 +75,7 @@ class Walk {
     const origin = this.declared.get(w.run);
     if (origin === undefined) this.note("RUN_NOT_DECLARED", w);
     else if (!origin.devices.has(w.device)) this.note("UNKNOWN_DEVICE", w);
-    const first = this.origins.get(w.run);
+    const first = this.runs.origins.get(w.run);
     if (first !== undefined && w.start < first.at) this.note("DECLARED_LATE", w);
   }
 
@@ -76,15 +89,15 @@ class Walk {
   private snapshot(after: Snapshot): void {
     const origin = this.ofRun(after);
     if (origin !== null) {
-      const before = this.last.get(after.run) ?? { step: 0, tokens: 0n, flop: 0n, dataEnd: 0, seconds: new Map<string, number>(), at: origin.at };
+      const before = this.before.get(after.run) ?? { step: 0, tokens: 0n, flop: 0n, dataEnd: 0, seconds: new Map<string, number>(), at: origin.at };
       checkStep({ origin, before, after }, this.note);
     }
-    this.last.set(after.run, after);
+    this.before.set(after.run, after);
   }
 
   private close(c: Close): void {
     this.ofRun(c);
-    const last = this.last.get(c.run);
+    const last = this.runs.lasts.get(c.run);
     const same = last !== undefined && c.tokens === last.tokens && c.flop === last.flop && c.weights === last.weights;
     if (!same) this.note("CLOSE_MISMATCH", c);
     if (c.missing > 0) this.note("MISSING_RECORDS", c);
@@ -108,11 +121,7 @@ function checkOverlaps(windows: readonly Window[], note: Note): void {
 export function recordFaults(records: readonly ComputeRecord[]): Fault[] {
   const found = new Map<string, Fault>();
   const note: Note = (problem, { sequence }) => void found.set(`${sequence} ${problem}`, { sequence, problem });
-  const origins = new Map<string, Declaration>();
-  for (const record of records) {
-    if (record.kind === "declaration" && !origins.has(record.run)) origins.set(record.run, record);
-  }
-  const walk = new Walk(origins, note);
+  const walk = new Walk(runsOf(records), note);
   records.forEach((record, i) => {
     const before = records[i - 1];
     if (before !== undefined && record.at < before.at) note("TIME_NOT_MONOTONIC", record);

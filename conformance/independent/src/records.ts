@@ -3,7 +3,6 @@ import { type Bytes, equal, hex } from "./bytes.js";
 import { demand } from "./errors.js";
 import type { Json, JsonObject } from "./json.js";
 import { Fields } from "./schema.js";
-import { byCodePoints } from "./segments.js";
 import { predicateType, type Statement } from "./statement.js";
 
 const LATEST = 2 ** 42;
@@ -108,8 +107,7 @@ function snapshot(common: Common, body: Json | undefined): Snapshot {
     const d = f.object(value, ["device", "seconds"]);
     return [name(d["device"]), time(d["seconds"])] as const;
   });
-  const ascending = seconds.every(([device], i) => i === 0 || byCodePoints(seconds[i - 1]?.[0] ?? "", device) < 0);
-  demand(ascending, f.reason, "devices out of order");
+  f.ascending(seconds.map(([device]) => device));
   return {
     ...common, kind: "snapshot", run: digestHex(b["run"]), step: count(b["step"]), tokens: wholeNumber(b["tokens"]),
     flop: wholeNumber(b["flop"]), weights: digestHex(b["weights"]), dataEnd: count(b["data_end"]), seconds: new Map(seconds),
@@ -135,8 +133,9 @@ function readRecord(statement: Statement, sequence: number, before: Bytes): Comp
   return KINDS[kind]({ sequence, at: time(p["at"]) }, p["body"]);
 }
 
-/** Reads one unbroken chain, in its order. */
+/** Reads one unbroken chain, in its order; there is none without a record. */
 export function readRecords(statements: readonly Statement[]): ComputeRecord[] {
+  demand(statements.length > 0, f.reason, "a chain without records");
   let before: Bytes = new Uint8Array(32);
   return statements.map((statement, n) => {
     const record = readRecord(statement, n, before);

@@ -1,5 +1,5 @@
 // Typed, total reading of JSON values; every breach carries the reason of the statement being read.
-import { type Bytes, codePoints, fromHex } from "./bytes.js";
+import { byCodePoints, type Bytes, codePoints, fromHex } from "./bytes.js";
 import { demand, type Reason } from "./errors.js";
 import { isObject, type Json, type JsonObject } from "./json.js";
 
@@ -50,6 +50,13 @@ export class Fields {
     demand(Array.isArray(value), this.reason, "no list");
     demand(value.length >= least && value.length <= most, this.reason, "a list of another length");
     return value;
+  }
+
+  /** Texts that ascend by code points, each once. */
+  ascending(texts: readonly string[]): readonly string[] {
+    const sorted = texts.every((text, i) => i === 0 || byCodePoints(texts[i - 1] ?? "", text) < 0);
+    demand(sorted, this.reason, "a list out of order");
+    return texts;
   }
 
   oneOf<const T extends string>(value: Json | undefined, choices: readonly T[]): T {

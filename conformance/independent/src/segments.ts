@@ -1,5 +1,5 @@
 // How the files of a model are cut: tensors, what lies between them, and whole files.
-import { type Bytes, codePoints, compare, EMPTY, isPlain, utf8 } from "./bytes.js";
+import { byCodePoints, type Bytes, codePoints, EMPTY, isPlain } from "./bytes.js";
 import { demand } from "./errors.js";
 import { ggufTensors } from "./gguf.js";
 import { onnxTensors, type Placed } from "./onnx.js";
@@ -37,11 +37,6 @@ function checkPath(path: string): void {
   const n = codePoints(path);
   wrong(n >= 1 && n <= 1024 && isPlain(path) && !path.includes("\\"), "a path of another form");
   wrong(parts.every((part) => part !== "" && part !== "." && part !== ".."), "a path that is not plain and relative");
-}
-
-/** The order of code points, which is that of UTF-8 bytes. */
-export function byCodePoints(a: string, b: string): number {
-  return compare(utf8(a), utf8(b));
 }
 
 function cut(path: string, length: number, tensors: readonly Tensor[]): Segment[] {

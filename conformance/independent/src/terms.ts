@@ -1,6 +1,6 @@
 // Terms: the treaty of one exercise, read from the statement that the verifier's session key signed.
 import { type Bytes, equal, hex } from "./bytes.js";
-import { checkClaims, type Claim, readClaim } from "./claims.js";
+import { checkClaims, type Claim, readClaim, readDevices } from "./claims.js";
 import { demand } from "./errors.js";
 import { digest } from "./framing.js";
 import type { Json } from "./json.js";
@@ -9,7 +9,7 @@ import type { Ranges } from "./population.js";
 import { MAX_CONTENT } from "./registration.js";
 import { Fields } from "./schema.js";
 import { demandType, type Statement } from "./statement.js";
-import { type Audited, type BindingTerms, type Prior, readAudited, readBinding, readPrior, sortedTexts } from "./treaty.js";
+import { type Audited, type BindingTerms, type Prior, readAudited, readBinding, readPrior } from "./treaty.js";
 
 export interface Budget { readonly stratum: string; readonly units: number }
 
@@ -83,7 +83,7 @@ function readPlan(value: Json | undefined): Pick<Terms, "samples" | "batch" | "b
 function readInventory(value: Json | undefined): Inventory {
   const inventory = f.object(value, ["devices", "start", "end"]);
   const start = f.integer(inventory["start"], 0, 2 ** 42);
-  return { devices: sortedTexts(inventory["devices"], 1, 4096, null), start, end: f.integer(inventory["end"], start, 2 ** 42) };
+  return { devices: readDevices(inventory["devices"], 1), start, end: f.integer(inventory["end"], start, 2 ** 42) };
 }
 
 export function readTerms(statement: Statement): Terms {

@@ -4,7 +4,6 @@ import { type Claim, ratio } from "./claims.js";
 import { demand } from "./errors.js";
 import type { Json, JsonObject } from "./json.js";
 import { Fields, type Ratio } from "./schema.js";
-import { byCodePoints } from "./segments.js";
 
 const f = new Fields("BAD_TERMS");
 export const NOTICE = "Every further chamber raises integrity and is one more place from which weights and tests could leak.";
@@ -39,12 +38,6 @@ export interface Audited {
   readonly json: JsonObject;
 }
 
-export function sortedTexts(value: Json | undefined, least: number, most: number, allowed: readonly string[] | null): string[] {
-  const texts = f.list(value, least, most).map((t) => (allowed === null ? f.text(t, 1, 4096) : f.oneOf(t, allowed)));
-  for (let i = 1; i < texts.length; i++) demand(byCodePoints(texts[i - 1] as string, texts[i] as string) < 0, "BAD_TERMS", "a list out of order");
-  return texts;
-}
-
 function readSealed(value: Json | undefined): SealedTerms {
   const s = f.object(value, ["bits", "hand_over", "notice", "program", "quorum", "release_seconds", "round_to", "runs"]);
   const quorum = f.integer(s["quorum"], 1, 4);
@@ -62,7 +55,7 @@ export function readBinding(value: Json | undefined, mode: string): BindingTerms
   const kind = f.oneOf(b["kind"], ["none", "chamber"]);
   const operators = f.list(b["operators"], 0, 16).map((operator) => {
     const o = f.object(operator, ["key", "run_by", "reads"]);
-    sortedTexts(o["reads"], 0, 2, ["tests", "weights"]);
+    f.ascending(f.list(o["reads"], 0, 2).map((what) => f.oneOf(what, ["tests", "weights"])));
     return { key: f.digest(o["key"]), runBy: f.oneOf(o["run_by"], ["neutral", "prover", "verifier"]), json: o };
   });
   demand(new Set(operators.map((o) => hex(o.key))).size === operators.length, "BAD_TERMS", "an operator that stands twice");

@@ -19,6 +19,8 @@ import { certifies, readHistory, validAt } from "./keys.js";
 import { countHigh, countLow, type Plan, type Result, runMetric } from "./metric.js";
 import { commitModel } from "./modelcommit.js";
 import { ticketOrder } from "./population.js";
+import { recordFaults } from "./recordfaults.js";
+import { readRecords } from "./records.js";
 import { readModelClaim } from "./registration.js";
 import { parseRatio, type Ratio } from "./schema.js";
 import { openContent, sealContent, type Sealing, unwrap, wrapInfo } from "./sealing.js";
@@ -171,6 +173,11 @@ function statement(v: Given): Facts {
   return { digest: hex(openStatement(utf8(v.text("sealed")), v.bytesList("keys")).digest) };
 }
 
+function computeRecords(v: Given): Facts {
+  const statements = v.list("records").map((sealed) => openStatement(utf8(String(sealed)), [v.bytes("key")]));
+  return { faults: recordFaults(readRecords(statements)) };
+}
+
 function binder(v: Given): Facts {
   const bound = bind({
     transcript: v.bytes("transcript"), proverNonce: v.bytes("prover_nonce"), verifierNonce: v.bytes("verifier_nonce"),
@@ -218,7 +225,7 @@ function sealing(v: Given): Facts {
 
 const RUNNERS: Readonly<Record<string, (v: Given) => Facts>> = {
   framing, ed25519: signature, tree, commitments, tickets, frame_test: frameTest, graded_test: gradedTest, graders, json, statements: statement,
-  key_histories: keyHistory, binder, model_files: modelCut, model_claim: modelClaim, sealing,
+  key_histories: keyHistory, compute_records: computeRecords, binder, model_files: modelCut, model_claim: modelClaim, sealing,
 };
 
 /** What differs between a vector and what this implementation makes of it. */

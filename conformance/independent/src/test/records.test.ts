@@ -57,6 +57,13 @@ test("every contradiction is found where it stands", () => {
   for (const [expected, records] of cases) assert.ok(problems(records).includes(expected), `${expected}: ${problems(records).join()}`);
 });
 
+test("a close is compared with the run's last snapshot, wherever that stands, and seconds with those of declared devices", () => {
+  const after: Snapshot = { ...later, sequence: 5, at: 160, step: 3, tokens: 120n, flop: 7200n, dataEnd: 3, seconds: new Map([["a", 110]]) };
+  assert.deepEqual(problems([...GOOD, after]), ["4 CLOSE_MISMATCH", "5 RECORD_AFTER_CLOSE"]);
+  const stranger = changed(2, { seconds: new Map([["a", 90], ["b", 5]]) });
+  assert.deepEqual(problems(stranger), ["2 UNKNOWN_DEVICE"]);
+});
+
 test("a window before its run's declaration is late, and of a run not declared", () => {
   const early: Window = { ...window, sequence: 0, at: 10, start: 0, end: 10 };
   const rest = GOOD.slice(2).map((r) => ({ ...r }) as ComputeRecord);

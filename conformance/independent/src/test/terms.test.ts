@@ -37,6 +37,19 @@ test("subjects of terms are for people and are not compared", () => {
   assert.equal(readWhole(TERMS, "something else"), "none");
 });
 
+test("devices in the terms ascend by code points, each once", () => {
+  const inventory = (...devices: readonly string[]): string => read({ inventory: { devices: [...devices], start: 0, end: 1 } });
+  const claimed = (...devices: readonly string[]): string => read({
+    claims: [metric, { type: "compute", id: "b", min_assurance: "declared", kind: "devices", flop: "0", devices: [...devices], run: "" }],
+  });
+  assert.equal(claimed(), "none");
+  assert.equal(inventory(), "BAD_TERMS");
+  for (const devices of [inventory, claimed]) {
+    assert.equal(devices("B", "a", "\uffff", "\u{10000}"), "none");
+    for (const wrong of [["a", "B"], ["a", "a"], ["\u{10000}", "\uffff"], [""]]) assert.equal(devices(...wrong), "BAD_TERMS", wrong.join());
+  }
+});
+
 test("fields of the terms are all there, and no others", () => {
   for (const name of Object.keys(TERMS)) {
     const { [name]: _, ...rest } = TERMS;
