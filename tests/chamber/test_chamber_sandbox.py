@@ -210,6 +210,19 @@ except (ValueError, OSError): print("kept")
     assert hostile(code) == "kept\n"
 
 
+def test_a_box_has_every_limit_for_good():
+    code = """
+import json, resource
+names = [name for name in dir(resource) if name.startswith("RLIMIT_")]
+print(json.dumps({name: resource.getrlimit(getattr(resource, name)) for name in names}))
+"""
+    found, limits = json.loads(hostile(code)), {}
+    limits["RLIMIT_CPU"] = SMALL.seconds * os.cpu_count() + 5  # every processor all the time, and some slack
+    limits |= {"RLIMIT_AS": SMALL.memory, "RLIMIT_FSIZE": SMALL.scratch, "RLIMIT_NPROC": 512}
+    limits |= {"RLIMIT_NOFILE": 256, "RLIMIT_CORE": 1, "RLIMIT_MEMLOCK": 0}
+    assert {name: found[name] for name in limits} == {name: [value] * 2 for name, value in limits.items()}
+
+
 def test_a_box_that_reads_nothing_does_not_hang_its_chamber():
     assert hostile("print('done')", stdin=(bytes(1 << 20) for _ in range(64))) == "done\n"
 
