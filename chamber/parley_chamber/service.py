@@ -33,6 +33,7 @@ from parley_chamber import evaluation
 from parley_chamber.holding import Sessions
 from parley_chamber.ledger import RunLedger
 from parley_chamber.reexecute import Chamber
+from parley_chamber.retention import Retention
 from parley_chamber.sandbox import Limits, Sandbox
 from parley_chamber.sessions import MAX_UPLOAD, ChamberSession, forget_uploads, results_of
 
@@ -59,6 +60,7 @@ class Setup:
         sessions: Sessions held at once.
         upload: Bytes of one sealed upload at most.
         collectors: Where evidence comes from.
+        keep: How long and how many results wait for their verifiers.
         wait: Waits so many seconds.
     """
 
@@ -71,6 +73,7 @@ class Setup:
     sessions: int = 16
     upload: int = MAX_UPLOAD
     collectors: tuple[Collector, ...] = ()
+    keep: Retention = field(default_factory=Retention)
     wait: Callable[[float], None] = time.sleep
 
     @property
@@ -108,6 +111,7 @@ class ChamberService(rpc.ChamberServicer):
         self._chamber = Chamber(setup.party.session, setup.sandbox, setup.limits)
         self._ledger = RunLedger(setup.folder / "runs")
         forget_uploads(setup.folder)
+        setup.keep.apply(setup.folder, time.time())
         self._sessions = Sessions(setup.sessions)
         self._lock = threading.Lock()
         self._calls: Counter[Digest] = Counter()
@@ -185,14 +189,13 @@ class ChamberService(rpc.ChamberServicer):
         runtime = next((r for r in self._setup.runtimes if terms and r.digest() == terms.runtime), None)
         if runtime is None:
             raise PeerError(Reason.BAD_RUNTIME, "this chamber cannot run the runtime that the terms name")
-        folder = self._folder(machine)
-        folder.mkdir(mode=0o700, exist_ok=True)
+        self._setup.keep.apply(self._setup.folder, time.time())
         session = ChamberSession(
             self._chamber,
             machine,
             runtime,
             ledger=self._ledger,
-            folder=folder,
+            folder=self._folder(machine),
             entropy=Bytes32(secrets.token_bytes(32)),
             collectors=self._setup.collectors,
             now=int(time.time()),

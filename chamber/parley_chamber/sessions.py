@@ -5,6 +5,7 @@ bytes and may lie on a disk; a broken one goes on where it stopped. So are the r
 for the verifier.
 """
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -25,7 +26,7 @@ from parley_chamber.reexecute import Chamber
 from parley_chamber.run import Job, SealedRun, Upload
 
 MAX_UPLOAD = 160 << 30  # bytes; unless the operator says otherwise
-_RESULTS = "results.sealed"
+RESULTS = "results.sealed"
 
 
 def results_of(folder: Path, machine: Machine) -> bytes:
@@ -43,7 +44,7 @@ def results_of(folder: Path, machine: Machine) -> bytes:
     if machine.state is not State.FINISHED:
         raise PeerError(Reason.OUT_OF_ORDER, "expected a session that both parties have ended")
     try:
-        return (folder / _RESULTS).read_bytes()
+        return (folder / RESULTS).read_bytes()
     except FileNotFoundError:
         raise PeerError(Reason.WRONG_SESSION, "this chamber hands over no results of the session") from None
 
@@ -71,10 +72,17 @@ def attempts_of(machine: Machine) -> list[bytes]:
 
 
 def forget_uploads(folder: Path) -> None:
-    """Remove the uploads of an earlier process, whose keys are gone; receipts and results are no uploads."""
+    """Remove the uploads of an earlier process, whose keys are gone; results are no uploads, and stay."""
+    for place in folder.glob("*/"):
+        _forget(place)
+
+
+def _forget(folder: Path) -> None:
+    """Remove a session's uploads, and its folder where nothing is left in it."""
     for role in (Role.PROVER, Role.VERIFIER):
-        for path in folder.glob(f"*/{role}.sealed"):
-            path.unlink()
+        (folder / f"{role}.sealed").unlink(missing_ok=True)
+    with contextlib.suppress(OSError):  # not there, or results wait in it
+        folder.rmdir()
 
 
 class ChamberSession:
@@ -141,6 +149,7 @@ class ChamberSession:
         # One part too many is kept: the run then refuses the content and names the party.
         if offset > said.sealed_size:
             raise PeerError(Reason.BAD_SEAL, f"the header announces {said.sealed_size} bytes, and no more")
+        self._folder.mkdir(mode=0o700, exist_ok=True)
         with self._path(role).open("ab") as file:
             file.write(data)
 
@@ -177,13 +186,12 @@ class ChamberSession:
                 Upload(sizes[Role.PROVER], one.read), Upload(sizes[Role.VERIFIER], other.read), begun, at
             )
         if self._run.results:
-            (self._folder / _RESULTS).write_bytes(self._run.results)
+            (self._folder / RESULTS).write_bytes(self._run.results)
         return outcome
 
     def discard(self) -> None:
         """Remove what was uploaded; it is of no use without the keys that this object holds."""
-        for role in (Role.PROVER, Role.VERIFIER):
-            self._path(role).unlink(missing_ok=True)
+        _forget(self._folder)
 
     def _path(self, role: Role) -> Path:
         return self._folder / f"{role}.sealed"

@@ -5,11 +5,17 @@ import os
 import signal
 import sys
 import threading
+import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
+if TYPE_CHECKING:
+    from parley_chamber.service import Setup
+
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+_SWEEP = 3600  # seconds between two looks for results whose time is over
 
 
 @click.group()
@@ -51,6 +57,15 @@ def show(folder: Path) -> None:
 @click.option("--seconds", default=3600, show_default=True, help="Longest run of one box.")
 @click.option("--sessions", default=16, show_default=True, help="Sessions held at once.")
 @click.option("--upload", default=160, show_default=True, help="GiB of one sealed upload at most.")
+@click.option(
+    "--keep-days", default=30, show_default=True, help="Days that sealed results wait for their verifier."
+)
+@click.option(
+    "--keep-results",
+    default=1000,
+    show_default=True,
+    help="Sessions of which results wait; the oldest go first.",
+)
 @click.option("--unsafe-no-sandbox", "unsafe", is_flag=True, help="Run without boxes; every receipt says so.")
 @click.option(
     "--accept-swap",
@@ -69,6 +84,8 @@ def serve(  # noqa: PLR0913 - keyword-only, each an option
     seconds: int,
     sessions: int,
     upload: int,
+    keep_days: int,
+    keep_results: int,
     unsafe: bool,
     accept_swap: bool,
     quiet: bool,
@@ -77,15 +94,16 @@ def serve(  # noqa: PLR0913 - keyword-only, each an option
 
     Keys are fresh for every session and lie in memory alone; what is opened lies in memory and on the
     tmpfs at /dev/shm and is wiped. Prints LISTENING and the port on stdout; progress goes to stderr:
-    session ids and codes, never content.
+    session ids and codes, never content. What stays on a disk is sealed: results until their time is over,
+    and the ledger of runs.
     """
     from parley_attestation import canonical  # noqa: PLC0415
     from parley_attestation.edge import party  # noqa: PLC0415
     from parley_attestation.runtime import read_runtime  # noqa: PLC0415
     from parley_chamber import plaintext, swap  # noqa: PLC0415
+    from parley_chamber.retention import DAY, Retention  # noqa: PLC0415
     from parley_chamber.sandbox import Limits, Sandbox  # noqa: PLC0415
     from parley_chamber.service import Setup  # noqa: PLC0415
-    from parley_chamber.service import serve as start  # noqa: PLC0415
 
     logging.basicConfig(level=logging.WARNING if quiet else logging.INFO, format="%(asctime)s %(message)s")
     own = party.load(folder)
@@ -101,11 +119,21 @@ def serve(  # noqa: PLR0913 - keyword-only, each an option
         Limits(memory=memory << 20, seconds=seconds),
         sessions,
         upload << 30,
+        keep=Retention(keep_days * DAY, keep_results),
     )
-    server, port = start(setup, address)
     click.echo(f"operator {own.session.public.hex()}; boxes: {box.kind}; swap: {swap.stated()}", err=True)
+    _host(setup, address)
+
+
+def _host(setup: "Setup", address: str) -> None:
+    """Serve until interrupted, then end this process."""
+    from parley_chamber import plaintext, service  # noqa: PLC0415
+
+    server, port = service.serve(setup, address)
     click.echo(f"LISTENING {address.rpartition(':')[0]}:{port}")
-    _interrupted().wait()
+    stop = _interrupted()
+    while not stop.wait(_SWEEP):
+        setup.keep.apply(setup.folder, time.time())
     server.stop(grace=5).wait()
     plaintext.wipe()
     click.echo("stopped; keys are gone, plaintext is wiped", err=True)

@@ -148,4 +148,4 @@ def test_uploads_go_and_results_stay(tmp_path):
 
 
 def _at(folder):
-    return SimpleNamespace(_path=lambda role: folder / f"{role}.sealed")
+    return SimpleNamespace(_folder=folder)

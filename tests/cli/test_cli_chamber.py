@@ -1,5 +1,6 @@
 """`parley chamber`: from the record of a session that waits to the statement that it waits for."""
 
+import os
 from unittest.mock import Mock
 
 import pytest
@@ -12,6 +13,7 @@ from parley_attestation.edge import party
 from parley_attestation.edge.records import write_record
 from parley_attestation.errors import LocalError, PeerError, Reason, Role
 from parley_chamber import plaintext, service, swap
+from parley_cli import chamber as commands
 from parley_cli.chamber import chamber
 from parley_cli.verifier import _chamber
 from parley_verifier.terms_file import ChamberFile, OperatorFile, _binding
@@ -91,7 +93,7 @@ def test_the_runtime_of_this_machine_is_written_and_terms_name_its_digest(tmp_pa
     assert caught.value.reason is Reason.CONFIG
 
 
-def served(folder, monkeypatch, *options):
+def served(folder, monkeypatch, *options, serve=None):
     """`parley chamber serve` where memory could be swapped out in the clear, up to where it would listen."""
     (folder / "runtime.json").write_bytes(canonical.dump(RUNTIME.document()))
     operator = party.create(
@@ -99,9 +101,8 @@ def served(folder, monkeypatch, *options):
     )
     monkeypatch.setattr(swap, "in_the_clear", lambda _root: ("/dev/sda2",))
     monkeypatch.setattr(plaintext, "prepare", lambda: None)
-    monkeypatch.setattr(
-        service, "serve", Mock(side_effect=LocalError(Reason.UNREACHABLE, "here it would listen"))
-    )
+    refuses = LocalError(Reason.UNREACHABLE, "here it would listen")
+    monkeypatch.setattr(service, "serve", Mock(side_effect=serve or refuses))
     words = ["serve", str(operator.folder), "--peer", str(operator.folder / "card.json")]
     words += ["--runtime", str(folder / "runtime.json"), "--work", str(folder / "work"), *options]
     return CliRunner().invoke(chamber, words, standalone_mode=False).exception
@@ -115,3 +116,21 @@ def test_a_chamber_does_not_start_where_plaintext_could_be_swapped_out_in_the_cl
 
 def test_a_chamber_whose_operator_accepts_that_risk_starts(tmp_path, monkeypatch):
     assert served(tmp_path, monkeypatch, "--accept-swap").message == "here it would listen"
+
+
+def test_a_chamber_looks_for_results_whose_time_is_over_while_it_serves(tmp_path, monkeypatch):
+    results = tmp_path / "work" / "session" / "results.sealed"
+    started = Mock(return_value=(Mock(), 1))
+    stop = Mock(**{"wait.side_effect": [False, True]})
+    monkeypatch.setattr(commands, "_interrupted", lambda: stop)
+    monkeypatch.setattr(commands.os, "_exit", Mock(side_effect=SystemExit))
+
+    def expired(_setup, _address):
+        results.parent.mkdir(parents=True)
+        results.write_bytes(b"sealed")
+        os.utime(results, (NOW, NOW))
+        return started()
+
+    served(tmp_path, monkeypatch, "--accept-swap", "--keep-days", "7", serve=expired)
+    assert stop.wait.call_count == 2
+    assert not results.parent.exists()
