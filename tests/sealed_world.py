@@ -17,7 +17,7 @@ from kit import EXACT
 from parley_attestation import canonical, statement
 from parley_attestation.edge.onnx import OnnxModel, pinned
 from parley_attestation.edge.vault import VaultKey
-from parley_attestation.encoding import Bytes32, Nonce
+from parley_attestation.encoding import Bytes32, Digest, Nonce
 from parley_attestation.errors import Role
 from parley_attestation.runtime import OnnxRuntime
 from parley_cli import digits
@@ -201,9 +201,42 @@ GRADER = EXACT
 def make_sealed_world(
     folder: Path, *, mode: str = "sealed", run_by: str = "neutral", hand_over: bool = False, **changes
 ) -> SealedWorld:
+    """Three parties, a registered model and a hidden set, the terms over both, and everybody's configuration.
+
+    Args:
+        folder: Empty.
+        mode: Of the terms.
+        run_by: On whose side the chamber stands.
+        hand_over: Whether the verifier gets every result.
+        changes: To the file that the terms are made from.
+    """
     parties = {role: make_party(folder, role) for role in (Role.PROVER, Role.VERIFIER, Role.CHAMBER)}
     prover, verifier, chamber = parties.values()
     (folder / "tmp").mkdir()
+    claim = register_weights(folder, prover)
+    with contextlib.closing(register_tests(folder, verifier, "hidden")) as tests:
+        public = tests.public
+        (folder / "hidden.registration.json").write_bytes(tests.registration)
+    operator = OperatorFile(key=chamber.session.public.hex(), run_by=run_by)
+    terms = make_terms(
+        written_terms(mode, operator, hand_over=hand_over, **changes),
+        test_set=public,
+        prover=prover.card.fingerprint,
+        model_claim=claim,
+        nonce=Nonce(secrets.token_bytes(32)),
+        base=folder,
+    )
+    (folder / "terms.json").write_bytes(statement.seal(terms.statement(), verifier.session))
+    world = SealedWorld(folder, free_port(), free_port(), parties)
+    for who, port in ((prover, world.prover_port), (chamber, world.chamber_port)):
+        card = who.card.model_copy(update={"endpoint": f"127.0.0.1:{port}"})
+        (folder / f"{who.card.role}.card.json").write_text(card.model_dump_json())
+    world.write_configs(more="hand_over = true\n" if hand_over else "")
+    return world
+
+
+def register_weights(folder: Path, prover) -> Digest:
+    """The prover's model with its claim, its secret and the runtime's document; the claim's digest."""
     write_model(folder / "model", 1)
     made = register_model(
         str(folder / "model"), root_key=prover.root, name="m", entropy=Bytes32(secrets.token_bytes(32))
@@ -211,10 +244,11 @@ def make_sealed_world(
     (folder / "model.claim.json").write_bytes(made.claim.sealed)
     (folder / "model.secret").write_bytes(made.secret.encode())
     (folder / "runtime.json").write_bytes(canonical.dump(RUNTIME.document()))
-    with contextlib.closing(register_tests(folder, verifier, "hidden")) as tests:
-        public = tests.public
-        (folder / "hidden.registration.json").write_bytes(tests.registration)
-    operator = OperatorFile(key=chamber.session.public.hex(), run_by=run_by)
+    return made.claim.statement.digest()
+
+
+def written_terms(mode: str, operator: OperatorFile, *, hand_over: bool, **changes) -> TermsFile:
+    """The terms as a person writes them: the model is as good as they ask, and not one item better."""
     claims = [
         ClaimFile(
             id="accuracy",
@@ -228,7 +262,7 @@ def make_sealed_world(
         claims.append(ClaimFile(id="identity", type="identity", min_assurance="neutral-operator"))
     rules = SealedFile(hand_over=True) if hand_over else None
     chosen = {"chamber": ChamberFile(operators=[operator], runtime=Path("runtime.json"), sealed=rules)}
-    written = TermsFile(
+    return TermsFile(
         title="forty pictures",
         mode=mode,
         system={"scaffold": "none", "runtime": "onnxruntime", "decoding": "argmax"},
@@ -238,18 +272,3 @@ def make_sealed_world(
         not_concluded=["anything else"],
         **((chosen if mode == "sealed" else {}) | changes),
     )
-    terms = make_terms(
-        written,
-        test_set=public,
-        prover=prover.card.fingerprint,
-        model_claim=made.claim.statement.digest(),
-        nonce=Nonce(secrets.token_bytes(32)),
-        base=folder,
-    )
-    (folder / "terms.json").write_bytes(statement.seal(terms.statement(), verifier.session))
-    world = SealedWorld(folder, free_port(), free_port(), parties)
-    for who, port in ((prover, world.prover_port), (chamber, world.chamber_port)):
-        card = who.card.model_copy(update={"endpoint": f"127.0.0.1:{port}"})
-        (folder / f"{who.card.role}.card.json").write_text(card.model_dump_json())
-    world.write_configs(more="hand_over = true\n" if hand_over else "")
-    return world
