@@ -69,3 +69,46 @@ def of_formula(one: Formula) -> Iterator[tuple[str, str]]:
     if one.condition:
         for condition in changed(one.condition):
             yield condition, within(one.section, one.raw, f"{one.text}    {condition}")
+
+
+def of_table(name: str) -> Iterator[tuple[str, str]]:
+    """A table with a row less, or with one number or name of a row changed."""
+    for one in reading.tables_of(name):
+        whole = "\n".join(one.lines)
+        assert current().count(whole) == 1
+        for place, line in enumerate(one.lines[2:], 2):
+            rest = one.lines[:place], one.lines[place + 1 :]
+            yield f"without {line}", current().replace(whole, "\n".join((*rest[0], *rest[1])))
+            for found in re.finditer(
+                r"(?<![\w.\-^])\d+(?![\w.])|(?<=\.\.)\d+|(?<=\^)\d+|(?<=`)[a-z_]+(?=`)", line
+            ):
+                new = f"{int(found[0]) + 1}" if found[0].isdigit() else found[0] + "x"
+                changed_line = line[: found.start()] + new + line[found.end() :]
+                yield changed_line, current().replace(whole, "\n".join((*rest[0], changed_line, *rest[1])))
+
+
+def of_object(one: Formula) -> Iterator[tuple[str, str]]:
+    """An object with a number or a name of a member changed."""
+    names = r"(?:(?<=\{)|(?<=, )|(?<=\"))[A-Za-z_]+(?=[,:?}\"]| \()"
+    for found in re.finditer(rf"(?<![\w.\-^])\d+(?![\w.])|(?<=\.\.)\d+|{names}", one.text):
+        new = f"{int(found[0]) + 1}" if found[0].isdigit() else found[0] + "x"
+        text = one.text[: found.start()] + new + one.text[found.end() :]
+        yield text, within(one.section, one.raw, f"`{text}`")
+
+
+def of_figure(where: str) -> Iterator[tuple[str, str]]:
+    """A figure with one line less, and with one word of a line changed."""
+    lines = reading.read(current()).figures[where][0].split("\n")
+    for n, line in enumerate(lines):
+        less = lines[:n] + lines[n + 1 :]
+        for other in (less, [*lines[:n], re.sub(r"(?<=\w)\w", "z", line, count=1), *lines[n + 1 :]]):
+            yield f"{line} in {where}", within(where, "\n".join(lines), "\n".join(other))
+
+
+def of_references(name: str) -> Iterator[tuple[str, str]]:
+    """A table with one reference to what does not exist."""
+    (one,) = reading.tables_of(name)
+    whole = "\n".join(one.lines)
+    for found in re.finditer(r"(?<=\{\{)[\w-]+(?=\}\})", whole):
+        table = whole[: found.end()] + "-nowhere" + whole[found.end() :]
+        yield found[0], current().replace(whole, table)

@@ -40,10 +40,11 @@ class Formula(NamedTuple):
 
 
 class Table(NamedTuple):
-    """The head and the rows of one table, cells without the space around them."""
+    """The head and the rows of one table, cells without the space around them, and how the draft has it."""
 
     head: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
+    lines: tuple[str, ...]
 
 
 class Draft(NamedTuple):
@@ -93,7 +94,7 @@ def statements(block: str) -> list[tuple[str, ...]]:
 
 def _cells(lines: list[str]) -> Table:
     rows = [tuple(cell.strip() for cell in re.split(r"(?<!\|)\|(?!\|)", line)[1:-1]) for line in lines]
-    return Table(rows[0], tuple(rows[2:]))
+    return Table(rows[0], tuple(rows[2:]), tuple(lines))
 
 
 class _Reader:
@@ -186,9 +187,14 @@ def also_object(where: str, start: str) -> Formula:
     return _one(read(current()).objects, where, start)
 
 
+def tables_of(name: str) -> tuple[Table, ...]:
+    """Every table of one name, likewise."""
+    return read(current()).tables[name]
+
+
 def also_table(name: str) -> Table:
     """The one table of a name, likewise."""
-    (found,) = read(current()).tables[name]
+    (found,) = tables_of(name)
     return found
 
 
@@ -204,7 +210,7 @@ def obj(where: str, start: str) -> str:
 
 def tables(name: str) -> tuple[Table, ...]:
     """Every table of one name, claimed likewise."""
-    return read(current()).tables[name]
+    return tables_of(name)
 
 
 def table(name: str) -> Table:
