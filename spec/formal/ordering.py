@@ -1,7 +1,7 @@
 """The state machine as constrained Horn clauses for z3's Spacer, generated from the code's own tables.
 
 The transitions are `parley_attestation.session.tables`, so they cannot drift. What a message must
-satisfy and what it fixes is `MESSAGES` below, by hand after the handlers of `session`: the kinds named
+satisfy and what it fixes is `messages` below, by hand after the handlers of `session`: the kinds named
 there and those in the tables must be the same, or nothing is checked. Sessions, turns, units and
 attempts are unbounded. The messages are those that the machine accepts, whoever sent them: both parties
 may be hostile.
@@ -9,6 +9,7 @@ may be hostile.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import z3
 from parley_attestation.session.tables import FINAL, MODES, State
@@ -39,6 +40,7 @@ START = {
 }
 ORDER = [State(s) for s in State]
 Values = dict[str, z3.ArithRef]
+Unless = Callable[..., list[z3.BoolRef]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +56,13 @@ def number(state: State) -> int:
     return ORDER.index(state)
 
 
-def messages(broken: frozenset[str]) -> dict[str, Message]:
-    """What each kind must satisfy and fixes; `broken` names guards that are left out."""
+def _unless(broken: frozenset[str], switch: str, *guards: z3.BoolRef) -> list[z3.BoolRef]:
+    """Guards, but where their switch is among the broken ones."""
+    return [] if switch in broken else list(guards)
 
-    def unless(switch: str, *guards: z3.BoolRef) -> list[z3.BoolRef]:
-        return [] if switch in broken else list(guards)
 
+def _agreement(unless: Unless) -> dict[str, Message]:
+    """Greetings, terms and coins."""
     one = z3.IntVal(1)
     return {
         "hello": Message(),
@@ -89,6 +92,13 @@ def messages(broken: frozenset[str]) -> dict[str, Message]:
                 "seeded": z3.If(v["coin_v"] == 1, one, v["seeded"]),
             }
         ),
+    }
+
+
+def _units(unless: Unless) -> dict[str, Message]:
+    """Challenges, answers, references and what ends a session in mode `open`."""
+    one = z3.IntVal(1)
+    return {
         "challenge": Message(
             guard=lambda _, f: [f >= 1],
             effect=lambda v, f: {"challenged": v["challenged"] + f, "pending": f},
@@ -115,6 +125,13 @@ def messages(broken: frozenset[str]) -> dict[str, Message]:
         ),
         "dissent": Message(guard=lambda v, _: unless("early-verdict", v["opened"] == v["challenged"])),
         "abort": Message(),
+    }
+
+
+def _sealed() -> dict[str, Message]:
+    """The messages of mode `sealed`."""
+    one = z3.IntVal(1)
+    return {
         "evidence": Message(effect=lambda _v, _f: {"evidence": one}),
         "release": Message(
             effect=lambda v, _: {
@@ -125,6 +142,12 @@ def messages(broken: frozenset[str]) -> dict[str, Message]:
         "refusal": Message(),
         "receipt": Message(),
     }
+
+
+def messages(broken: frozenset[str]) -> dict[str, Message]:
+    """What each kind must satisfy and fixes; `broken` names guards that are left out."""
+    unless = partial(_unless, broken)
+    return _agreement(unless) | _units(unless) | _sealed()
 
 
 def table(mode: str, broken: frozenset[str]) -> list[tuple[State, str, State]]:
@@ -219,16 +242,21 @@ def _names(one: z3.ExprRef) -> set[str]:
     return set().union(*(_names(child) for child in one.children()))
 
 
+def _complete(rules: dict[str, Message]) -> dict[str, Message]:
+    """The rules, where they name every kind of the tables and no other."""
+    named = {kind for moves in MODES.values() for _, m in moves.values() for kind in m}
+    if named != set(rules):
+        raise ValueError(f"the tables and the model differ in {sorted(named ^ set(rules))}")
+    return rules
+
+
 def check(name: str, mode: str, broken: frozenset[str] = frozenset(), seconds: float = 30.0) -> bool:
     """Say whether a lemma holds in all reachable states of a mode.
 
     Raises:
         ValueError: The tables and the model name different kinds of message, or Spacer gave no answer.
     """
-    rules, lemma = messages(broken), LEMMAS[name]
-    named = {kind for moves in MODES.values() for _, m in moves.values() for kind in m}
-    if named != set(rules):
-        raise ValueError(f"the tables and the model differ in {sorted(named ^ set(rules))}")
+    rules, lemma = _complete(messages(broken)), LEMMAS[name]
     v, free = {n: z3.Int(n) for n in START}, z3.Int("free")
     kept = {*lemma.over, "free"}
     sorts = [z3.IntSort()] * len(lemma.over)

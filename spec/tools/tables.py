@@ -33,7 +33,10 @@ from parley_attestation.judge import judge
 from parley_attestation.log import witness
 from parley_attestation.model import claim, gguf, onnx, safetensors
 from parley_attestation.session import backing, messages
+from parley_attestation.session.audit import Challenged
 from parley_attestation.session.checks import Check
+from parley_attestation.session.facts import Facts
+from parley_attestation.session.machine import Machine
 from parley_attestation.session.schedule import MAX_POPULATION, sampling_seed
 from parley_attestation.session.tables import FINAL, MODES
 from parley_attestation.statement import MAX_SUBJECTS
@@ -200,16 +203,8 @@ def _first_of(entries: list[Entry], kind: str) -> int:
     )
 
 
-def example() -> str:
-    """The first transcript of the vectors, message by message."""
-    tests = json.loads((DRAFT.parent / "vectors/transcripts.json").read_text())["tests"]
-    raw = base64.b64decode(tests[0]["record"])
-    entries = list(RecordReader(io.BytesIO(raw)).entries())
-    machine = judge(io.BytesIO(raw)).machine
-    facts = machine.facts
-    assert facts.audit is not None
-    assert facts.seed is not None
-    assert facts.verdict is not None
+def _head(entries: list[Entry], machine: Machine) -> str:
+    """The messages of a record, one row each."""
     envelopes = [decode_envelope(e.body) for e in entries if e.kind is Kind.ENVELOPE]
     rows = [
         (
@@ -221,12 +216,18 @@ def example() -> str:
         )
         for n, (one, role) in enumerate(zip(envelopes, machine.authors, strict=True), 1)
     ]
-    coin = envelopes[4]
-    challenge, answers = _first_of(entries, "challenge"), _first_of(entries, "answers")
-    unit = facts.audit.units[0]
-    prompt, output = entries[challenge + 1].body, entries[answers + 1].body
+    return _table(("#", "from", "message", "payload bytes", "head begins"), rows)
+
+
+def _values(entries: list[Entry], facts: Facts, unit: Challenged) -> dict[str, bytes]:
+    """The values that follow from a record, up to its first unit and its verdict."""
+    assert facts.seed is not None
+    assert facts.verdict is not None
     assert unit.output_commitment is not None
-    chain = {
+    coin = decode_envelope([e for e in entries if e.kind is Kind.ENVELOPE][4].body)
+    challenge, answers = _first_of(entries, "challenge"), _first_of(entries, "answers")
+    prompt, output = entries[challenge + 1].body, entries[answers + 1].body
+    return {
         "session id": facts.session_id,
         "exercise id": bytes(facts.exercise or b""),
         **{f"coin commitment of the {r}": bytes(c) for r, c in facts.coin_commitments.items()},
@@ -246,6 +247,17 @@ def example() -> str:
         "sampling seed": sampling_seed(facts.seed, unit.name).to_bytes(8, "big"),
         "digest of the verdict statement": bytes(facts.verdict.digest()),
     }
+
+
+def example() -> str:
+    """The first transcript of the vectors, message by message."""
+    tests = json.loads((DRAFT.parent / "vectors/transcripts.json").read_text())["tests"]
+    raw = base64.b64decode(tests[0]["record"])
+    entries = list(RecordReader(io.BytesIO(raw)).entries())
+    machine = judge(io.BytesIO(raw)).machine
+    facts = machine.facts
+    assert facts.audit is not None
+    assert facts.verdict is not None
     shown = json.dumps(facts.verdict.predicate, indent=1, sort_keys=True)
     printed = "\n".join(
         line.rstrip()
@@ -255,9 +267,9 @@ def example() -> str:
     names = ", ".join(str(one.name) for one in facts.audit.units)
     return "\n\n".join(
         [
-            _table(("#", "from", "message", "payload bytes", "head begins"), rows),
+            _head(entries, machine),
             f"Units in the order of their tickets: {names}.",
-            _named(chain),
+            _named(_values(entries, facts, facts.audit.units[0])),
             "Predicate of the verdict, spaced for reading; long lines are folded.",
             f"~~~\n{printed}\n~~~",
         ]

@@ -152,8 +152,11 @@ class Document:
         if isinstance(value, bool):
             assert rule.startswith("boolean"), f"{path} is a boolean, the text says {rule!r}"
             return self.with_value(path, not value) and not self.with_value(path, 1)
-        if isinstance(value, str) and re.match(r"(32 random bytes|digest|fingerprint|32 bytes)", rule):
-            assert not any(self.with_value(path, text) for text in ("ab" * 31, "ab" * 33, "AB" * 32)), path
+        if isinstance(value, str) and (sized := re.match(r"(\d+) random bytes|digest|fingerprint", rule)):
+            size = int(sized[1] or 32)
+            assert len(value) == 2 * size, path
+            wrong = ("ab" * (size - 1), "ab" * (size + 1), "AB" * size)
+            assert not any(self.with_value(path, text) for text in wrong), path
             return True
         return self._ranges(rule, path, value)
 
@@ -171,13 +174,27 @@ class Document:
         if found is None:
             return False
         if found[3]:
-            return self.with_value(path, int(found[3])) and not self.with_value(path, int(found[3]) - 1)
+            self.between(path, int(found[3]), None, lambda size: size)
+            return True
         ((low, high),) = limits(found[0])
         made = self.sized(path, value)
-        for size, taken in ((low, True), (high, True), (low - 1, False), (high + 1, False)):
-            if size >= 0 or isinstance(value, int):
-                assert self.with_value(path, made(size)) == taken, f"{path}: {size} of {low}..{high}"
+        self.between(path, low, high, made)
+        each = re.search(rf"of {_RANGE}( characters)?", rule)
+        if each and isinstance(value, list) and value and not isinstance(value[0], dict):
+            ((least, most),) = limits(each[0])
+            rest = made(max(low, 1))[:-1]
+            if isinstance(value[0], str):
+                self.between(path, least, most, lambda size: [*rest, "z" * size])
+            else:
+                self.between(path, least, most, lambda size: [*rest, size])
         return True
+
+    def between(self, path: Path, low: int, high: int | None, made: Callable[[int], Any]) -> None:
+        """The sizes from low to high are taken, one less and one more are not."""
+        sizes = [(low, True), (low - 1, False)] + ([] if high is None else [(high, True), (high + 1, False)])
+        for size, taken in sizes:
+            if size >= 0 or isinstance(made(0), int):
+                assert self.with_value(path, made(size)) == taken, f"{path}: {size} of {low}..{high}"
 
     def sized(self, path: Path, value: Any) -> Callable[[int], Any]:
         """How a value of a size is made at a path."""
@@ -187,3 +204,23 @@ class Document:
             return lambda size: size
         grow = self.more[".".join(map(str, path))]
         return lambda size: [grow(n) for n in range(size)]
+
+
+def hexadecimal(n: int) -> str:
+    """32 bytes that differ by number."""
+    return n.to_bytes(32, "big").hex()
+
+
+def fields(rows: tuple[tuple[str, ...], ...]) -> tuple[Member, ...]:
+    """The rows of a table of fields."""
+    named = ((name, row[1]) for row in rows for name in row[0].split(", "))
+    return tuple(Member(name, rule, rule.startswith("only ")) for name, rule in named)
+
+
+def followed(document: Document, rows: tuple[Member, ...], rest: set[str]) -> None:
+    """Follow every row that the document has; the words of the rest are not for a machine."""
+    document.has(rows)
+    not_understood = {
+        one.name for one in rows if one.name in document.valid and not document.follow(one.rule, (one.name,))
+    }
+    assert not_understood == rest

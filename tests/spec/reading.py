@@ -12,7 +12,7 @@ claim (`test_registry.py`).
 """
 
 import re
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,11 +23,12 @@ _OBJECT = re.compile(r"(\w+)?\{.+\}")
 
 
 class Formula(NamedTuple):
-    """One formula: the statement as it stands, and the words that stand behind it in a block."""
+    """One formula: the statement, the words that stand behind it in a block, and how the draft has it."""
 
     section: str
     text: str
     condition: str = ""
+    raw: str = ""
 
     @property
     def left(self) -> str:
@@ -39,10 +40,11 @@ class Formula(NamedTuple):
 
 
 class Table(NamedTuple):
-    """The head and the rows of one table, cells without the space around them."""
+    """The head and the rows of one table, cells without the space around them, and how the draft has it."""
 
     head: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
+    lines: tuple[str, ...]
 
 
 class Draft(NamedTuple):
@@ -77,21 +79,22 @@ def slug(title: str) -> str:
     return anchor[1] if anchor else re.sub(r"\W+", "-", title.strip("# ").lower())
 
 
-def statements(block: str) -> list[tuple[str, str]]:
+def statements(block: str) -> list[tuple[str, ...]]:
     """The statements of a block: each begins in the first column, and its condition behind two spaces."""
     found: list[list[str]] = []
     for line in block.splitlines():
         bare, _, condition = re.sub(r" +=(?= )", " =", line.strip()).partition("  ")
         if line[:1] != " ":
-            found.append([bare, condition.strip()])
+            found.append([bare, condition.strip(), line])
         else:
             found[-1][0] += " " + bare
-    return [(text, condition) for text, condition in found]
+            found[-1][2] += "\n" + line
+    return [tuple(one) for one in found]
 
 
 def _cells(lines: list[str]) -> Table:
     rows = [tuple(cell.strip() for cell in re.split(r"(?<!\|)\|(?!\|)", line)[1:-1]) for line in lines]
-    return Table(rows[0], tuple(rows[2:]))
+    return Table(rows[0], tuple(rows[2:]), tuple(lines))
 
 
 class _Reader:
@@ -145,12 +148,15 @@ class _Reader:
         elif not self.marker:
             for span in re.findall(r"`([^`]+)`", line):
                 whole = _OBJECT.fullmatch(span)
-                kept, one = self.objects if whole else self.formulas, Formula(self.section, span)
+                kept, one = (
+                    self.objects if whole else self.formulas,
+                    Formula(self.section, span, raw=f"`{span}`"),
+                )
                 if (whole or _SIGN.search(span)) and one not in kept:
                     kept.append(one)
 
 
-@cache
+@lru_cache(maxsize=8)
 def read(text: str) -> Draft:
     """Everything in a text."""
     reader = _Reader()
@@ -181,9 +187,14 @@ def also_object(where: str, start: str) -> Formula:
     return _one(read(current()).objects, where, start)
 
 
+def tables_of(name: str) -> tuple[Table, ...]:
+    """Every table of one name, likewise."""
+    return read(current()).tables[name]
+
+
 def also_table(name: str) -> Table:
     """The one table of a name, likewise."""
-    (found,) = read(current()).tables[name]
+    (found,) = tables_of(name)
     return found
 
 
@@ -199,7 +210,7 @@ def obj(where: str, start: str) -> str:
 
 def tables(name: str) -> tuple[Table, ...]:
     """Every table of one name, claimed likewise."""
-    return read(current()).tables[name]
+    return tables_of(name)
 
 
 def table(name: str) -> Table:

@@ -6,6 +6,7 @@ from itertools import product
 
 import procedure
 from evaluate import NUMBERS, value_of
+from hypothesis import example
 from hypothesis import strategies as st
 from parley_attestation.comparison import Compared, ComparisonTest, claim_integrity, comparison_plan
 from parley_attestation.frametest import CERTAIN, FramePlan, FrameTest, OneSided, threshold_count
@@ -66,6 +67,8 @@ def tied(values: Sequence[object], alpha: Fraction) -> Fraction:
 
 
 @inputs(frame=sizes, pick=draws, path=units, alphas=st.tuples(risks, risks), exact=st.booleans())
+@example(frame=10, pick=5, path=[True] * 5, alphas=(Fraction(1, 2), Fraction(1, 2)), exact=True)
+@example(frame=10, pick=3, path=[False] * 4, alphas=(Fraction(1, 2), Fraction(1, 2)), exact=True)
 def test_the_frame_test_decides_as_the_text_says(frame, pick, path, alphas, exact):
     nulls = formula("frame-test", "K0 = K - 1").right, formula("frame-test", "K0 = F - K").right
     crossing = {

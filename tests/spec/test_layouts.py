@@ -1,8 +1,11 @@
 """The layouts of evidence as the text gives them are the ones that the code reads."""
 
 import re
+from itertools import pairwise
 
+import pytest
 from parley_attestation.evidence import azure, dcap, nitro, nvidia, simulated, snp, tdx, tpm2
+from parley_attestation.evidence.findings import EvidenceError
 from parley_attestation.evidence.wire import Reader
 from reading import figure, section, table
 
@@ -30,11 +33,41 @@ def test_the_report_of_snp_has_its_fields_where_the_text_says():
     ends = {name: bytes(raw[where]) for name, where in map(field, rows)}
     assert report.signature == tuple(int.from_bytes(ends[f"{n},"], "little") for n in "rs")
     assert report.signing_key == raw[0x48] >> 2 & 7
+    places = [where for _, where in map(field, rows)]
+    assert all(one.stop <= after.start for one, after in pairwise(places))
+    _bits(raw, {row[2]: field(row)[1] for row in rows})
     last = field(rows[-1])[1]
     assert (last.stop, rows[-1][2]) == (snp.REPORT_SIZE, "zeros")
     assert f"{snp._SIGNED:#X}".replace("X", "x") in section("layout-snp")
     assert "bit 19 debug, bit 18 migration" in {r[0]: r[2] for r in rows}["0x008"]
     assert (snp._DEBUG, snp._MIGRATE) == (1 << 19, 1 << 18)
+
+
+def _bits(raw: bytearray, rows: dict[str, slice]) -> None:
+    """The fields whose rows say more than a name."""
+    (key,) = [row for row in rows if "signing_key" in row]
+    low, high, vcek, vlek = map(
+        int, re.findall(r"bits (\d)\.\.(\d): signing_key, (\d) VCEK, (\d) VLEK", key)[0]
+    )
+    assert (vcek, vlek) == (snp._VCEK, snp._VLEK)
+    for number in range(64):
+        raw[rows[key].start] = number
+        assert snp.parse(bytes(raw)).signing_key == number % 2 ** (high + 1) >> low
+    (algorithm,) = [row for row in rows if row.startswith("algorithm of the signature, ")]
+    raw[rows[algorithm]] = int(algorithm.rsplit(" ")[-1]).to_bytes(
+        rows[algorithm].stop - rows[algorithm].start, "little"
+    )
+    assert snp.parse(bytes(raw))
+    raw[rows[algorithm].start] ^= 2
+    with pytest.raises(EvidenceError):
+        snp.parse(bytes(raw))
+    raw[rows[algorithm].start] ^= 2
+    (cpuid,) = [row for row in rows if row.startswith("cpuid: family, model, stepping")]
+    for version in range(2, 6):
+        raw[0] = version
+        found = snp.parse(bytes(raw)).cpuid
+        since = int(re.findall(r"from version (\d) on", cpuid)[0])
+        assert found == (tuple(raw[rows[cpuid]]) if version >= since else None)
 
 
 def test_the_bytes_of_a_tcb_version_are_those_of_the_code():
@@ -78,11 +111,21 @@ def test_the_framing_of_quotes_is_the_codes():
     assert mask == dcap._TD_RESERVED
 
 
+def _entry(cell: str, values: dict[str, int], value: bytes) -> bytes:
+    """One entry as a cell lists it: names with sizes in parentheses, a number before them being the value."""
+    made = b""
+    for name, given, size in re.findall(r"(\w+)(?: (\d+))? \((\d+)\)", cell):
+        made += (int(given) if given else values[name]).to_bytes(int(size), "little")
+    return made + value
+
+
 def test_a_gpu_report_written_by_the_text_is_read():
     fixed = [(size, content) for size, content in table("layout-nvidia").rows]
-    block = b"\x01\x01" + (3 + 4).to_bytes(2, "little") + b"\0" + (4).to_bytes(2, "little") + b"abcd"
+    cells = {content.partition(":")[0]: content for _, content in fixed}
+    block = _entry(cells["blocks"], {"index": 1, "size": 3 + 4, "type": 0, "length": 4}, b"abcd")
     opaque = b"".join(
-        n.to_bytes(2, "little") + len(v).to_bytes(2, "little") + v for n, v in ((3, b"570\0"), (20, b"fw"))
+        _entry(cells["opaque data"], {"type": n, "length": len(value)}, value)
+        for n, value in ((3, b"570\0"), (20, b"fw"))
     )
     made, variable = b"", iter((block, opaque))
     for size, content in fixed:
@@ -93,7 +136,11 @@ def test_a_gpu_report_written_by_the_text_is_read():
         elif not size:
             made += next(variable)
         elif content == "zeros":
-            made += bytes(int(size.partition("..")[2]))
+            least, _, most = size.partition("..")
+            assert nvidia.parse(made + bytes(int(least)))
+            made += bytes(int(most))
+            with pytest.raises(EvidenceError):
+                nvidia.parse(made + b"\0")
         else:
             value = {"number of blocks": 1, "length of the blocks": len(block)}.get(content)
             value = len(opaque) if content == "length of the opaque data" else value
@@ -103,6 +150,7 @@ def test_a_gpu_report_written_by_the_text_is_read():
     assert report.nonce == SEED[:32]
     assert (dict(report.measurements), report.opaque["fwid"]) == ({1: b"abcd"}, b"fw")
     assert report.signature == SEED[: nvidia._SIGNATURE]
+    assert fixed[-1][1] == "zeros"
     assert nvidia.DEFAULT_NONCE.hex() == figure("layout-nvidia")
     for number, name in re.findall(r"(\d+) `(\w+)`", section("layout-nvidia")):
         assert nvidia._OPAQUE[int(number)] == name

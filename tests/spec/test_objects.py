@@ -190,6 +190,11 @@ def test_documents_of_graders_have_the_members_of_the_text():
             if one.optional:
                 assert known.takes({**document, one.name: "x" * 64})
                 assert not known.takes({**document, one.name: "x" * 65})
+        if kind == "json_field":
+            bound = re.search(r"keys of at most (\d+) characters or positions below (\S+)$", fields[1].rule)
+            assert bound
+            known.between(("path",), 0, int(bound[1]), lambda size: ["x" * size])
+            known.between(("path",), 0, value_of(bound[2], {}) - 1, lambda size: [size])
     assert "`marker` (1..64 characters)" in section("graders")
 
 

@@ -13,7 +13,7 @@ import reading
 
 TABLES = runpy.run_path(str(reading.PATH.parent / "tools/tables.py"))["TABLES"]
 KINDS = {"formula": "formula", "obj": "object", "table": "table", "tables": "table", "figure": "figure"}
-GENERATOR = "test_every_generated_table_is_up_to_date"
+GENERATOR = "test_draft.py::test_every_generated_table_is_up_to_date"
 Thing = tuple[str, str, str]  # kind, section or name, text
 
 

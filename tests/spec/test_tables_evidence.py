@@ -1,5 +1,7 @@
 """Tables of appraisal, compute records and compute claims against the code."""
 
+import dataclasses
+import hashlib
 import re
 from itertools import product
 from types import SimpleNamespace
@@ -7,25 +9,30 @@ from types import SimpleNamespace
 import worked
 from parley_attestation.because import Because
 from parley_attestation.ed25519 import PublicKey, SigningKey
-from parley_attestation.encoding import Bytes32
+from parley_attestation.encoding import Bytes32, Digest
 from parley_attestation.evidence import Assurance, nitro, snp
 from parley_attestation.evidence.compute import (
     Backing,
     Claim,
     ClaimKind,
+    Device,
     Inventory,
     Problem,
     Records,
     Window,
+    check_records,
     judge_claim,
     read_records,
     seal_record,
 )
-from parley_attestation.evidence.compute.records import Close, Declaration, Snapshot
+from parley_attestation.evidence.compute.records import FORMULAS, Close, Declaration, Record, Snapshot
 from parley_attestation.evidence.findings import Finding
 from parley_attestation.evidence.model import Kind
 from reading import section, table
 
+RUN, OTHER = Bytes32(b"\1" * 32), Bytes32(b"\2" * 32)
+KEY = SigningKey(b"\t" * 32)
+ZERO = Digest(bytes(32))
 KINDS = {
     "a record": {Declaration, Window, Snapshot, Close},
     "the last record": {Declaration, Window, Snapshot, Close},
@@ -65,6 +72,30 @@ def test_the_table_of_problems_says_at_which_records_each_stands():
             assert type(records.records[fault["sequence"]].body) in allowed[fault["problem"]], fault
             seen.add((fault["problem"], type(records.records[fault["sequence"]].body)))
     assert {name for name, _ in seen} == set(allowed)
+    _numbers_of_problems(dict(rows))
+
+
+def _numbers_of_problems(rules: dict[str, str]) -> None:
+    """The numbers and fields that the rules of three problems name."""
+    (at,) = re.findall(r"a record with a lower `(\w+)` than the one before it", rules["TIME_NOT_MONOTONIC"])
+    assert at in {one.name for one in dataclasses.fields(Record)}
+    factors = re.search(r"flop is not (\d) or (\d) \(by the formula\) times", rules["FLOP_FORMULA"])
+    assert factors
+    assert [int(one) for one in factors.groups()] == list(FORMULAS.values())
+    least, floor = map(int, re.findall(r"not above (\d),.*, negative ones as (\d)$", rules["UTILISATION"])[0])
+    for growth, spent in ((0, 9), (1, 9), (12, 2), (13, 2), (18, 2)):
+        bound = 6 * (max(spent, floor) + max(-4, floor))
+        declared = Declaration(
+            RUN, 1, "2ND", 10**9, "x", (Device("a", 6), Device("b", 6)), ZERO, ZERO, ZERO, 99
+        )
+        first = Snapshot(RUN, 1, 1, 30, ZERO, 1, {"a": 5, "b": 5})
+        second = Snapshot(RUN, 2, 2, 30 + growth, ZERO, 2, {"a": 5 + spent, "b": 1})
+        sealed: list[bytes] = []
+        for time, body in ((0, declared), (20, first), (40, second)):
+            sealed.append(seal_record(sealed[-1] if sealed else None, time, body, KEY))
+        found = check_records(read_records(sealed, KEY.public))
+        there = any((one.sequence, one.problem) == (2, Problem.UTILISATION) for one in found)
+        assert there == (not least < growth <= bound), (growth, spent)
 
 
 def test_the_text_has_a_rule_of_appraisal_for_every_kind_of_evidence():
@@ -81,6 +112,10 @@ def test_the_text_has_a_rule_of_appraisal_for_every_kind_of_evidence():
         taken = int(versions[1]) <= version <= int(versions[2])
         assert _reads(bytes(raw)) == taken, version
     assert f"at most {nitro.MAX_SKEW} seconds after `at`" in rules["nitro"]
+    spans = {kind for rule in rules.values() for kind in re.findall(r"(?<=[ ^])`([a-z0-9-]+)`", rule)}
+    assert spans - {"at"} <= {kind.value for kind in Kind}
+    (zeros,) = re.findall(r"hash of the runtime JSON and (\d+) zeros", rules["az-snp-vtpm`, `az-tdx-vtpm"])
+    assert int(zeros) == 64 - hashlib.sha256().digest_size
     fields = dict(zip((row[0] for row in rows), (row[2] for row in rows), strict=True))
     assert set(fields.values()) == {
         "report data",
@@ -99,8 +134,6 @@ def _reads(raw: bytes) -> bool:
     return True
 
 
-RUN, OTHER = Bytes32(b"\1" * 32), Bytes32(b"\2" * 32)
-KEY = SigningKey(b"\t" * 32)
 WHOLE = Inventory(frozenset({"gpu-a", "gpu-b"}), 0, 2000)
 
 

@@ -8,11 +8,14 @@ from functools import cache
 import worked
 from documents import names
 from evaluate import value_of
+from parley_attestation.claims import ASSURANCE_ORDER
+from parley_attestation.encoding import Digest
 from parley_attestation.errors import Role
 from parley_attestation.frametest import Decision, FramePlan, FrameTest
 from parley_attestation.session.tables import FINAL, MODES, OPEN_MODE, State
+from parley_attestation.spending import Spent, summed
 from parley_attestation.transcript import _LIMITS, MAGIC, Kind, RecordReader
-from reading import figure, formula, obj, section, table, tables
+from reading import figure, formula, obj, section, table, tables, tables_of
 
 FILES = sorted(path.stem for path in worked.VECTORS.glob("transcripts*.json"))
 
@@ -50,12 +53,41 @@ def test_the_table_of_a_verdict_lists_its_fields():
         seen |= set(predicate)
         for name in ("binding", "spent"):
             assert name not in predicate or set(predicate[name]) == set(names(rules[name]))
+        _assurance(predicate, rules["assurance"])
+        _spent(predicate, rules["spent"])
     assert seen == required | optional
     for predicate in predicates("sealed"):
         assert required <= set(predicate) <= required | {"spent", "chambers"}
         assert predicate["opened"] == 0
     text = section("sealed-verdict")
     assert "has the fields above without `binding`, with `opened` 0, the following `chambers`" in text
+
+
+def _assurance(predicate: dict, rule: str) -> None:
+    """The rule of the assurance, with its words as the text has them."""
+    attested, executed, prover, declared = re.findall("`([\\w-]+)`", rule)
+    assert rule == (
+        f"`{attested}` where the appraisal of the evidence says so; else `{executed}` with a binding by an operator "
+        f"whose run_by is not `{prover}`; else `{declared}`"
+    )
+    if "binding" in predicate and predicate["binding"]["operator"]["run_by"] != prover:
+        assert predicate["assurance"] == executed
+    elif predicate["assurance"] != attested:
+        assert predicate["assurance"] in (declared, "simulated")
+    assert {attested, executed, declared} <= set(ASSURANCE_ORDER)
+    assert prover == Role.PROVER.value
+
+
+def _spent(predicate: dict, rule: str) -> None:
+    """The rule of the risks that were spent: it names a field of the terms and the greatest sum."""
+    where, most = re.findall(r"only where the terms have `(\w+)`.*, at most (\S+)$", rule)[0]
+    assert where in dict(tables_of("terms")[0].rows)
+    for name in ("alpha_compliant", "alpha_violation") if "spent" in predicate else ():
+        assert Fraction(predicate["spent"][name]) <= Fraction(most)
+    half = Spent(Digest(bytes(32)), Fraction(2, 3), Fraction(1, 3))
+    assert summed((half,), half) == {
+        "exercises": [bytes(32).hex()], "alpha_compliant": most, "alpha_violation": "2/3",
+    }  # fmt: skip
 
 
 def test_the_objects_of_claims_list_their_fields():
@@ -73,6 +105,8 @@ def test_the_objects_of_claims_list_their_fields():
             assert set(claim) - {"comparison"} == set(names(text))
             assert set(claim.get("comparison", compared)) == set(compared)
     assert any("comparison" in claim for claim in claims("metric"))
+    (none,) = re.findall(r"declared_count \((\d) for none\)", said["metric"])
+    assert min(claim["declared_count"] for claim in claims("metric")) == int(none)
 
 
 def test_the_table_of_entries_is_that_of_record_files():
@@ -88,6 +122,9 @@ def test_the_table_of_entries_is_that_of_record_files():
     assert first[1].encode() + b"\n" == MAGIC
     bodies = {name: body for _, name, body, _ in rows}
     assert bodies["end"] == "`u64(number of entries before it)`"
+    like = re.match(r"like kind (\d): a second message for a filled slot", bodies["evidence"])
+    assert like
+    assert Kind(int(like[1])) is Kind.ENVELOPE
     raw = worked.record().raw
     entries = list(RecordReader(io.BytesIO(raw)).entries())
     assert raw[-40:-32] == len(entries).to_bytes(8, "big")
@@ -116,7 +153,10 @@ def test_the_state_tables_of_the_text_are_the_machine():
 
 def test_the_overview_is_a_path_through_the_machine():
     state, number = State.START, 0
-    for line in figure("overview").splitlines()[1:]:
+    head, *lines = figure("overview").splitlines()
+    assert head.split() == ["#", "from", "message", "fixes"]
+    assert lines.count("    ...   7 and 8 repeat") == 1
+    for line in lines:
         row = re.match(r" *(\d+)  (V|P)     ([\w|]+)", line)
         if row is None:
             assert line.strip() == "...   7 and 8 repeat"
@@ -138,21 +178,23 @@ def test_the_frame_test_example_of_the_text_holds():
     assert risks
     compliant, violation = Fraction(risks[1]), Fraction(risks[2])
     assert value_of(needed.left, {"alpha_compliant": compliant}) == int(needed.right)
-    expected = {int(n): Fraction(e) for n, e in table("frame-test").rows}
+    shown = [(int(n), Fraction(e)) for n, e in table("frame-test").rows]
+    assert shown == sorted(set(shown))
     test, seen = FrameTest(FramePlan(frame, threshold, None, compliant, violation, int(risks[3]))), {}
     while test.decision is None:
         test.observe(success=True)
         seen[test.n] = test.result().e_compliant
-    assert expected == {n: seen[n] for n in expected}
+    assert shown == [(n, seen[n]) for n, _ in shown]
+    assert shown[-1][0] == last
     assert (test.decision, test.n) == (Decision.COMPLIANT, last)
     assert seen[last - 1] < int(needed.right) <= seen[last]
     result = test.result()
-    shown = re.search(r": COMPLIANT, with p-value (\S+), count_low (\d+) and count_high (\d+)", text)
-    assert shown
+    ends = re.search(r": COMPLIANT, with p-value (\S+), count_low (\d+) and count_high (\d+)", text)
+    assert ends
     assert (result.p_compliant, result.count_low, result.count_high) == (
-        Fraction(shown[1]),
-        int(shown[2]),
-        int(shown[3]),
+        Fraction(ends[1]),
+        int(ends[2]),
+        int(ends[3]),
     )
 
 

@@ -1,15 +1,10 @@
 """The checked-in vectors: closed in form, reproduced byte for byte, and what the code says of each."""
 
 import base64
-import contextlib
-import dataclasses
-import functools
-import hashlib
 import io
 import json
 import runpy
 from fractions import Fraction
-from pathlib import Path
 
 import fastjsonschema
 import pytest
@@ -24,24 +19,19 @@ from parley_attestation.commitment import (
     content_digest,
     item_leaf,
 )
-from parley_attestation.ed25519 import PublicKey
 from parley_attestation.encoding import Bytes32, Digest, Label, Nonce, Salt, digest, frame, mac
-from parley_attestation.errors import PeerError, Reason, Role
+from parley_attestation.errors import Reason, Role
 from parley_attestation.evidence.binder import Exercise, binders
 from parley_attestation.frametest import CERTAIN, FramePlan, FrameTest
 from parley_attestation.graded import GradedPlan, GradedProcess, GradedTest
 from parley_attestation.grading import read_grader
 from parley_attestation.judge import judge
-from parley_attestation.model.claim import commit, read_claim
-from parley_attestation.model.formats import split
-from parley_attestation.model.manifest import Keys, commit_content, commit_what, commit_where, entry_leaf
 from parley_attestation.sealing import Grant, RecipientKey, Sealed, unseal, unwrap
 from parley_attestation.session.schedule import Frame, order, sampling_seed
+from vector_kit import SCHEMA, SPEC, document, each, load, outcome, reader
 
-SPEC = Path(__file__).parent.parent.parent / "spec"
 TOOL = runpy.run_path(str(SPEC / "tools/vectors.py"))
 KNOWN = {one["id"] for one in json.loads((SPEC / "requirements.json").read_text())}
-SCHEMA = SPEC / "vectors/schema/vectors.schema.json"
 FORMS = runpy.run_path(str(SPEC / "tools/schema.py"))
 KINDS = list(FORMS["FORMS"])
 RECORDS = [kind for kind in KINDS if kind.startswith("transcripts")]
@@ -58,37 +48,6 @@ JUDGED = (
     "verdict",
     "overall",
 )
-
-
-@functools.cache
-def reader(kind: str):
-    """The published schema's own form of one kind of files: what fits no form is refused."""
-    schema = json.loads(SCHEMA.read_text())
-    form = next(one for one in schema["oneOf"] if one["properties"]["kind"]["const"] == kind)
-    return fastjsonschema.compile({**form, "definitions": schema["definitions"]})
-
-
-@functools.cache
-def document(kind: str) -> dict:
-    return reader(kind)(json.loads((SPEC / f"vectors/{kind}.json").read_text()))
-
-
-def load(kind: str) -> list[dict]:
-    return document(kind)["tests"]
-
-
-def each(kind: str):
-    return pytest.mark.parametrize("test", load(kind), ids=lambda t: t["comment"])
-
-
-def outcome(test: dict, check) -> None:
-    """The vector's own result is what the check says."""
-    if test["result"] == "valid":
-        check()
-    else:
-        with pytest.raises(PeerError) as caught:
-            check()
-        assert caught.value.reason == test["reason"]
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -285,61 +244,6 @@ def test_graders(test):
     assert grader.grade(output, reference) == test["outcome"]
     usable = {"result": "valid"} if test["usable"] else {"result": "invalid", "reason": "BAD_REGISTRATION"}
     outcome(usable, lambda: grader.check_reference(reference))
-
-
-def plain_bytes(text: str) -> bytes:
-    """The bytes of a file of the vectors, the long tensor written out."""
-    start, _, rule = text.partition("+")
-    return bytes.fromhex(start) + (bytes(n % 251 for n in range(160_000)) if rule else b"")
-
-
-@each("model_claim")
-def test_model_claim(test):
-    sealed = test["sealed"].encode()
-    outcome(test, lambda: read_claim(sealed, PublicKey.of_hex(test["root"]) if "root" in test else None))
-    if test["result"] == "invalid":
-        return
-    claim = read_claim(sealed)
-    files = {path: plain_bytes(text) for path, text in test["files"].items()}
-    series, size = Bytes32.of_hex(test["series"]), len(test["what"])
-    made, leaves = Keys(series, size), []
-    for n, (what, where) in enumerate(zip(test["what"], test["where"], strict=True)):
-        said, place = json.loads(what), json.loads(where)
-        part = files[said["path"]][place["offset"] : place["offset"] + said["size"]]
-        salts = SeedTree(made.chunks(n), -(-len(part) // 65536)).keys() if part else bytearray()
-        chunked = [part[at : at + 65536] for at in range(0, len(part), 65536)]
-        hashes = [
-            hashlib.sha256(
-                b"\0" + frame(Label.MODEL_CHUNK, bytes(salts[32 * k : 32 * k + 32]), chunk)
-            ).digest()
-            for k, chunk in enumerate(chunked)
-        ]
-        assert (merkle.Tree(hashes).root() if hashes else merkle.EMPTY_ROOT).hex() == said["root"]
-        pair = commit_what(made.what(n), what.encode()), commit_where(made.where(n), where.encode())
-        leaves.append(entry_leaf(*pair))
-    assert merkle.Tree(leaves).root().hex() == test["tree_root"]
-    content = commit_content(
-        made.content, Digest.of_hex(test["tree_root"]), size, Digest.of_hex(test["total"])
-    )
-    assert content.hex() == test["content"]
-    commitment = commit(
-        Salt.of_hex(test["key"]), Digest.of_hex(test["owner"]), Bytes32.of_hex(test["claim_id"]), content
-    )
-    assert commitment.hex() == test["commitment"] == claim.commitment.hex()
-
-
-@each("model_files")
-def test_model_files(test):
-    files = {path: bytes.fromhex(text) for path, text in test["files"].items()}
-    sizes = {path: len(raw) for path, raw in files.items()}
-
-    def opener(path):
-        return contextlib.nullcontext(lambda start, size: files[path][start : start + size])
-
-    outcome(test, lambda: split(sizes, opener))
-    if test["result"] == "valid":
-        found = [dataclasses.asdict(one) | {"shape": list(one.shape)} for one in split(sizes, opener)]
-        assert found == test["segments"]
 
 
 @each("binder")

@@ -82,14 +82,17 @@ def _sealed(payload: bytes, *signers: SigningKey, kind: str = statement.PAYLOAD_
     return envelope.to_json(envelope.Envelope(kind, payload, signatures))
 
 
-def sealed_statements() -> Iterator[Test]:
-    """Envelopes in JSON, and the keys that must have signed them."""
+Case = tuple[str, str, bytes, tuple[bytes, ...]]  # what it is, requirement, sealed statement, keys
+
+
+def _envelopes() -> tuple[Case, ...]:
+    """What is right and wrong about envelopes."""
     first, second = SigningKey(secret("first")), SigningKey(secret("second"))
     good = _sealed(_statement(), first, second)
     other = envelope.from_json(_sealed(_statement(predicate={"value": 2}), first))
     moved = envelope.to_json(envelope.Envelope(statement.PAYLOAD_TYPE, _statement(), other.signatures))
     one = (first.public,)
-    cases: tuple[tuple[str, str, bytes, tuple[bytes, ...]], ...] = (
+    return (
         ("both signed", "STMT-2", good, (first.public, second.public)),
         ("one of two is asked for", "STMT-2", good, (second.public,)),
         ("a key that did not sign", "STMT-2", good, (first.public, SigningKey(secret("third")).public)),
@@ -109,6 +112,14 @@ def sealed_statements() -> Iterator[Test]:
             _unpadded(_sealed(_statement(predicate={"value": 10}), first)),
             one,
         ),
+    )
+
+
+def _payloads() -> tuple[Case, ...]:
+    """What is wrong about the statements in them."""
+    first = SigningKey(secret("first"))
+    one = (first.public,)
+    return (
         ("a payload that is no canonical JSON", "JSON-1", _sealed(_statement() + b" ", first), one),
         (
             "another type of statement",
@@ -126,7 +137,11 @@ def sealed_statements() -> Iterator[Test]:
             one,
         ),
     )
-    for comment, requirement, sealed, signers in cases:
+
+
+def sealed_statements() -> Iterator[Test]:
+    """Envelopes in JSON, and the keys that must have signed them."""
+    for comment, requirement, sealed, signers in (*_envelopes(), *_payloads()):
         found = _result(lambda s=sealed, k=signers: statement.open_sealed(s, *k))
         digest = statement.open_sealed(sealed, *signers).digest().hex() if found["result"] == "valid" else ""
         yield {
