@@ -123,6 +123,7 @@ def _run(asked: "Asked", out: Path, how: _How) -> int:
     from parley_conformance.known import read_known  # noqa: PLC0415
     from parley_conformance.run import execute  # noqa: PLC0415
 
+    report.page()  # whatever it lacks is said before the run
     suite = asked.suite()
     signer = asked.own() if how.sign else None
     found = execute(

@@ -198,7 +198,17 @@ def _for_xml(text: str) -> str:
 
 
 def html(report: Report) -> bytes:
-    """The report as one page that loads nothing and runs nothing; every value is escaped."""
+    """The report as one page that loads nothing and runs nothing; every value is escaped. As `page`."""
+    rendered: str = page().render(said=report.document())
+    return rendered.encode("utf-8")
+
+
+def page() -> Any:
+    """The template of the page; whoever is going to write one asks before a run and not after it.
+
+    Raises:
+        LocalError: MISSING_EXTRA, without the `report` extra.
+    """
     try:
         import jinja2  # noqa: PLC0415 - an optional extra
     except ImportError as error:
@@ -213,8 +223,7 @@ def html(report: Report) -> bytes:
         finalize=_shown,
     )
     source = (resources.files(__package__) / "report.html.j2").read_text("utf-8")
-    page = environment.from_string(source).render(said=report.document())
-    return page.encode("utf-8")
+    return environment.from_string(source)
 
 
 def _shown(value: Any) -> Any:

@@ -13,7 +13,7 @@ from parley_attestation.errors import LocalError, PeerError, Reason
 from parley_attestation.session import agreement, backing, sealed
 from parley_attestation.session import messages as m
 from parley_attestation.session.facts import plain
-from parley_chamber import evaluation, packages, run, service
+from parley_chamber import evaluation, ledger, packages, run, service
 from parley_chamber.ledger import RunLedger
 from parley_chamber.service import ChamberService
 from parley_chamber.sessions import ChamberSession
@@ -207,9 +207,9 @@ def takes_receipts_twice(patch):
 
 @mutant("SEAL-6")
 def counts_no_run_that_fails(patch):
-    def weak(original, ledger, *pair):
-        broken = [one for one in ledger.outcomes() if one not in {"begun", "done"}]
-        return original(ledger, *pair) - len(broken)
+    def weak(original, self, *pair):
+        broken = [one for one in self.outcomes() if one not in {"begun", "done"}]
+        return original(self, *pair) - len(broken)
 
     looks_away(patch, RunLedger, "begin", weak)
 
@@ -227,6 +227,16 @@ def hands_on_what_it_has_at_once(patch):
         "_outcome",
         lambda _original, _self, session, machine: session.receipt(machine, 1),
     )
+
+
+@mutant("SEAL-8")
+def shows_that_its_run_has_ended(patch):
+    def weak(original, self, *args):
+        made = original(self, *args)
+        self.discard()
+        return made
+
+    looks_away(patch, ChamberSession, "receipt", weak)
 
 
 @mutant("SEAL-11")
@@ -299,6 +309,11 @@ def knows_not(patch, words):
 @mutant("SEAL-15")
 def remembers_the_first_attempt_alone(patch):
     knows_not(patch, "attempt 2 at this exercise was another session")
+
+
+@mutant("SEAL-15")
+def runs_what_another_attempt_has_followed(patch):
+    patch.setattr(ledger, "_FOLLOWED", "SELECT 1 FROM attempt WHERE session=? AND 0")
 
 
 @mutant("SEAL-15")

@@ -11,7 +11,7 @@ import suite_kit
 from chamber_kit import RUNTIME, boxed
 from click.testing import CliRunner
 from parley_attestation import canonical
-from parley_attestation.errors import LocalError, Role
+from parley_attestation.errors import LocalError, Reason, Role
 from parley_cli.conformance import conformance
 
 JUDGE = f"{shlex.quote(sys.executable)} -m parley_cli check --json {{record}} --pin={{pin}}"
@@ -122,3 +122,14 @@ def test_the_judge_command_of_the_documentation_runs(tmp_path):
         check=False,
     )
     assert " passed" in found.stdout, found.stdout + found.stderr
+
+
+def test_a_page_that_cannot_be_written_is_said_before_the_run_and_not_after_it(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "jinja2", None)
+    asked = tmp_path / "asked"
+    judge = f"sh -c 'touch {asked}' {{record}}"
+    made = run("--judge-cmd", judge, "--out", tmp_path / "out")
+    assert isinstance(made.exception, LocalError)
+    assert made.exception.reason is Reason.MISSING_EXTRA
+    assert "parley[report]" in made.exception.hint
+    assert not asked.exists()

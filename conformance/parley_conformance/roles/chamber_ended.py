@@ -1,6 +1,8 @@
 """Room: the suite. For a chamber under test: what it gives when a session has ended, and attempts that are hidden."""
 
+import time
 from collections.abc import Callable, Mapping
+from concurrent import futures
 from typing import Any
 
 from parley_attestation.edge.journal import Journal
@@ -18,6 +20,8 @@ from parley_conformance.roles.chamber import Chamber, Plan, finished, outcome, r
 S, R = State, Reason
 V, P = Role.VERIFIER, Role.PROVER
 SEEDED = 6
+HELD = 4  # seconds for which an outcome is held back while parties ask
+_EVERY = 0.1  # seconds between two questions
 _HANDS_OVER = SealedTerms(hand_over=True)
 
 
@@ -141,6 +145,44 @@ def _forgotten_run(target: Chamber) -> None:
     finished(target.session(other, journals=again))
 
 
+def _followed(target: Chamber) -> None:
+    """Of two attempts that were both opened, and of which neither has run, the later one runs alone."""
+    plan, journals = target.plan(), _fresh(target)
+    first, _ = _opened(target, plan, journals)
+    again = _copied(target, journals)
+    second, _ = _opened(target, plan, again)
+    got = outcome(target.go_on(plan, first))[0]
+    if got != R.BAD_ATTEMPT:
+        raise Failure(f"an attempt that another has followed: expected BAD_ATTEMPT, got {got or 'a receipt'}")
+    finished(target.go_on(plan, second))
+
+
+def _ended_unseen(target: Chamber) -> None:
+    """Until the outcome may leave, nothing that a party asks for changes with the end of the run."""
+    plan = target.plan(sealed=SealedTerms(release_seconds=HELD))
+    session = target.session(plan, Stop(P, S.RELEASED))
+    said = session.speaker(P).turn()
+    assert isinstance(said, Turn)
+    released = [*target.envelopes(session, P), envelope_to_wire(said.envelope)]
+    uploaded = _received(target, released[:SEEDED])
+    with futures.ThreadPoolExecutor(1) as pool:
+        until, outcome_of = time.monotonic() + HELD - 1, pool.submit(target.run, released)
+        while time.monotonic() < until:  # terms count whole seconds
+            if _received(target, released[:SEEDED]) != uploaded:
+                raise Failure("a party sees that the run has ended before its outcome may leave")
+            futures.wait([outcome_of], timeout=_EVERY)
+    if isinstance(outcome_of.result(), Refused | Lost):
+        raise Failure("a session with a release time got no outcome")
+
+
+def _received(target: Chamber, seeded: list[Any]) -> list[int]:
+    """How much of each party's upload the chamber says is there. Raises `Failure`."""
+    answers = [target.open(seeded, role) for role in PEER]
+    if any(isinstance(one, Refused | Lost) for one in answers):
+        raise Failure("a session is refused while its outcome is held back")
+    return [one.received for one in answers]
+
+
 def _case(name: str, what: str, needs: str, run: Callable[[Chamber], None]) -> Case:
     return Case(name, what, tuple(needs.split()), run)
 
@@ -152,5 +194,7 @@ ENDED: tuple[Case, ...] = (
     _case("results", "the results of a session", "CH-RUN CH-ONCE", _right_results),
     _case("attempt-unshown", "an attempt that is not shown", "SEAL-15", _unshown),
     _case("attempt-forgotten", "an attempt that both parties forget", "SEAL-15", _forgotten),
+    _case("attempt-followed", "a run of an attempt that another has followed", "SEAL-15", _followed),
+    _case("ended-unseen", "what is asked while an outcome is held back", "SEAL-8", _ended_unseen),
     _case("run-forgotten", "a run that both parties forget", "SEAL-15", _forgotten_run),
 )
