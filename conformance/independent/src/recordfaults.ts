@@ -47,7 +47,7 @@ function runsOf(records: readonly ComputeRecord[]): Runs {
 }
 
 class Walk {
-  private readonly declared = new Map<string, Declaration>();
+  private readonly declared = new Set<string>();
   private readonly closed = new Set<string>();
   private readonly before = new Map<string, Snapshot>();
 
@@ -57,7 +57,7 @@ class Walk {
     switch (record.kind) {
       case "declaration":
         if (this.declared.has(record.run)) this.note("RUN_DECLARED_TWICE", record);
-        else this.declared.set(record.run, record);
+        this.declared.add(record.run);
         return;
       case "window": return this.window(record);
       case "snapshot": return this.snapshot(record);
@@ -66,29 +66,28 @@ class Walk {
   }
 
   notClosed(): boolean {
-    return [...this.declared.keys()].some((run) => !this.closed.has(run));
+    return [...this.declared].some((run) => !this.closed.has(run));
   }
 
   private window(w: Window): void {
     if (!(w.start < w.end && w.end <= w.at)) this.note("BAD_WINDOW", w);
     if (w.run === null) return;
-    const origin = this.declared.get(w.run);
-    if (origin === undefined) this.note("RUN_NOT_DECLARED", w);
-    else if (!origin.devices.has(w.device)) this.note("UNKNOWN_DEVICE", w);
-    const first = this.runs.origins.get(w.run);
-    if (first !== undefined && w.start < first.at) this.note("DECLARED_LATE", w);
+    if (!this.declared.has(w.run)) this.note("RUN_NOT_DECLARED", w);
+    const origin = this.runs.origins.get(w.run);
+    if (origin === undefined) return;
+    if (!origin.devices.has(w.device)) this.note("UNKNOWN_DEVICE", w);
+    if (w.start < origin.at) this.note("DECLARED_LATE", w);
   }
 
-  private ofRun(record: Snapshot | Close): Declaration | null {
+  private ofRun(record: Snapshot | Close): void {
     if (this.closed.has(record.run)) this.note("RECORD_AFTER_CLOSE", record);
-    const origin = this.declared.get(record.run);
-    if (origin === undefined) this.note("RUN_NOT_DECLARED", record);
-    return origin ?? null;
+    if (!this.declared.has(record.run)) this.note("RUN_NOT_DECLARED", record);
   }
 
   private snapshot(after: Snapshot): void {
-    const origin = this.ofRun(after);
-    if (origin !== null) {
+    this.ofRun(after);
+    const origin = this.runs.origins.get(after.run);
+    if (origin !== undefined) {
       const before = this.before.get(after.run) ?? { step: 0, tokens: 0n, flop: 0n, dataEnd: 0, seconds: new Map<string, number>(), at: origin.at };
       checkStep({ origin, before, after }, this.note);
     }

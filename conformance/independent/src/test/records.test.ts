@@ -64,6 +64,12 @@ test("a close is compared with the run's last snapshot, wherever that stands, an
   assert.deepEqual(problems(stranger), ["2 UNKNOWN_DEVICE"]);
 });
 
+test("a snapshot before its run's declaration is a step from there all the same", () => {
+  const early: Snapshot = { ...snapshot, sequence: 0, at: 10, flop: 6001n };
+  const found = problems([early, { ...declaration, sequence: 1, at: 20 }, { ...close, sequence: 2, at: 20 }]);
+  assert.deepEqual(found.filter((p) => p.startsWith("0 ")), ["0 DEVICE_SECONDS", "0 FLOP_FORMULA", "0 RUN_NOT_DECLARED"]);
+});
+
 test("a window before its run's declaration is late, and of a run not declared", () => {
   const early: Window = { ...window, sequence: 0, at: 10, start: 0, end: 10 };
   const rest = GOOD.slice(2).map((r) => ({ ...r }) as ComputeRecord);
