@@ -183,7 +183,7 @@ class ProverPolicy:
                 require_prior(terms, spent_before(self._journal, Role.PROVER, terms, exercise))
             counts = self._declared(machine)
         except PeerError as error:
-            return Draft(m.Decline(error.reason.value, error.message))
+            return Draft(m.Decline(error.reason.value, error.message[: m.MAX_DETAIL]))
         secret = self._first(machine, secret)
         coin, key = secret.derive(b"coin"), secret.derive(b"coin-key")
         accept = m.Accept(

@@ -116,7 +116,7 @@ class Custody:
             read_evidence(machine.facts, shown, machine.heads)
         except PeerError as error:
             _unless_busy(error)
-            return Draft(m.Abort(error.reason.value, f"a chamber: {error.message}"))
+            return Draft(m.Abort(error.reason.value, _words(f"a chamber: {error.message}")))
         return Draft(shown)
 
     def decide(self, machine: Machine, secret: Secret) -> Draft:
@@ -127,14 +127,14 @@ class Custody:
             self._judge(machine)
             for link in self._ordered(machine):
                 link.upload(machine, self.role, seal(what, data_key, _reader(self.content(secret))))
+            given = zip(machine.facts.chambers, grants(machine.facts, self.role, self.size), strict=True)
+            keys = tuple(
+                m.WrappedKey(stated.statement.digest(), wrap(data_key, stated.keys.hpke, grant))
+                for stated, grant in given
+            )
         except PeerError as error:
             _unless_busy(error)
-            return Draft(m.Refusal(error.reason.value, error.message))
-        given = zip(machine.facts.chambers, grants(machine.facts, self.role, self.size), strict=True)
-        keys = tuple(
-            m.WrappedKey(stated.statement.digest(), wrap(data_key, stated.keys.hpke, grant))
-            for stated, grant in given
-        )
+            return Draft(m.Refusal(error.reason.value, _words(error.message)))
         return Draft(m.Release(keys, self.size))
 
     def outcomes(self, machine: Machine) -> Draft:
@@ -144,7 +144,7 @@ class Custody:
             read_outcomes(machine.facts, left)
         except PeerError as error:
             _unless_busy(error)
-            return Draft(m.Abort(error.reason.value, f"no receipt: {error.message}"))
+            return Draft(m.Abort(error.reason.value, _words(f"no receipt: {error.message}")))
         return Draft(left)
 
     def _ordered(self, machine: Machine) -> list[ChamberLink]:
@@ -176,6 +176,11 @@ class Custody:
             if own is not None:
                 found = read_chamber(facts, machine.heads, said[1], stated.keys, own) if said[1] else None
                 _affirming(found, "this party's own policy")
+
+
+def _words(text: str) -> str:
+    """A detail that a message can hold, however much a chamber said: else this party would fall silent."""
+    return text[: m.MAX_DETAIL]
 
 
 def _unless_busy(error: PeerError) -> None:
