@@ -243,12 +243,12 @@ def challenge_of(s: Standoff, names):
 
 
 def too_many(s: Standoff):
-    orders = s.cheat.machine.facts.audit._orders[0]
+    orders = s.cheat.machine.facts.audit._order(0)
     return challenge_of(s, orders[:9])
 
 
 def two_wide(s: Standoff):
-    return challenge_of(s, s.cheat.machine.facts.audit._orders[0][:2])
+    return challenge_of(s, s.cheat.machine.facts.audit._order(0)[:2])
 
 
 def wrong_bits(s: Standoff):

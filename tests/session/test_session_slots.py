@@ -167,7 +167,7 @@ def one_more(machine, draft):
     if not isinstance(draft.body, m.Stop) or one_more.done:
         return draft
     one_more.done = True
-    return one_more.say(audit._orders[0][len(audit.units) :][:1])
+    return one_more.say(audit._order(0)[len(audit.units) :][:1])
 
 
 STOPS = {

@@ -60,7 +60,11 @@ class Audit:
     starts: list[list[int]] = field(default_factory=list)
     opened: int = 0
     receipt: ClaimedResults | None = None
-    _orders: list[list[UnitName]] = field(default_factory=list)
+    _seed: tuple[Digest, Digest] | None = None  # root and seed that fix the orders
+    _orders: dict[int, list[UnitName]] = field(
+        default_factory=dict, repr=False, compare=False
+    )  # as asked for
+    _named: dict[UnitName, Challenged] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
     def begin(cls, terms: Terms, frames: tuple[Frame, ...], declared: tuple[int, ...]) -> "Audit":
@@ -89,7 +93,16 @@ class Audit:
         units = [replace(unit, outcomes=None) for unit in self.units]
         starts = [list(s) for s in self.starts]
         return Audit(
-            self.claims, self.frames, self.declared, units, list(self.pointers), starts, receipt=self.receipt
+            self.claims,
+            self.frames,
+            self.declared,
+            units,
+            list(self.pointers),
+            starts,
+            receipt=self.receipt,
+            _seed=self._seed,
+            _orders=self._orders,
+            _named={unit.name: unit for unit in units},
         )
 
     def plan(self, number: int) -> FramePlan | GradedPlan:
@@ -158,14 +171,26 @@ class Audit:
         return next(n for n, f in enumerate(self.frames) if f.stratum == claim.stratum)
 
     def seed(self, root: Digest, seed: Digest) -> None:
-        """Fix the order of every frame, once both coins are shown."""
-        self._orders = [order(population, root, seed) for population in self.frames]
+        """Fix the order of every frame, once both coins are shown.
+
+        A ticket for every unit is hashed only where an order is asked for, and once for all attempts, whose
+        coins are the first one's: a short message would cost its reader a minute, and a sealed session asks
+        for none.
+        """
+        if self._seed != (root, seed):
+            self._seed, self._orders = (root, seed), {}
+
+    def _order(self, number: int) -> list[UnitName]:
+        if number not in self._orders:
+            assert self._seed is not None
+            self._orders[number] = order(self.frames[number], *self._seed)
+        return self._orders[number]
 
     def next_units(self, number: int, count: int) -> list[UnitName]:
         """The next items of a frame in ticket order, at most `count` in whole units, within its budget."""
         start = self.pointers[number]
         count -= count % self.frames[number].group
-        return self._orders[number][start : start + count]
+        return self._order(number)[start : start + count]
 
     def check_challenge(self, units: Sequence[Unit]) -> list[int]:
         """The frame of every unit, where the units are the next ones in ticket order.
@@ -179,11 +204,11 @@ class Audit:
             if number is None:
                 raise PeerError(Reason.WRONG_INDEX, f"item {unit.item} stands in no population of the terms")
             at = pointers[number]
-            if at >= len(self._orders[number]):
+            if at >= len(self._order(number)):
                 raise PeerError(
                     Reason.OVER_BUDGET, f"the budget of {self.frames[number].budget} units is used up"
                 )
-            expected = self._orders[number][at]
+            expected = self._order(number)[at]
             if (unit.item, unit.sample) != expected:
                 raise PeerError(
                     Reason.WRONG_INDEX,
@@ -201,16 +226,16 @@ class Audit:
             self.starts[number].append(self.challenged(number))
         for unit, number, blob in zip(units, numbers, blobs, strict=True):
             self.pointers[number] += 1
-            self.units.append(
-                Challenged(
-                    (unit.item, unit.sample),
-                    number,
-                    unit.prompt_commitment,
-                    unit.reference_commitment,
-                    blob_digest(blob),
-                    unseen=isinstance(blob, Withheld),
-                )
+            one = Challenged(
+                (unit.item, unit.sample),
+                number,
+                unit.prompt_commitment,
+                unit.reference_commitment,
+                blob_digest(blob),
+                unseen=isinstance(blob, Withheld),
             )
+            self.units.append(one)
+            self._named[one.name] = one
 
     def waiting(self, count: int) -> list[Challenged]:
         """The `count` units of the last challenge."""
@@ -238,11 +263,12 @@ class Audit:
             ("", b"") if reference is None else unmark(reference, self.frames[one.frame].members)
             for one, reference in zip(items, references, strict=True)
         ]
-        known = {one.name: one.member for one in self.units[: self.opened]}
+        told: dict[UnitName, str] = {}
         for one, (member, _) in zip(items, found, strict=True):
-            known[one.name] = member
-            twin = known.get((one.name[0] ^ 1, one.name[1]), "")
-            if member and twin == member:
+            told[one.name] = member
+            twin = one.name[0] ^ 1, one.name[1]
+            before = self._named[twin].member if twin in self._named else ""
+            if member and told.get(twin, before) == member:
                 raise PeerError(Reason.BAD_REGISTRATION, f"item {one.name[0]} and its twin are one member")
         return found
 
