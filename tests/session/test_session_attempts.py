@@ -1,15 +1,19 @@
 """Attempts at one exercise: a later one continues the earlier, and nobody retries quietly."""
 
 import io
+from dataclasses import replace
 
 import pytest
-from kit import CHANNEL, Exercise, Plan, pipe, right
-from parley_attestation.edge.endpoint import Draft
+from kit import CHANNEL, Exercise, Plan, pipe, right, side
+from parley.v1 import session_pb2 as pb
+from parley_attestation import statement
+from parley_attestation.edge.endpoint import Draft, signed
 from parley_attestation.edge.records import write_record
 from parley_attestation.errors import LocalError, PeerError, Reason, Role
 from parley_attestation.judge import judge
 from parley_attestation.session import messages as m
 from parley_attestation.session.tables import FINAL, State
+from parley_attestation.session.turns import envelope_to_wire
 from parley_verifier.challenge import VerifierPolicy
 
 
@@ -145,3 +149,57 @@ def test_a_session_that_a_later_attempt_superseded_is_not_resumed(tmp_path):
     with pytest.raises(PeerError) as caught:
         exercise.prover_end(row=p.journal.find(session_id=p.machine.facts.session_id))
     assert caught.value.reason is Reason.ABORTED
+
+
+def test_proof_against_the_verifier_from_an_earlier_attempt_stands_in_the_record_of_a_later_one(tmp_path):
+    """The record of the honest prover would not hold at all, and blame nobody, if it stood in another place."""
+    exercise = exercise_of(tmp_path)
+    v, p = exercise.verifier_end(policy=quitter(exercise, Vanisher)), exercise.prover_end()
+    with pytest.raises(Vanished):
+        pipe(v, p)
+    machine = p.machine
+    second = signed(
+        m.Header(machine.facts.session_id, 5, machine.heads[3]),
+        m.Abort("TIMEOUT", "another word for the same slot"),
+        exercise.verifier.session,
+    )
+    with pytest.raises(PeerError) as caught:
+        list(p.feed(pb.Frame(envelope=envelope_to_wire(second))))
+    assert (caught.value.reason, caught.value.blamed) == (Reason.EQUIVOCATION, Role.VERIFIER)
+    v.journal.note(v.row, ended=True)
+    v2, p2 = exercise.verifier_end(b"second"), exercise.prover_end(b"p second")
+    pipe(v2, p2)
+    assert p2.machine.state is State.FINISHED
+    write_record(p2.journal, p2.row, tmp_path / "p.parley")
+    found = judge(io.BytesIO((tmp_path / "p.parley").read_bytes()), list(exercise.pins.values()))
+    assert (found.fault.reason, found.fault.blamed) == (Reason.EQUIVOCATION, Role.VERIFIER)
+
+
+def test_who_proposes_another_partys_terms_does_not_get_that_partys_attempts_into_the_record(tmp_path):
+    exercise = exercise_of(tmp_path)
+    v, _ = first_attempt(exercise)
+    _, body = m.read("propose", v.journal.envelope(v.row, 3).payload)
+    stranger = exercise_of(tmp_path)
+    stranger.verifier = side(Role.VERIFIER, "stranger")
+    stranger.pins = exercise.pins | {Role.VERIFIER: stranger.verifier.owner}
+
+    class Thief(VerifierPolicy):
+        def propose(self, machine, secret):
+            if machine.state is State.READY:
+                raise Vanished
+            return super().propose(machine, secret)
+
+    (tmp_path / "verifier.journal").rename(tmp_path / "first.journal")
+    v2, p2 = stranger.verifier_end(b"thief", quitter(stranger, Thief)), stranger.prover_end(b"p thief")
+    with pytest.raises(Vanished):
+        pipe(v2, p2)
+    stolen = replace(body, terms=statement.seal(exercise.terms.statement(), stranger.verifier.session))
+    turn = signed(p2.machine.next_header(), stolen, stranger.verifier.session)
+    with pytest.raises(PeerError) as caught:
+        list(p2.feed(pb.Frame(envelope=envelope_to_wire(turn))))
+    assert (caught.value.reason, caught.value.blamed) == (Reason.BAD_TERMS, Role.VERIFIER)
+    write_record(p2.journal, p2.row, tmp_path / "p.parley")
+    raw = (tmp_path / "p.parley").read_bytes()
+    assert not any(prompt in raw for prompt, _ in exercise.items if len(prompt) > 3)
+    found = judge(io.BytesIO(raw), list(stranger.pins.values()))
+    assert (found.fault.reason, found.fault.blamed) == (Reason.BAD_TERMS, Role.VERIFIER)
