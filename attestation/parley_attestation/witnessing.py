@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from parley_attestation import statement
 from parley_attestation.encoding import Digest
 from parley_attestation.errors import ParleyError, PeerError, Reason, Role
-from parley_attestation.log.panel import Default, Witnessed, default_stands, k_of_n
+from parley_attestation.log.panel import MAX_SHOWN, Default, Witnessed, default_stands, k_of_n
 from parley_attestation.log.witness import Event, Position, cosignature_of
 from parley_attestation.session.machine import Machine
 from parley_attestation.session.tables import State
@@ -77,8 +77,8 @@ class Standing:
 
 
 def standing(machine: Machine, sides: Sequence[bytes]) -> Standing:
-    """Weigh the side records of a session."""
-    facts = machine.facts
+    """Weigh the last `MAX_SHOWN` side records of a record: a session, whose own stand last, has far fewer."""
+    facts, sides = machine.facts, sides[-MAX_SHOWN:]
     if facts.terms is None:
         return Standing(None, None, None, ())
     opening = _or_none(machine, sides, Event.ACCEPTED) or _or_none(machine, sides, Event.DECLINE)

@@ -4,13 +4,15 @@ import io
 from dataclasses import replace
 
 import pytest
-from kit import CHANNEL, Exercise, Plan, pipe, right, side
+from kit import CHANNEL, Exercise, Plan, pipe, right, seed, side
 from parley.v1 import session_pb2 as pb
 from parley_attestation import statement
 from parley_attestation.edge.endpoint import Draft, signed
 from parley_attestation.edge.records import write_record
+from parley_attestation.encoding import Digest
 from parley_attestation.errors import LocalError, PeerError, Reason, Role
 from parley_attestation.judge import judge
+from parley_attestation.session import agreement
 from parley_attestation.session import messages as m
 from parley_attestation.session.tables import FINAL, State
 from parley_attestation.session.turns import envelope_to_wire
@@ -203,3 +205,21 @@ def test_who_proposes_another_partys_terms_does_not_get_that_partys_attempts_int
     assert not any(prompt in raw for prompt, _ in exercise.items if len(prompt) > 3)
     found = judge(io.BytesIO(raw), list(stranger.pins.values()))
     assert (found.fault.reason, found.fault.blamed) == (Reason.BAD_TERMS, Role.VERIFIER)
+
+
+@pytest.mark.parametrize("done", [m.MAX_ATTEMPTS - 1, m.MAX_ATTEMPTS])
+def test_there_are_at_most_64_attempts(tmp_path, done):
+    exercise = exercise_of(tmp_path)
+    v, _ = first_attempt(exercise)
+    earlier = v.machine.as_earlier()
+    heads = tuple(Digest(seed("head", n)) for n in range(done - 1))
+    earlier = replace(earlier, facts=replace(earlier.facts, attempt=done, earlier_heads=heads))
+    turn = next(turn for number, turn in v.journal.turns(v.row) if number == 3)
+    _, said = m.read("propose", turn.envelope.payload)
+    again = replace(said, attempt=done + 1, earlier_heads=(*heads, earlier.head))
+    if done < m.MAX_ATTEMPTS:
+        agreement._check_attempt(again, earlier)
+    else:
+        with pytest.raises(PeerError) as caught:
+            agreement._check_attempt(again, earlier)
+        assert caught.value.reason is Reason.BAD_ATTEMPT

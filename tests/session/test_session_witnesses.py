@@ -9,10 +9,10 @@ from parley_attestation import keys
 from parley_attestation.ed25519 import SigningKey
 from parley_attestation.errors import LocalError, PeerError, Reason, Role
 from parley_attestation.judge import judge
-from parley_attestation.log.panel import DefaultVerdict
+from parley_attestation.log.panel import MAX_SHOWN, DefaultVerdict
 from parley_attestation.log.witness import Cosignature, Event
 from parley_attestation.session.tables import State
-from parley_attestation.witnessing import deadline, due, position
+from parley_attestation.witnessing import deadline, due, position, standing
 from parley_prover.budget import Limits
 from witnessed_kit import NOW, record, run_with, witnessed_exercise
 
@@ -192,3 +192,13 @@ def test_the_deadline_is_that_of_the_state_that_is_asked_about():
     assert (deadline(machine), deadline(machine, State.SEEDED)) == (7, 3)
     machine.state = State.SEEDED
     assert (deadline(machine), deadline(machine, State.CHALLENGED)) == (3, 7)
+
+
+def test_what_witnesses_signed_last_is_weighed_whatever_stands_before_it(tmp_path):
+    """Else whoever fills earlier attempts with side records takes the witnesses away from the last one."""
+    bench, exercise = witnessed_exercise(tmp_path)
+    v, _ = run_with(bench, exercise)
+    sides, _ = v.journal.extras(v.row)
+    junk = [b"%d" % n for n in range(MAX_SHOWN)]
+    assert standing(v.machine, [*junk, *sides]).opening.time == NOW
+    assert standing(v.machine, [*sides, *junk]).opening is None

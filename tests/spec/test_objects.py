@@ -90,7 +90,7 @@ def test_an_item_of_evidence_has_the_members_of_the_text():
     known = Document(valid, lambda doc: archive.read_item(Fields(doc)), more=more)
     known.has(said)
     understood = {one.name for one in said if known.follow(one.rule, (one.name,))}
-    assert understood == {"name", "certificates", "crls", "ocsp"}
+    assert understood == {"name", "kind", "certificates", "crls", "ocsp"}
     most = re.search(r"raw at most (\d+) bytes", section("evidence"))
     assert most
     for size in (int(most[1]), int(most[1]) + 1):

@@ -115,6 +115,8 @@ def _check_attempt(body: m.Propose, earlier: Earlier | None) -> None:
         return
     if earlier.over:
         raise PeerError(Reason.BAD_ATTEMPT, "the exercise has ended: nothing can continue it")
+    if earlier.facts.attempt >= m.MAX_ATTEMPTS:
+        raise PeerError(Reason.BAD_ATTEMPT, f"expected at most {m.MAX_ATTEMPTS} attempts at an exercise")
     expected = (*earlier.facts.earlier_heads, earlier.head)
     if body.attempt != earlier.facts.attempt + 1 or body.earlier_heads != expected:
         raise PeerError(
