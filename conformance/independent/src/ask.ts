@@ -4,7 +4,7 @@ import { itemCommitment, itemLeaf, outputCommitment } from "./commitments.js";
 import { demand } from "./errors.js";
 import type { Answers, Challenge, Stop } from "./messages.js";
 import { contains } from "./population.js";
-import { MAX_CONTENT } from "./registration.js";
+import { MAX_CONTENT, type TestSet } from "./registration.js";
 import { answersSlots, emptyAnswerSize, readScript } from "./scripts.js";
 import { type Blob, type Challenged, known, type Session } from "./session.js";
 import { checkInclusion } from "./tree.js";
@@ -63,6 +63,15 @@ function place(s: Session, units: Challenge["units"]): { populations: number[]; 
   return { populations, asked };
 }
 
+/** The prompt of a unit; null where it is withheld. */
+function openedPrompt(set: TestSet, unit: Challenge["units"][number], blob: Blob | undefined): Bytes | null {
+  const found = parts(blob);
+  if (found === null) return null;
+  const commitment = itemCommitment(found.key, set.owner, set.setId, unit.item, "prompt", found.content);
+  demand(equal(commitment, unit.prompt_commitment), "BAD_OPENING", "a prompt that does not open its commitment");
+  return found.content;
+}
+
 export function challenge(s: Session, m: Challenge): Turn {
   const terms = known(s.terms);
   const set = known(s.testSet);
@@ -73,20 +82,12 @@ export function challenge(s: Session, m: Challenge): Turn {
     const leaf = itemLeaf(unit.prompt_commitment, unit.reference_commitment);
     checkInclusion(leaf, unit.item, BigInt(set.size), unit.proof, set.root);
   }
-  const opened = (blobs: readonly Blob[], i: number): Bytes | null => {
-    const unit = known(m.units[i]);
-    const blob = parts(blobs[i]);
-    if (blob === null) return null;
-    const commitment = itemCommitment(blob.key, set.owner, set.setId, unit.item, "prompt", blob.content);
-    demand(equal(commitment, unit.prompt_commitment), "BAD_OPENING", "a prompt that does not open its commitment");
-    return blob.content;
-  };
   return {
     sizes: m.units.map((u) => u.size + KEY),
     stream: m.stream_digest,
     content(blobs) {
       m.units.forEach((_, i) => {
-        const prompt = opened(blobs, i);
+        const prompt = openedPrompt(set, known(m.units[i]), blobs[i]);
         if (set.kind !== "script" || prompt === null) return;
         const slots = readScript(prompt);
         demand(emptyAnswerSize(slots) <= terms.caps.output, "OVER_CAP", "a script whose empty answers are above the cap");

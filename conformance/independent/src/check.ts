@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { type Bytes, fromHex, hex } from "./bytes.js";
 import { Refusal } from "./errors.js";
 import { findings } from "./findings.js";
-import { judge } from "./judge.js";
+import { judge, type Judgement } from "./judge.js";
 
 function pin(text: string): Bytes {
   const plain = fromHex(text);
@@ -12,6 +12,22 @@ function pin(text: string): Bytes {
   const root = typeof card.root === "string" ? fromHex(card.root) : null;
   if (root?.length !== 32) throw new Error(`${text}: no card and no fingerprint`);
   return root;
+}
+
+function forPrograms({ fault, verdict, session, known, withheld }: Judgement): object {
+  return {
+    valid: fault === null, pinned: known, reason: fault?.reason ?? "", blamed: fault?.blamed ?? "", sequence: fault?.sequence ?? 0,
+    state: session.state, turn: session.turn ?? "", unseen: withheld, verdict: verdict === null ? "" : hex(verdict.digest), overall: verdict?.overall ?? "",
+  };
+}
+
+function forPeople(judged: Judgement): object {
+  const { fault, verdict, session, withheld } = judged;
+  return {
+    valid: fault === null, findings: findings(judged), fault, state: session.state, withheld,
+    acknowledged: Object.fromEntries([...session.acknowledged].map(([party, digest]) => [party, hex(digest)])),
+    verdict: verdict === null ? null : { digest: hex(verdict.digest), ...verdict.predicate },
+  };
 }
 
 function main(args: readonly string[]): number {
@@ -30,23 +46,8 @@ function main(args: readonly string[]): number {
   }
   try {
     const judged = judge(readFileSync(record), pins);
-    const { fault, verdict, session } = judged;
-    if (short) {
-      console.log(JSON.stringify({
-        valid: fault === null, pinned: judged.known, reason: fault?.reason ?? "", blamed: fault?.blamed ?? "",
-        sequence: fault?.sequence ?? 0, state: session.state, turn: session.turn ?? "", unseen: judged.withheld,
-        verdict: verdict === null ? "" : hex(verdict.digest), overall: verdict?.overall ?? "",
-      }));
-      return fault === null ? 0 : 1;
-    }
-    console.log(JSON.stringify({
-      valid: fault === null,
-      findings: findings(judged),
-      fault, state: session.state, withheld: judged.withheld,
-      acknowledged: Object.fromEntries([...session.acknowledged].map(([party, digest]) => [party, hex(digest)])),
-      verdict: verdict === null ? null : { digest: hex(verdict.digest), ...verdict.predicate },
-    }, null, 1));
-    return fault === null ? 0 : 1;
+    console.log(short ? JSON.stringify(forPrograms(judged)) : JSON.stringify(forPeople(judged), null, 1));
+    return judged.fault === null ? 0 : 1;
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
     if (short) {

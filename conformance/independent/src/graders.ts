@@ -175,12 +175,14 @@ function ticked(rule: Rule & { kind: "checklist" }, output: Bytes, texts: readon
 
 const verdict = (passes: boolean): Grade => (passes ? "pass" : "fail");
 
+function exactForm(bytes: Bytes, rule: Extract<Rule, { kind: "exact" }>): Bytes {
+  const trimmed = rule.trim ? trim(bytes) : bytes;
+  return rule.ignoreCase ? fold(trimmed) : trimmed;
+}
+
 function apply(rule: Rule, output: Bytes, reference: Bytes): Grade {
   switch (rule.kind) {
-    case "exact": {
-      const form = (b: Bytes): Bytes => (rule.ignoreCase ? fold(rule.trim ? trim(b) : b) : rule.trim ? trim(b) : b);
-      return verdict(equal(form(output), form(reference)));
-    }
+    case "exact": return verdict(equal(exactForm(output, rule), exactForm(reference, rule)));
     case "multiple_choice": {
       const wanted = label(reference, rule);
       const rest = afterMarker(output, rule.marker);

@@ -213,8 +213,7 @@ export function message<S extends Readonly<Record<string, Field<unknown>>>>(shap
     concat(...ordered.map(([name, field]) => field.put((value as Record<string, unknown>)[name])));
   return {
     read(data) {
-      const noted = { unknown: false };
-      const into = fresh();
+      const [noted, into] = [{ unknown: false }, fresh()];
       decode(data, into, noted, 0);
       return { value: into as T, unknown: noted.unknown };
     },

@@ -86,6 +86,25 @@ function readInventory(value: Json | undefined): Inventory {
   return { devices: readDevices(inventory["devices"], 1), start, end: f.integer(inventory["end"], start, 2 ** 42) };
 }
 
+function readParties(value: Json | undefined): Pick<Terms, "prover" | "verifier"> {
+  const parties = f.object(value, ["prover", "verifier"]);
+  const [prover, verifier] = [f.digest(parties["prover"]), f.digest(parties["verifier"])];
+  demand(!equal(prover, verifier), "BAD_TERMS", "one party on both sides");
+  return { prover, verifier };
+}
+
+/** Texts that are for people. */
+function checkTexts(value: Json | undefined, names: readonly string[], most: number): void {
+  const texts = f.object(value, names);
+  for (const name of names) f.text(texts[name], 1, most);
+}
+
+function readScope(value: Json | undefined): string[] {
+  const scope = f.object(value, ["construct", "sampling_frame", "not_concluded"]);
+  for (const name of ["construct", "sampling_frame"]) f.text(scope[name], 1, 4096);
+  return f.list(scope["not_concluded"], 1, 64).map((s) => f.text(s, 1, 4096));
+}
+
 export function readTerms(statement: Statement): Terms {
   demandType(statement, "terms");
   const p = f.object(statement.predicate, [
@@ -94,33 +113,22 @@ export function readTerms(statement: Statement): Terms {
   ], ["prior", "audited"]);
   f.digest(p["nonce"]);
   const mode = f.text(p["mode"], 1, 32);
-  const parties = f.object(p["parties"], ["prover", "verifier"]);
-  const [prover, verifier] = [f.digest(parties["prover"]), f.digest(parties["verifier"])];
-  demand(!equal(prover, verifier), "BAD_TERMS", "one party on both sides");
   const set = f.object(p["test_set"], ["statement", "root", "size", "excluded"]);
   const size = f.integer(set["size"], 1, 2 ** 32);
-  const root = f.digest(set["root"]);
-  const system = f.object(p["system"], ["scaffold", "runtime", "decoding"]);
-  for (const name of ["scaffold", "runtime", "decoding"]) f.text(system[name], 1, 2000);
   const claims = f.list(p["claims"], 1, 64).map(readClaim);
   const plan = readPlan(p["plan"]);
   checkClaims(claims, plan.budgets);
   demand(mode === "open" || claims.every((c) => c.type !== "graded"), "BAD_TERMS", "a graded claim in another mode than open");
   const deadlines = f.object(p["deadlines"], ["answer_seconds", "turn_seconds"]);
-  const consequences = f.object(p["consequences"], ["prover_default", "verifier_default"]);
-  f.text(consequences["prover_default"], 1, 4096);
-  f.text(consequences["verifier_default"], 1, 4096);
-  const qualifiers = f.list(p["qualifiers"], 0, 16).map((q) => f.digest(q));
-  const scope = f.object(p["scope"], ["construct", "sampling_frame", "not_concluded"]);
-  f.text(scope["construct"], 1, 4096);
-  f.text(scope["sampling_frame"], 1, 4096);
+  checkTexts(p["system"], ["scaffold", "runtime", "decoding"], 2000);
+  checkTexts(p["consequences"], ["prover_default", "verifier_default"], 4096);
   return {
     digest: statement.digest,
     exercise: digest("exercise", statement.payload),
     title: f.text(p["title"], 1, 200),
     mode,
-    prover, verifier,
-    set: { statement: f.digest(set["statement"]), root, size, excluded: readExcluded(set["excluded"], size) },
+    ...readParties(p["parties"]),
+    set: { statement: f.digest(set["statement"]), root: f.digest(set["root"]), size, excluded: readExcluded(set["excluded"], size) },
     modelClaim: f.digest(p["model_claim"]),
     claims,
     ...plan,
@@ -128,10 +136,10 @@ export function readTerms(statement: Statement): Terms {
     deadlines: { answer: f.integer(deadlines["answer_seconds"], 1, 2 ** 24), turn: f.integer(deadlines["turn_seconds"], 1, 2 ** 24) },
     witnesses: readWitnesses(p["witnesses"]),
     binding: readBinding(p["binding"], mode),
-    qualifiers,
+    qualifiers: f.list(p["qualifiers"], 0, 16).map((q) => f.digest(q)),
     policy: p["evidence_policy"] === null ? null : readPolicy(p["evidence_policy"] ?? null),
     inventory: p["inventory"] === null ? null : readInventory(p["inventory"]),
-    notConcluded: f.list(scope["not_concluded"], 1, 64).map((s) => f.text(s, 1, 4096)),
+    notConcluded: readScope(p["scope"]),
     prior: p["prior"] === undefined ? null : readPrior(p["prior"]),
     audited: p["audited"] === undefined ? null : readAudited(p["audited"], claims, mode),
   };
