@@ -61,10 +61,7 @@ def predicates() -> dict[str, set[frozenset[str]]]:
 
 def receipts() -> dict[str, set[str]]:
     """What the outcomes of a chamber have, by their types."""
-    common = {"keys", "session", "exercise"}
-    assert "each names the digest of its keys statement, the session and the exercise" in section(
-        "sealed-messages"
-    )
+    common = said("sealed-messages", "subject `exercise`; each has ", ".\n")
     receipt = common | said("sealed-messages", "* `tag:parley,2026:receipt/v1`: also ")
     simulated = "* `tag:parley,2026:simulated-receipt/v1#NOT-HARDWARE`: the same under simulated evidence"
     assert simulated in section("sealed-messages")

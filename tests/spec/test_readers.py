@@ -50,6 +50,7 @@ def unseen(kind: str, of: Callable[[str, str], Iterator[tuple[str, str]]]) -> li
     return found
 
 
+@pytest.mark.slow
 def test_every_change_of_a_formula_is_noticed_by_its_test():
     assert unseen("formula", lambda where, text: mutants.of_formula(reading.also(where, text))) == []
 
@@ -62,6 +63,7 @@ def test_every_change_of_a_figure_is_noticed_by_its_test():
     assert unseen("figure", lambda where, _: mutants.of_figure(where)) == []
 
 
+@pytest.mark.slow
 def test_every_change_of_a_table_is_noticed_by_its_test_or_explained():
     def changes(where: str, _: str) -> Iterator[tuple[str, str]]:
         made = mutants.of_references(where) if where in PROSE else mutants.of_table(where)
