@@ -114,3 +114,24 @@ def test_every_predicate_has_the_fields_that_the_text_lists():
     found = predicates() | made()
     for kind, names in text.items():
         assert found[kind] == {frozenset(names)}, kind
+
+
+def test_every_claim_of_the_terms_has_the_fields_that_the_text_lists():
+    common = said("terms", "Claims are objects with ", ", and:")
+    metric = common | said("terms", "* `metric`: ")
+    text = {
+        "metric": metric,
+        "graded": common | said("terms", "* `graded`: ", ", all as in a metric"),
+        "identity": common,
+        "compute": common | said("terms", "* `compute`: "),
+    }
+    assert "* `identity`: nothing else." in section("terms")
+    found: dict[str, set[frozenset[str]]] = {}
+    for path in sorted(worked.VECTORS.glob("transcripts*.json")):
+        for test in worked.tests(path.stem):
+            if test["result"] == "valid" and (
+                terms := worked.record(path.stem, test["comment"]).machine.facts.terms
+            ):
+                for claim in terms.document()["claims"]:
+                    found.setdefault(claim["type"], set()).add(frozenset(claim))
+    assert found == {kind: {frozenset(names)} for kind, names in text.items()}
