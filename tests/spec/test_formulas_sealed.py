@@ -4,12 +4,15 @@ import io
 import re
 from datetime import UTC, datetime
 from math import prod
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import SimpleNamespace
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from evaluate import NUMBERS, hashing, value_of
+from evaluate import BYTES, NUMBERS, hashing, value_of
 from hypothesis import strategies as st
 from parley_attestation.canonical import Fields
+from parley_attestation.edge import packages
 from parley_attestation.encoding import Bytes32, Digest
 from parley_attestation.errors import Role
 from parley_attestation.evidence import collateral
@@ -70,6 +73,36 @@ def test_a_data_key_is_released_under_the_info_of_the_text(session, keys, size, 
     )
     names["n"] = max(1, -(-size // 2 ** int(chunk[1])))
     assert value_of(said, names) == Grant(sealed, Digest(keys), Digest(keys[::-1])).info()
+
+
+def test_the_plain_content_is_framed_as_the_text_says():
+    frame, bare = formula("sealing", "u64(len(part)) || part").text, formula("sealing", "u64(size)").text
+    text = section("sealing")
+    assert f"a stream of frames, a frame being `{frame}`" in text
+
+    def framed(*parts: bytes) -> bytes:
+        return b"".join(value_of(frame, {**BYTES, "part": part}) for part in parts)
+
+    master, seed, items = bytes(32), bytes([1]) * 32, [(b"2+2", b"4"), (b"", b"five")]
+    assert (
+        "the set's master secret (32), the seed of the result tree (32), then the prompt and the reference"
+        in text
+    )
+    made = b"".join(packages.write_tests(Bytes32(master), Bytes32(seed), items))
+    assert made == framed(master, seed, *(part for item in items for part in item))
+    assert f"then for every file its path in a frame, `{bare}` and its bytes without a frame" in text
+    assert "an empty frame and the program's files in the same way" in text
+    secret = SimpleNamespace(encode=lambda: b"secret")
+    with TemporaryDirectory() as folder:
+        for name in ("w", "run"):
+            (Path(folder) / name).write_bytes(name.encode() * 3)
+        files = {name: [(name, Path(folder) / name)] for name in ("w", "run")}
+        made = b"".join(packages.write_weights(secret, files["w"], files["run"]))
+
+    def file(name: bytes) -> bytes:
+        return framed(name) + value_of(bare, {**BYTES, "size": 3 * len(name)}) + name * 3
+
+    assert made == framed(b"secret") + file(b"w") + framed(b"") + file(b"run")
 
 
 def test_collateral_is_in_force_when_the_text_says_so():

@@ -50,6 +50,7 @@ def unseen(kind: str, of: Callable[[str, str], Iterator[tuple[str, str]]]) -> li
     return found
 
 
+@pytest.mark.slow
 def test_every_change_of_a_formula_is_noticed_by_its_test():
     assert unseen("formula", lambda where, text: mutants.of_formula(reading.also(where, text))) == []
 
@@ -62,6 +63,7 @@ def test_every_change_of_a_figure_is_noticed_by_its_test():
     assert unseen("figure", lambda where, _: mutants.of_figure(where)) == []
 
 
+@pytest.mark.slow
 def test_every_change_of_a_table_is_noticed_by_its_test_or_explained():
     def changes(where: str, _: str) -> Iterator[tuple[str, str]]:
         made = mutants.of_references(where) if where in PROSE else mutants.of_table(where)
@@ -74,3 +76,15 @@ def test_every_change_of_a_table_is_noticed_by_its_test_or_explained():
         assert reasons, f"{where}: nobody sees {change}"
         left -= set(reasons)
     assert left == set(), "these are seen: strike them"
+
+
+def test_every_change_of_a_listed_field_is_noticed():
+    test = "test_predicates.py::test_every_predicate_has_the_fields_that_the_text_lists"
+    assert not notices(test, reading.current())
+    for where, name in (
+        ("keys", "not_before"), ("keys", "since"), ("model-claim", "formats"), ("accept", "items"),
+        ("compute-records", "prev"), ("binding", "units"), ("sealed-messages", "swap"),
+        ("sealed-messages", "handed_over"), ("sealed-messages", "blamed"), ("judge", "basis"),
+        ("witnesses", "attempt"), ("witnesses", "deadline"), ("witnesses", "number"), ("witnesses", "statement"),
+    ):  # fmt: skip
+        assert notices(test, mutants.within(where, f"`{name}`", f"`{name}x`")), (where, name)

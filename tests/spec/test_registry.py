@@ -6,6 +6,7 @@ person with grep find them. A second reading is written `also` and claims nothin
 """
 
 import ast
+import re
 import runpy
 from pathlib import Path
 
@@ -72,3 +73,22 @@ def test_nothing_is_claimed_twice():
         if len({test for test in tests if test != GENERATOR}) > 1 or len(tests) > len(set(tests))
     }
     assert twice == {}
+
+
+# What prose may hold of signs: lists, anchors, bounds that are powers, the names of algorithms, and words that say
+# what a letter is.
+HARMLESS = re.compile(
+    r"^\* |\{#[\w-]+\}|\*\*|-?\(?\d\^\d+(?: - 1)?\)?|DHKEM\(X25519, HKDF-SHA256\)"
+    r"|K\* a declared count|unit j = 1, 2, \.\.\.|rank r = 0\.\.m-1|v = byte 1"
+)
+
+
+def test_no_formula_hides_in_the_prose():
+    lines = [
+        (name, HARMLESS.sub("", line))
+        for name, text in reading.read(reading.current()).sections.items()
+        for line in re.sub(
+            r"~~~.*?~~~|`[^`]+`|^\|.*?$|<!--.*?-->", "", text, flags=re.DOTALL | re.MULTILINE
+        ).split("\n")
+    ]
+    assert [one for one in lines if re.search(r"[=<>^*]|\|\|| [-+/] |\w\(", one[1])] == []

@@ -136,10 +136,13 @@ class OnnxModel:
                 values = [v / self._config.scale for v in values]
             if len(values) != self._size:
                 raise LocalError(Reason.BAD_PROMPT, f"{wanted}, got {len(values)}")
-            if self._config.dtype.startswith("int") and any(v != int(v) for v in values):
-                raise LocalError(Reason.BAD_PROMPT, f"{wanted}, all of them integers")
+            exact: list[float] | list[int] = values
+            if self._config.dtype.startswith("int"):
+                exact = [int(v) for v in values]
+                if exact != values:
+                    raise LocalError(Reason.BAD_PROMPT, f"{wanted}, all of them integers")
             with np.errstate(over="raise"):
-                return np.array(values, dtype=self._config.dtype).reshape(self._config.shape)
+                return np.array(exact, dtype=self._config.dtype).reshape(self._config.shape)
         except (ValueError, TypeError, ArithmeticError, RecursionError):
             raise LocalError(Reason.BAD_PROMPT, wanted) from None
 
@@ -211,12 +214,11 @@ def _output(session: Any, config: OnnxSettings) -> str:
 def _flat(value: Any) -> list[Any]:
     if not isinstance(value, list):
         raise TypeError
-    if not any(isinstance(one, list) for one in value):
-        return value
-    return [one for part in value for one in _flat(part)]
+    return [one for part in value for one in (_flat(part) if isinstance(part, list) else [part])]
 
 
-def _number(value: Any) -> int | float:
+def _number(value: Any) -> float:
+    """One element as a binary64 number, whatever type the input has."""
     if isinstance(value, str):
         try:
             value = float(Decimal(value))
@@ -224,7 +226,7 @@ def _number(value: Any) -> int | float:
             raise ValueError from error
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         raise TypeError
-    return value
+    return float(value)
 
 
 def _spell(value: Any, decimals: int) -> str:
