@@ -52,9 +52,12 @@ def started(folder, runtime):
 class Place:
     """A chamber that serves on the loopback, and the two parties it admits."""
 
-    def __init__(self, folder, runtimes=(RUNTIME,), *, child=False, **changes):
+    def __init__(self, folder, runtimes=(RUNTIME,), *, child=False, operator="", **changes):
         self.folder, self.clients, self.waits = folder, [], []
-        entropy = {role: seed(role, "", "root") + seed(role, "", "session") for role in Role}
+        names = {Role.PROVER: "", Role.VERIFIER: "", Role.CHAMBER: operator}
+        entropy = {
+            role: seed(role, name, "root") + seed(role, name, "session") for role, name in names.items()
+        }
         self.parties = {
             role: party.create(
                 folder / f"party-{role}",
@@ -64,7 +67,7 @@ class Place:
                 now=1_700_000_000,
                 years=90,
             )
-            for role in (Role.PROVER, Role.VERIFIER, Role.CHAMBER)
+            for role in names
         }
         if child:
             self.process, port = started(folder, *runtimes)

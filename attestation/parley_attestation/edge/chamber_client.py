@@ -1,6 +1,7 @@
 """Room: the edge. The way to a chamber over gRPC; both roles call it in sealed mode."""
 
 import contextlib
+import threading
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -15,6 +16,8 @@ from parley_attestation.encoding import MAX_CHUNK
 from parley_attestation.errors import LocalError, Reason, Role
 from parley_attestation.session.machine import Machine
 from parley_attestation.session.turns import envelope_to_wire
+
+_READING = threading.Lock()  # chambers run at once, and a journal is one thread's at a time
 
 
 class ChamberClient:
@@ -69,16 +72,17 @@ class ChamberClient:
 
     def _shown(self, machine: Machine) -> dict[str, Any]:
         """The session, and the earlier attempts at its exercise, from the journal."""
-        row = self._journal.find(session_id=bytes(machine.facts.session_id))
-        if row is None:
-            raise LocalError(Reason.CORRUPT, f"{self._journal.path}: the session is not in the journal")
-        exercise = machine.facts.exercise
-        assert exercise is not None
-        earlier = self._journal.attempts(row.role, exercise, row.id)
-        return {
-            "envelopes": self._envelopes(row),
-            "earlier": [pb.Attempt(envelopes=self._envelopes(one)) for one in earlier],
-        }
+        with _READING:
+            row = self._journal.find(session_id=bytes(machine.facts.session_id))
+            if row is None:
+                raise LocalError(Reason.CORRUPT, f"{self._journal.path}: the session is not in the journal")
+            exercise = machine.facts.exercise
+            assert exercise is not None
+            earlier = self._journal.attempts(row.role, exercise, row.id)
+            return {
+                "envelopes": self._envelopes(row),
+                "earlier": [pb.Attempt(envelopes=self._envelopes(one)) for one in earlier],
+            }
 
     def _envelopes(self, row: SessionRow) -> list[Any]:
         return [envelope_to_wire(turn.envelope) for _, turn in self._journal.turns(row)]

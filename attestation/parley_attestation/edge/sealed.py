@@ -3,8 +3,11 @@
 Roles bring their content and their rule of custody; the way to the chamber is an interface.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
+from queue import SimpleQueue
+from threading import Thread
 from typing import Protocol
 
 from parley_attestation.edge.endpoint import Draft, Secret
@@ -42,7 +45,7 @@ class ChamberLink(Protocol):
         """Send sealed content; goes on where an earlier call stopped."""
 
     def receipt(self, machine: Machine) -> bytes:
-        """Have the chamber run; its sealed receipt or refusal."""
+        """Have the chamber run; its sealed receipt or refusal. Called for all chambers at once, in threads."""
 
     def results(self, machine: Machine) -> bytes:
         """The sealed results of an ended session; for the verifier alone."""
@@ -138,9 +141,10 @@ class Custody:
         return Draft(m.Release(keys, self.size))
 
     def outcomes(self, machine: Machine) -> Draft:
-        """Have every chamber run, and put what each left on the record; one that left nothing ends it."""
+        """Have all chambers run at once, and put what each left on the record; one that left nothing ends it."""
         try:
-            left = m.Receipt(tuple(link.receipt(machine) for link in self._ordered(machine)))
+            runs = [partial(link.receipt, machine) for link in self._ordered(machine)]
+            left = m.Receipt(tuple(_at_once(runs)))
             read_outcomes(machine.facts, left)
         except PeerError as error:
             _unless_busy(error)
@@ -181,6 +185,27 @@ class Custody:
 def _words(text: str) -> str:
     """A detail that a message can hold, however much a chamber said: else this party would fall silent."""
     return text[: m.MAX_DETAIL]
+
+
+def _at_once(calls: Sequence[Callable[[], bytes]]) -> list[bytes]:
+    """What each of the calls gives; the first error of any, without waiting for the others."""
+    ended: SimpleQueue[tuple[int, bytes | Exception]] = SimpleQueue()
+
+    def make(number: int, call: Callable[[], bytes]) -> None:
+        try:
+            ended.put((number, call()))
+        except Exception as error:  # noqa: BLE001 - raised again by whoever waits for it
+            ended.put((number, error))
+
+    for number, call in enumerate(calls):
+        Thread(target=make, args=(number, call), daemon=True).start()
+    found: dict[int, bytes] = {}
+    while len(found) < len(calls):
+        number, result = ended.get()
+        if isinstance(result, Exception):
+            raise result
+        found[number] = result
+    return [found[number] for number in range(len(calls))]
 
 
 def _unless_busy(error: PeerError) -> None:
