@@ -1,13 +1,15 @@
 """A sample of the weakenings, asked again in a minute: recorded killers, every new check, some explanations.
 
 A weakening that the ledger does not know is a check that was written or changed since the last whole run. No
-trace says which tests reach it; it is tried against the tests that kill its neighbours in the same function
-and module. What they do not kill survives here, until a run of its own finds a killer or somebody explains it.
+trace says which tests reach it; it is tried against the tests that killed what stood in the same function, and
+those of its neighbours in the module. What they do not kill survives here, until a run of its own finds a
+killer or somebody explains it.
 """
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from weakenings.ledger import HUNG, Ledger, wrong
@@ -82,24 +84,24 @@ def sample(sites: Sequence[Site], ledger: Ledger, source: bytes, count: int, exp
         explained: Explained ones to try.
     """
     ranked = sorted(sites, key=lambda site: hashlib.sha256(source + site.id.encode()).digest())
-    named = {site.id: _recorded(site, ledger) for site in ranked}
-    recorded = {s.id: (s, [named[s.id]], SECONDS) for s in ranked if named[s.id]}
+    recorded = [(s, [killer], SECONDS) for s in ranked if (killer := _recorded(s.id, ledger))]
     new = [s for s in ranked if s.id not in ledger.results]
     declared = [s for s in ranked if s.id in ledger.explained and s.id in ledger.results]
-    others = {s.id: (s, neighbours(s, sites, named), SECONDS) for s in (*new, *declared[:explained])}
-    return Sample(dict(list(recorded.items())[:count]), others)
+    others = {s.id: (s, neighbours(s, sites, ledger), SECONDS) for s in (*new, *declared[:explained])}
+    return Sample({plan[0].id: plan for plan in recorded[:count]}, others)
 
 
-def _recorded(site: Site, ledger: Ledger) -> str:
+def _recorded(name: str, ledger: Ledger) -> str:
     """The recorded killer of a weakening, where there is one that can be asked again."""
-    killer = ledger.killer(site.id) if site.id in ledger.results else ""
+    killer = ledger.killer(name) if name in ledger.results else ""
     return "" if killer == HUNG else killer
 
 
-def neighbours(site: Site, sites: Sequence[Site], killers: Mapping[str, str]) -> list[str]:
-    """The killers of the other weakenings of the same function, then of the same module, nearest first."""
-    near = sorted(
-        (s for s in sites if s.module == site.module and killers[s.id]),
-        key=lambda s: (s.scope != site.scope, abs(s.line - site.line)),
-    )
-    return list(dict.fromkeys(killers[s.id] for s in near))[:NEIGHBOURS]
+def neighbours(site: Site, sites: Sequence[Site], ledger: Ledger) -> list[str]:
+    """The killers of what was weakened in the same function, gone checks first, then elsewhere in the module."""
+    within = f"{Path(site.module).stem}.{site.scope}:"
+    same = [name for name in ledger.results if name.startswith(within)]
+    same.sort(key=lambda name: (name in ledger.here, f":{site.operator}:" not in name, name))
+    near = sorted((s for s in sites if s.module == site.module), key=lambda s: abs(s.line - site.line))
+    found = (_recorded(name, ledger) for name in (*same, *(s.id for s in near)))
+    return list(dict.fromkeys(killer for killer in found if killer))[:NEIGHBOURS]

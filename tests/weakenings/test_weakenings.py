@@ -110,6 +110,13 @@ def asked(killers, tests=("t::1", "t::2")):
     return chosen.problems(tests, against, known.explained)
 
 
+def test_a_changed_check_is_asked_of_the_test_that_killed_it_before():
+    before = f"m.{NEW.scope}:{NEW.operator}:00000000"
+    rows = {site.id: row("t::1") for site in CHECKS if site is not NEW} | {before: row("t::before")}
+    known = Ledger(rows, {}, frozenset(site.id for site in CHECKS))
+    assert sampled.neighbours(NEW, CHECKS, known) == ["t::before", "t::1"]
+
+
 def killed(*spared):
     return {site.id: "t::1" for site in CHECKS if site not in spared}
 
