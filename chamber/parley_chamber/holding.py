@@ -1,7 +1,8 @@
 """Room: the chamber. The sessions that its service holds at once, and which of them makes room for another.
 
 A session goes where its outcome is there, where a later attempt took its place, or where nobody has called
-for longer than its own terms allow; what was uploaded to it goes with it. The service calls it.
+for longer than its own terms allow; what was uploaded to it goes with it. A prover and a verifier have places
+of their own: no other pair fills them or pushes a session out of them. The service calls it.
 """
 
 import contextlib
@@ -48,7 +49,7 @@ class Sessions:
     """Sessions by their ids.
 
     Args:
-        most: How many are held at once.
+        most: How many are held at once of one prover and one verifier.
         clock: Seconds that only grow.
     """
 
@@ -68,11 +69,11 @@ class Sessions:
         with self._lock:
             found = self._held.get(facts.session_id)
             if found is None:
-                with self._room(facts.exercise):
+                parties = frozenset(history.owner for history in facts.histories.values())
+                with self._room(parties, facts.exercise):
                     session, terms = begin(), facts.terms
                 assert terms is not None
                 assert facts.exercise is not None
-                parties = frozenset(history.owner for history in facts.histories.values())
                 patience = max(_LEAST, PATIENCE * max(terms.turn_seconds, terms.answer_seconds))
                 found = Held(session, facts.exercise, parties, patience, 0)
                 self._held[facts.session_id] = found
@@ -94,12 +95,12 @@ class Sessions:
             found.touched = self._clock()
 
     @contextlib.contextmanager
-    def _room(self, exercise: Digest | None) -> Iterator[None]:
-        """Room for one more session of `exercise`; where its beginning fails, nothing has gone for it.
+    def _room(self, parties: frozenset[Digest], exercise: Digest | None) -> Iterator[None]:
+        """Room for one more session of these parties; where its beginning fails, nothing has gone for it.
 
         Waits for no session: what is taken out is held by nobody else from here on.
         """
-        name = self._going(exercise)
+        name = self._going(parties, exercise)
         if name is None:
             yield
             return
@@ -112,9 +113,10 @@ class Sessions:
         finally:
             held.lock.release()
 
-    def _going(self, exercise: Digest | None) -> bytes | None:
+    def _going(self, parties: frozenset[Digest], exercise: Digest | None) -> bytes | None:
         """The session that makes room for one of `exercise`, its lock taken; None where there is room."""
-        if len(self._held) < self._most:
+        theirs = {name: held for name, held in self._held.items() if held.parties == parties}
+        if len(theirs) < self._most:
             return None
         now = self._clock()
         for may_go in (
@@ -122,7 +124,7 @@ class Sessions:
             lambda held: held.exercise == exercise,
             lambda held: now - held.touched > held.patience,
         ):
-            for name, held in self._held.items():
+            for name, held in theirs.items():
                 if may_go(held) and held.lock.acquire(blocking=False):
                     return name
-        raise PeerError(Reason.SESSION_LIMIT, f"this chamber holds {self._most} sessions")
+        raise PeerError(Reason.SESSION_LIMIT, f"this chamber holds {self._most} sessions of one pair")

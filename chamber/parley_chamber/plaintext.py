@@ -4,6 +4,7 @@ A process that holds plaintext leaves no core dump and no other process of its u
 Whether the kernel could swap memory out is `swap`'s business.
 """
 
+import contextlib
 import ctypes
 import os
 import resource
@@ -42,7 +43,7 @@ def plaintext() -> Iterator[Path]:
         LocalError: CONFIG, where /dev/shm is no tmpfs.
     """
     prepare()
-    folder = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-", dir=_SHARED))
+    folder = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-{_started(os.getpid())}-", dir=_SHARED))
     try:
         yield folder
     finally:
@@ -69,8 +70,22 @@ def wipe() -> None:
 
 
 def sweep(place: Path) -> None:
-    """Remove what a killed chamber of this user left on the tmpfs; it was never on a disk."""
+    """Remove what a killed chamber of this user left on the tmpfs; it was never on a disk.
+
+    A process is known by its number and its start: in a container every chamber may have the number of the
+    one before it.
+    """
     for folder in place.glob(f"{_PREFIX}*"):
-        owner = folder.name.removeprefix(_PREFIX).partition("-")[0]
-        if folder.stat().st_uid == os.geteuid() and not Path("/proc", owner).exists():
-            shutil.rmtree(folder, ignore_errors=True)
+        number, _, rest = folder.name.removeprefix(_PREFIX).partition("-")
+        with contextlib.suppress(FileNotFoundError):  # another chamber of this user sweeps too
+            ours = folder.lstat().st_uid == os.geteuid()
+            if ours and not (number.isdigit() and rest.startswith(f"{_started(int(number))}-")):
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+def _started(process: int) -> str:
+    """When a process started, in clock ticks since the machine's start; empty where there is none."""
+    try:
+        return Path("/proc", str(process), "stat").read_text().rpartition(")")[2].split()[19]
+    except (FileNotFoundError, ProcessLookupError):
+        return ""

@@ -239,8 +239,9 @@ class SealedRun:
     def _answers(
         self, model: Weights, opened: packages.OpenedTests, items: Sequence[int]
     ) -> list[bytes | None]:
-        cap = self._job.terms.caps.output
-        limits = replace(self._limits(), output=evaluation.output_bytes(len(items), cap))
+        cap, limits = self._job.terms.caps.output, self._limits()
+        # Outputs are held in this process's memory: no more than its operator lets a box have, whatever the terms say.
+        limits = replace(limits, output=min(evaluation.output_bytes(len(items), cap), limits.memory))
         prompts = (prompt for prompt, _ in opened.items(items))
         return evaluation.answer(self._chamber.sandbox, model, prompts, cap, limits)
 

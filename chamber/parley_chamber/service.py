@@ -57,7 +57,7 @@ class Setup:
         runtimes: The runtimes that terms may name.
         sandbox: How boxes are made here.
         limits: What a box may use.
-        sessions: Sessions held at once.
+        sessions: Sessions of one prover and one verifier held at once.
         upload: Bytes of one sealed upload at most.
         collectors: Where evidence comes from.
         keep: How long and how many results wait for their verifiers.

@@ -53,9 +53,13 @@ def show(folder: Path) -> None:
     type=click.Path(path_type=Path),
     help="Sealed uploads and the ledger of runs; default: FOLDER/chamber. Plaintext never lies there.",
 )
-@click.option("--memory", default=4096, show_default=True, help="MiB of one box.")
+@click.option(
+    "--memory", default=4096, show_default=True, help="MiB of one box, and of all outputs of one run."
+)
 @click.option("--seconds", default=3600, show_default=True, help="Longest run of one box.")
-@click.option("--sessions", default=16, show_default=True, help="Sessions held at once.")
+@click.option(
+    "--sessions", default=16, show_default=True, help="Sessions of one pair of parties held at once."
+)
 @click.option("--upload", default=160, show_default=True, help="GiB of one sealed upload at most.")
 @click.option(
     "--keep-days", default=30, show_default=True, help="Days that sealed results wait for their verifier."

@@ -41,7 +41,7 @@ class ProverConfig(BaseModel):
     witnesses: list[Path] = Field(default_factory=list, description="Cards of the witnesses to ask.")
     journal: Path = Field(default=Path("prover.journal"), description="The journal of sessions and budgets.")
     records: list[Path] = Field(default_factory=list, description="Compute records to show, in order.")
-    sessions: int = Field(default=4, ge=1, le=64, description="Sessions at once.")
+    sessions: int = Field(default=4, ge=1, le=64, description="Sessions of one verifier at once.")
     max_turn_bytes: int = Field(
         default=256 << 20, ge=1024, description="Largest content of one turn to accept."
     )

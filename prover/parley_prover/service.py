@@ -5,6 +5,7 @@ import queue
 import secrets
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent import futures
 from dataclasses import dataclass, field, replace
@@ -32,13 +33,14 @@ from parley_prover.budget import DisclosureBudget, Limits
 from parley_prover.engines.base import Engine
 
 PING_SECONDS = 10.0
+SPARE_CALLS = 4  # calls of a party beside the one in each of its sessions
 TAKEOVER_SECONDS = 60.0  # how long a returning verifier waits for its broken stream to let go
 _DONE = object()
 
 
 @dataclass(frozen=True, slots=True)
 class ServerLimits:
-    """What the server grants: sessions at once, seconds of one stream, and each party's budget."""
+    """What the server grants each verifier: sessions at once, seconds of one stream, and its budget."""
 
     sessions: int = 4
     stream_seconds: float = 6 * 3600
@@ -70,7 +72,8 @@ class ProverService(rpc.ProverServicer):
         self._journal = journal
         self._limits = limits
         self._notary = notary
-        self._slots = threading.BoundedSemaphore(limits.sessions)
+        self._slots = {digest: threading.BoundedSemaphore(limits.sessions) for digest in self._peers}
+        self._calls: Counter[bytes] = Counter()
         self._busy: dict[bytes, tuple[threading.Lock, grpc.ServicerContext]] = {}
         self._busy_lock = threading.Lock()
 
@@ -118,17 +121,33 @@ class ProverService(rpc.ProverServicer):
     ) -> Iterator[pb.Frame]:
         peer = self._peer(context)
         stream = _Stream(lambda put: self._work(peer, requests, context, put), context)
-        yield from stream.frames(time.monotonic() + self._limits.stream_seconds)
+        with self._admitted(peer):
+            yield from stream.frames(time.monotonic() + self._limits.stream_seconds)
 
     @contextlib.contextmanager
-    def _slot(self) -> Iterator[None]:
-        """A place among the sessions at once; taken after a takeover, which frees the older one."""
-        if not self._slots.acquire(blocking=False):
+    def _admitted(self, peer: PeerCard) -> Iterator[None]:
+        """A verifier's share of this server's workers: nobody takes another one's, not even by saying nothing."""
+        share = self._limits.sessions + SPARE_CALLS
+        with self._busy_lock:
+            if self._calls[peer.tls_digest] >= share:
+                raise PeerError(Reason.SESSION_LIMIT, f"a verifier has at most {share} streams at once")
+            self._calls[peer.tls_digest] += 1
+        try:
+            yield
+        finally:
+            with self._busy_lock:
+                self._calls[peer.tls_digest] -= 1
+
+    @contextlib.contextmanager
+    def _slot(self, peer: PeerCard) -> Iterator[None]:
+        """A place among a verifier's sessions at once; taken after a takeover, which frees the older one."""
+        slots = self._slots[peer.tls_digest]
+        if not slots.acquire(blocking=False):
             raise PeerError(Reason.SESSION_LIMIT, f"{self._limits.sessions} sessions are running already")
         try:
             yield
         finally:
-            self._slots.release()
+            slots.release()
 
     def _work(
         self,
@@ -144,7 +163,7 @@ class ProverService(rpc.ProverServicer):
         with contextlib.ExitStack() as held:
             held.enter_context(contextlib.closing(journal))
             held.enter_context(self._alone(peer.tls_digest + _hello(journal, first.frame), context))
-            held.enter_context(self._slot())
+            held.enter_context(self._slot(peer))
             row = _known(journal, first.frame)
             endpoint = held.enter_context(
                 self._endpoint(peer, journal, row, _mode(journal, row, first.frame))
@@ -312,10 +331,11 @@ def serve(
     Raises:
         LocalError: UNREACHABLE, where the address cannot be bound.
     """
+    workers = len({peer.tls_digest for peer in peers}) * (sessions + SPARE_CALLS) + SPARE_CALLS
     server = grpc.server(
-        futures.ThreadPoolExecutor(max_workers=sessions + 4, thread_name_prefix="parley"),
+        futures.ThreadPoolExecutor(workers, thread_name_prefix="parley"),
         options=transport.OPTIONS,
-        maximum_concurrent_rpcs=sessions + 4,
+        maximum_concurrent_rpcs=workers,
     )
     rpc.add_ProverServicer_to_server(service, server)  # type: ignore[no-untyped-call]
     credentials = transport.server_credentials(party.card, party.tls_key, peers)

@@ -28,12 +28,15 @@ class Place:
         self.now = 0.0
         self.sessions = Sessions(2, lambda: self.now)
 
-    def open(self, name, exercise=None):
+    def open(self, name, exercise=None, verifier=TWO):
         facts = SimpleNamespace(
             session_id=Digest(seed(name)),
             exercise=Digest(seed("exercise", exercise or name)),
             terms=SimpleNamespace(turn_seconds=TURN, answer_seconds=1),
-            histories={Role.PROVER: SimpleNamespace(owner=ONE), Role.VERIFIER: SimpleNamespace(owner=TWO)},
+            histories={
+                Role.PROVER: SimpleNamespace(owner=ONE),
+                Role.VERIFIER: SimpleNamespace(owner=verifier),
+            },
         )
         return self.sessions.open(SimpleNamespace(facts=facts), Session)
 
@@ -114,6 +117,19 @@ def test_nobody_gets_hold_of_the_session_that_makes_room_while_another_begins(pl
     place.open("third")
     assert taken == [False]
     assert place.second.session.discarded
+
+
+def test_another_pair_of_parties_takes_no_place_and_pushes_nobody_out(place):
+    """A prover's other verifier could else hold every place, or push out outcomes that were not fetched yet."""
+    place.second.receipt = b"outcome"
+    place.now = PATIENCE * TURN + 1
+    other = Digest(seed("other verifier"))
+    third, fourth = (place.open(name, verifier=other) for name in ("third", "fourth"))
+    assert (place.first.session.discarded, place.second.session.discarded) == (False, False)
+    refused(Reason.SESSION_LIMIT, lambda: place.open("fifth", verifier=other))
+    place.open("sixth")
+    assert (place.second.session.discarded, third.session.discarded) == (True, False)
+    assert not fourth.session.discarded
 
 
 def test_what_was_found_before_it_went_is_not_used_after(place):

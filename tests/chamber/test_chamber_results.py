@@ -12,6 +12,7 @@ from parley_attestation.errors import LocalError, PeerError, Reason, Role
 from parley_attestation.receipt import read_receipt
 from parley_attestation.sealed_terms import SealedTerms
 from parley_attestation.sealing import Sealed, seal
+from parley_attestation.session.results import result_root
 from parley_attestation.session.tables import State
 from parley_verifier.results import handed_over, read_results
 from parley_verifier.sealed import awaits_results
@@ -97,6 +98,19 @@ def test_results_that_give_another_root_are_refused_even_with_the_same_counts(en
     good, bad = codes.index(1), next(n for n, one in enumerate(codes) if one != 1)
     codes[good], codes[bad] = codes[bad], codes[good]
     refused(machine.facts, resealed(machine.facts, bytes(codes)), Reason.BAD_RECEIPT)
+
+
+def test_bytes_that_no_audit_could_open_are_refused_when_they_come(ended):
+    """Root and counts hold; in an audit the verifier would be blamed for the chamber's byte, or fall silent."""
+    exercise, machine = ended
+    codes = bytearray(codes_of(handed_over(machine.facts, SEED, exercise.link.results(machine))))
+    codes[next(n for n, one in enumerate(codes) if one != 1)] = 5
+    receipt = machine.facts.outcomes[0]
+    root = result_root(SEED, receipt.exercise, [bytes([one]) for one in codes])
+    facts = replace(machine.facts, outcomes=(replace(receipt, result_root=root),))
+    with pytest.raises(PeerError, match="no results") as caught:
+        handed_over(facts, SEED, resealed(facts, bytes(codes)))
+    assert caught.value.reason is Reason.BAD_RECEIPT
 
 
 def test_a_receipt_whose_counts_are_not_those_of_its_results_is_refused(tmp_path):

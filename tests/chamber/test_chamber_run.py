@@ -17,7 +17,7 @@ from parley_attestation.commitment import SeedTree
 from parley_attestation.ed25519 import SigningKey
 from parley_attestation.edge import packages as written
 from parley_attestation.encoding import Bytes32, Digest
-from parley_attestation.errors import PeerError, Reason, Role
+from parley_attestation.errors import LocalError, PeerError, Reason, Role
 from parley_attestation.grading import Outcome
 from parley_attestation.model.claim import read_claim
 from parley_attestation.receipt import (
@@ -31,8 +31,8 @@ from parley_attestation.receipt import (
 from parley_attestation.sealed_terms import SealedTerms
 from parley_attestation.sealing import Grant, Sealed, seal, wrap
 from parley_attestation.session.results import result_root
-from parley_attestation.terms import exercise_id
-from parley_chamber import plaintext
+from parley_attestation.terms import Caps, exercise_id
+from parley_chamber import evaluation, plaintext
 from parley_chamber.ledger import RunLedger
 from parley_chamber.reexecute import Chamber
 from parley_chamber.run import Job, SealedRun, Upload
@@ -301,6 +301,22 @@ def test_a_failing_box_leaves_a_code_and_nothing_else(tmp_path):
     sealing = Sealing(tmp_path, limits=Limits(memory=1 << 26, seconds=20))
     ends(sealing, Reason.BOX_FAILED, None)
     assert list(Path("/dev/shm").glob(f"parley-chamber-{os.getpid()}-*")) == []
+
+
+@pytest.mark.parametrize(("cap", "expected"), [(1 << 12, 60 * (9 + (1 << 12))), (1 << 29, LIMITS.memory)])
+def test_terms_do_not_make_a_chamber_hold_more_output_than_its_operator_gives_a_box(
+    tmp_path, monkeypatch, cap, expected
+):
+    seen = []
+
+    def answers(_sandbox, _model, _prompts, _cap, limits):
+        seen.append(limits.output)
+        raise LocalError(Reason.BOX_OUTPUT, "enough")
+
+    monkeypatch.setattr(evaluation, "answer", answers)
+    caps = Caps(1 << 16, 1 << 12, cap, 1 << 29 | 1 << 20)
+    ends(Sealing(tmp_path, {"caps": caps}), Reason.BOX_OUTPUT, None)
+    assert seen == [expected]
 
 
 def windows(content: bytes, size: int = 16) -> set[bytes]:

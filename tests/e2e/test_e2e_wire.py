@@ -24,7 +24,7 @@ from parley_attestation.errors import LocalError, PeerError, Reason, Role
 from parley_prover import service as service_module
 from parley_prover.answering import Offer
 from parley_prover.engines.config import OnnxConfig, open_engine
-from parley_prover.service import ProverService, ServerLimits, serve
+from parley_prover.service import SPARE_CALLS, ProverService, ServerLimits, serve
 from parley_verifier import client
 from world import World, make_party, world
 
@@ -223,6 +223,19 @@ def test_a_session_over_the_limit_is_refused_with_its_reason_and_a_place_is_give
                 second.send(*hello(world)[1])
                 assert second.refused().reason is Reason.SESSION_LIMIT
         eventually(world)
+
+
+def test_a_verifier_that_fills_its_streams_and_says_nothing_keeps_no_other_one_out(world):
+    other = make_party(world.folder, Role.VERIFIER, "other")
+    ended, share = queue.Queue(), 1 + SPARE_CALLS
+    with serving(world, peers=[other.card], sessions=1), contextlib.ExitStack() as held:
+        for _ in range(share + 3):
+            one = held.enter_context(Raw(world, other.card, other.tls_key))
+            one.call.add_done_callback(ended.put)
+        refused = [ended.get(timeout=20) for _ in range(3)]
+        assert {transport.to_error(one).reason for one in refused} == {Reason.SESSION_LIMIT}
+        assert ended.empty(), "it has its share of streams"
+        finishes(world)
 
 
 def eventually(made: World):

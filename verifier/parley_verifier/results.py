@@ -19,7 +19,7 @@ from parley_attestation.merkle import Tree
 from parley_attestation.receipt import Receipt
 from parley_attestation.sealed_terms import CODE_BITS, MAX_BITS
 from parley_attestation.sealing import Sealed, unseal
-from parley_attestation.session.audit import Audit, claimed
+from parley_attestation.session.audit import UNANSWERED, Audit, claimed
 from parley_attestation.session.facts import Facts
 from parley_attestation.session.messages import ClaimedResult
 from parley_attestation.session.results import result_leaf, split
@@ -79,7 +79,7 @@ def handed_over(facts: Facts, seed: Bytes32, sealed: bytes) -> SealedResults:
 
     Raises:
         PeerError: BAD_SEAL, for other content than the receipt's; BAD_RECEIPT, where the results give
-            another root, or other counts than the receipt states.
+            another root, other counts than the receipt states, or a byte that is no result.
     """
     audit, receipt = facts.audit, facts.outcomes[0]
     assert audit is not None
@@ -92,6 +92,10 @@ def handed_over(facts: Facts, seed: Bytes32, sealed: bytes) -> SealedResults:
         raise PeerError(
             Reason.BAD_RECEIPT, "the chamber handed over other results than its receipt commits to"
         )
+    if any(
+        byte > UNANSWERED for byte in plain
+    ):  # no audit could open it: it would be the verifier's fault there
+        raise PeerError(Reason.BAD_RECEIPT, "the chamber handed over bytes that are no results")
     told = _successes(audit, codes)
     if [n - n % receipt.round_to for n in told] != [count.successes for count in receipt.counts]:
         raise PeerError(Reason.BAD_RECEIPT, "the results give other counts than the receipt states")
