@@ -36,7 +36,7 @@ from parley_attestation.edge.onnx import OnnxModel, pinned
 from parley_attestation.encoding import Bytes32, Digest
 from parley_attestation.errors import Role
 from parley_attestation.model.claim import read_claim
-from parley_attestation.receipt import Receipt, StatedKeys, read_keys, read_receipt
+from parley_attestation.receipt import ChamberRefusal, Receipt, StatedKeys, read_keys, read_outcome
 from parley_attestation.runtime import ProgramRuntime
 from parley_attestation.sealed_terms import SealedTerms
 from parley_attestation.sealing import Grant, seal, wrap
@@ -176,8 +176,10 @@ def sealed(folder: Path, items: Items, model: Path | None = None, program: str =
     )
     hidden = upload(run, stated, Role.VERIFIER, b"".join(packages.write_tests(*secrets, items)))
     with timed() as took:
-        receipt = read_receipt(run.run(weights, hidden, int(time.time())), stated)
-    return took, receipt
+        outcome = read_outcome(run.run(weights, hidden, int(time.time())), stated)
+    if isinstance(outcome, ChamberRefusal):
+        raise SystemExit(f"the chamber refused the run: {outcome.reason}")
+    return took, outcome
 
 
 def beside(folder: Path, count: int, work: int) -> None:
