@@ -2,16 +2,18 @@
 
 import io
 
+import pytest
 from cheats import standoff
 from kit import Exercise, metric, wrong_every
 from parley_attestation.edge.records import write_record
-from parley_attestation.errors import Role
+from parley_attestation.errors import Reason, Role
 from parley_attestation.judge import judge
 from parley_attestation.session.tables import State
 from parley_attestation.transcript import RecordReader, RecordWriter, redact
 from parley_verifier.compare import agreements, compare
 from parley_verifier.report import render
 from parley_verifier.report.build import build
+from sealed_kit import SealedParties, StatedChamber
 
 
 def record_of(folder, **how) -> bytes:
@@ -77,3 +79,29 @@ def test_the_verdicts_of_several_evaluators_agree_or_not(tmp_path):
     }
     assert list(agreed.values()) == ["COMPLIANT", None, "VIOLATION"]
     assert agreements([io.BytesIO(hidden)]) == ()
+
+
+@pytest.mark.parametrize(
+    ("chambers", "accept", "words"),
+    [
+        (
+            (StatedChamber(),),
+            False,
+            "run by a neutral operator, who could read tests and weights; run 1: a receipt",
+        ),
+        (
+            (StatedChamber(run_by="prover", sandbox="none", swap="present"),),
+            True,
+            "run by the prover, who could read tests and weights; without boxes; memory could be swapped out; run 1",
+        ),
+        (
+            (StatedChamber(refuses=(Reason.BAD_OPENING, Role.VERIFIER)),),
+            False,
+            "refused (BAD_OPENING), blames the verifier",
+        ),
+    ],
+)
+def test_the_page_of_a_sealed_record_says_who_ran_each_chamber(tmp_path, chambers, accept, words):
+    v, _ = SealedParties(tmp_path, chambers, accept=accept).run()
+    write_record(v.journal, v.row, tmp_path / "r.parley")
+    assert words in page((tmp_path / "r.parley").read_bytes()).decode()

@@ -45,7 +45,7 @@ def build(found: Judgement, name: str) -> ReportView:
         validity=_validity(found),
         labels=_labels(found, said),
         integrity=said.get("integrity", "") if said is not None else "",
-        identifiers=_identifiers(found),
+        identifiers=(*_identifiers(found), *_chambers(said)),
         shown=tuple(f"{check.title} ({times})" for check, times in checks(found) if times),
         not_shown=tuple(check.title for check, times in checks(found) if not times),
         signers=tuple(
@@ -103,6 +103,29 @@ def _identifiers(found: Judgement) -> tuple[Fact, ...]:
     return tuple(Fact(name, value) for name, value in rows)
 
 
+def _chambers(said: dict[str, Any] | None) -> tuple[Fact, ...]:
+    """Who ran each chamber of a sealed run, what its operator could read, and how the run ended."""
+    rows = []
+    for one in (said or {}).get("chambers", ()):
+        operator = one["operator"]
+        read = " and ".join(operator["reads"]) or "neither secret"
+        kept = "" if one["sandbox"] != "none" else "; without boxes"
+        swapped = "" if one["swap"] == "absent" else "; memory could be swapped out"
+        ending = "a receipt"
+        if "refused" in one:
+            ending = f"refused ({one['refused']})" + (
+                f", blames the {one['blamed']}" if one["blamed"] else ""
+            )
+        run_by = "a neutral operator" if operator["run_by"] == "neutral" else f"the {operator['run_by']}"
+        rows.append(
+            Fact(
+                "Chamber",
+                f"run by {run_by}, who could read {read}{kept}{swapped}; run {one['run']}: {ending}",
+            )
+        )
+    return tuple(rows)
+
+
 def _claims(found: Judgement, said: dict[str, Any] | None) -> tuple[ClaimView, ...]:
     terms, audit = found.machine.facts.terms, found.machine.facts.audit
     if terms is None or said is None or audit is None:
@@ -110,38 +133,62 @@ def _claims(found: Judgement, said: dict[str, Any] | None) -> tuple[ClaimView, .
     numbers = {claim.claim_id: n for n, claim in enumerate(audit.claims)}
     views = []
     for claim, result in zip(terms.claims, said["claims"], strict=True):
-        if not isinstance(claim, MetricClaim | GradedClaim):
-            views.append(
-                ClaimView(
-                    claim.claim_id, f"{result['type']} claim", result["verdict"], tuple(result["because"]), ()
-                )
-            )
-            continue
-        number = numbers[claim.claim_id]
-        plan = audit.plan(number)
-        if isinstance(plan, GradedPlan):
+        if isinstance(claim, GradedClaim):
             views.append(_graded(claim, result, terms))
-            continue
-        bounds = boundaries(plan)
-        again = found.machine.facts.binding is not None  # the path that the verdict rests on
-        units = audit.successes(number, reproduced=again)[: result["counted"]]
-        views.append(
-            ClaimView(
-                claim_id=claim.claim_id,
-                statement=_words(claim, terms),
-                verdict=result["verdict"],
-                because=tuple(result["because"]),
-                facts=_facts(claim, result),
-                frame=plan.frame,
-                threshold=plan.threshold,
-                count_low=result["count_low"],
-                count_high=result["count_high"],
-                units="".join("?" if unit is None else "01"[unit] for unit in units),
-                compliant_boundary=bounds.compliant,
-                violation_boundary=bounds.violation,
-            )
-        )
+        elif not isinstance(claim, MetricClaim):
+            words = f"{result['type']} claim"
+            views.append(ClaimView(claim.claim_id, words, result["verdict"], tuple(result["because"]), ()))
+        elif "p_violation_at_most" in result:
+            views.append(_sampled(found, claim, result, numbers[claim.claim_id]))
+        else:
+            views.append(_whole(claim, result, terms))
     return tuple(views)
+
+
+def _sampled(found: Judgement, claim: MetricClaim, result: dict[str, Any], number: int) -> ClaimView:
+    """A claim that a sequential test decided: its bounds and its path."""
+    facts = found.machine.facts
+    assert facts.audit is not None
+    assert facts.terms is not None
+    plan = facts.audit.plan(number)
+    assert not isinstance(plan, GradedPlan)
+    bounds = boundaries(plan)
+    again = facts.binding is not None  # the path that the verdict rests on
+    units = facts.audit.successes(number, reproduced=again)[: result["counted"]]
+    return ClaimView(
+        claim_id=claim.claim_id,
+        statement=_words(claim, facts.terms),
+        verdict=result["verdict"],
+        because=tuple(result["because"]),
+        facts=_facts(claim, result),
+        frame=plan.frame,
+        threshold=plan.threshold,
+        count_low=result["count_low"],
+        count_high=result["count_high"],
+        units="".join("?" if unit is None else "01"[unit] for unit in units),
+        compliant_boundary=bounds.compliant,
+        violation_boundary=bounds.violation,
+    )
+
+
+def _whole(claim: MetricClaim, result: dict[str, Any], terms: Terms) -> ClaimView:
+    """A claim of a sealed run, which ran all units: its count, and no risk, test or path."""
+    low, high = result["count_low"], result["count_high"]
+    return ClaimView(
+        claim_id=claim.claim_id,
+        statement=_words(claim, terms),
+        verdict=result["verdict"],
+        because=tuple(result["because"]),
+        facts=(
+            Fact("Units that the chambers counted", f"{result['counted']} of {result['population']}"),
+            Fact("Successes in all", str(low) if low == high else f"{low} to {high}"),
+            Fact("Successes needed", str(result["threshold_count"])),
+        ),
+        frame=result["population"],
+        threshold=result["threshold_count"],
+        count_low=low,
+        count_high=high,
+    )
 
 
 def _graded(claim: SampledClaim, result: dict[str, Any], terms: Terms) -> ClaimView:
