@@ -90,7 +90,8 @@ def merge(found: Mapping[str, Any], *, whole: bool) -> list[str]:
 
     Args:
         found: By weakening, the killer among the tests and among the cases.
-        whole: Whether the run was over every weakening; else the others stay as they are recorded.
+        whole: Whether the run was over every weakening, and nothing is written where it was not; else the
+            others stay as they are recorded.
     """
     here = {site.id: site for site in all_sites()}
     rows = {} if whole else {name: row for name, row in read().results.items() if name in here}
@@ -99,8 +100,11 @@ def merge(found: Mapping[str, Any], *, whole: bool) -> list[str]:
         for name, one in found.items()
         if name in here
     }
+    missing = [f"{name}: not tried" for name in sorted(set(here) - set(rows))]
+    if whole and missing:
+        return missing
     RESULTS.write_text(json.dumps(rows, indent=1, sort_keys=True) + "\n")
-    return [*read().problems, *(f"{name}: not tried" for name in sorted(set(here) - set(rows)))]
+    return [*read().problems, *missing]
 
 
 def figures(ledger: Ledger) -> str:
