@@ -21,7 +21,8 @@ ADVICE = """\
 A weakening that survives is a check that no test would miss. Either
   kill it: write a test that fails under it, in a file that TESTS of tests/weakenings/__main__.py names, or
   explain it: name it in tests/weakenings/explained.toml, with the reason why no test can tell it apart.
-An explained one that is killed has the wrong reason: take its name out. Then have it tried and recorded:
+An explained one that is killed has the wrong reason: take its name out. Then have it tried and recorded, by all
+tests or, with --paths and the files that reach it, by these in a minute:
   PYTHONPATH=tests python -m weakenings all --only ID && PYTHONPATH=tests python -m weakenings readme
 """
 
