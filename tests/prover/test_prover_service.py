@@ -2,6 +2,7 @@
 
 import contextlib
 import threading
+from collections import Counter
 from types import SimpleNamespace
 
 import pytest
@@ -28,6 +29,22 @@ def test_a_session_that_stays_busy_on_another_stream_is_refused(monkeypatch):
     with ProverService._alone(prover, b"key", stream("third")):
         assert held.locked()
     assert not held.locked()
+
+
+def test_a_verifier_has_its_share_of_streams_and_not_one_more():
+    limits, calls = service.ServerLimits(sessions=2), Counter()
+    prover = SimpleNamespace(_limits=limits, _calls=calls, _busy_lock=threading.Lock())
+    one, other = SimpleNamespace(tls_digest=b"one"), SimpleNamespace(tls_digest=b"other")
+    with contextlib.ExitStack() as held:
+        for _ in range(2 + service.SPARE_CALLS):
+            held.enter_context(ProverService._admitted(prover, one))
+        with pytest.raises(PeerError) as caught, ProverService._admitted(prover, one):
+            pytest.fail("a verifier had one stream more than its share")
+        assert caught.value.reason is Reason.SESSION_LIMIT
+        with ProverService._admitted(prover, other):
+            assert calls == {b"one": 2 + service.SPARE_CALLS, b"other": 1}
+    with ProverService._admitted(prover, one):
+        assert calls[b"one"] == 1
 
 
 def test_nothing_is_put_on_a_stream_that_is_gone():

@@ -21,7 +21,8 @@ ADVICE = """\
 A weakening that survives is a check that no test would miss. Either
   kill it: write a test that fails under it, in a file that TESTS of tests/weakenings/__main__.py names, or
   explain it: name it in tests/weakenings/explained.toml, with the reason why no test can tell it apart.
-An explained one that is killed has the wrong reason: take its name out. Then have it tried and recorded:
+An explained one that is killed has the wrong reason: take its name out. Then have it tried and recorded, by all
+tests or, with --paths and the files that reach it, by these in a minute:
   PYTHONPATH=tests python -m weakenings all --only ID && PYTHONPATH=tests python -m weakenings readme
 """
 
@@ -90,7 +91,8 @@ def merge(found: Mapping[str, Any], *, whole: bool) -> list[str]:
 
     Args:
         found: By weakening, the killer among the tests and among the cases.
-        whole: Whether the run was over every weakening; else the others stay as they are recorded.
+        whole: Whether the run was over every weakening, and nothing is written where it was not; else the
+            others stay as they are recorded.
     """
     here = {site.id: site for site in all_sites()}
     rows = {} if whole else {name: row for name, row in read().results.items() if name in here}
@@ -99,8 +101,11 @@ def merge(found: Mapping[str, Any], *, whole: bool) -> list[str]:
         for name, one in found.items()
         if name in here
     }
+    missing = [f"{name}: not tried" for name in sorted(set(here) - set(rows))]
+    if whole and missing:
+        return missing
     RESULTS.write_text(json.dumps(rows, indent=1, sort_keys=True) + "\n")
-    return [*read().problems, *(f"{name}: not tried" for name in sorted(set(here) - set(rows)))]
+    return [*read().problems, *missing]
 
 
 def figures(ledger: Ledger) -> str:

@@ -91,6 +91,14 @@ def test_a_ledger_that_is_not_in_order_says_so(results, explained, complaint):
     assert Ledger(results, explained, frozenset({"a"})).problems == [complaint]
 
 
+def test_what_is_no_whole_run_is_not_recorded_as_one(tmp_path, monkeypatch):
+    monkeypatch.setattr(ledger, "RESULTS", tmp_path / "results.json")
+    site, *others = all_sites()
+    said = ledger.merge({site.id: {"tests": "t"}}, whole=True)
+    assert set(said) == {f"{one.id}: not tried" for one in others}
+    assert not ledger.RESULTS.exists()
+
+
 CHECKS = sites("m.py", SOURCE)
 RECORDED, NEW, EXPLAINED = CHECKS[0], CHECKS[1], CHECKS[2]
 
