@@ -78,9 +78,14 @@ def sweep(place: Path) -> None:
     for folder in place.glob(f"{_PREFIX}*"):
         number, _, rest = folder.name.removeprefix(_PREFIX).partition("-")
         with contextlib.suppress(FileNotFoundError):  # another chamber of this user sweeps too
-            ours = folder.lstat().st_uid == os.geteuid()
-            if ours and not (number.isdigit() and rest.startswith(f"{_started(int(number))}-")):
+            if folder.lstat().st_uid == os.geteuid() and not _alive(number, rest.rpartition("-")[0]):
                 shutil.rmtree(folder, ignore_errors=True)
+
+
+def _alive(number: str, started: str) -> bool:
+    """Whether the process with that number runs that started then, or, where a folder does not say when, any."""
+    since = _started(int(number)) if number.isdigit() else ""
+    return bool(since) and started in {"", since}
 
 
 def _started(process: int) -> str:

@@ -90,6 +90,7 @@ def takes_parts_of_any_size(patch):
 def takes_content_for_another_session(patch):
     def weak(_original, self, role, offset, data):
         del offset
+        self._folder.mkdir(exist_ok=True)
         with self._path(role).open("ab") as file:
             file.write(data)
 
