@@ -96,7 +96,7 @@ def _mend_policy(document: dict, path: tuple) -> None:
 def test_the_table_of_a_policy_is_what_its_reader_takes():
     rows = fields(table("evidence").rows)
     said = re.search(
-        r"Numbers without a range are (\S+ - 1), seconds (\S+), names (\S+ characters), "
+        r"Numbers without a range are (\S+ - 1), seconds (\S+), names and values (\S+ characters), "
         r"lists without a number (\S+) long",
         section("evidence"),
     )
