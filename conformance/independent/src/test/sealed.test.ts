@@ -2,10 +2,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { bitsOfOutcome, type Outcome } from "../chambers.js";
-import { type Bytes, hex } from "../bytes.js";
-import { publicKey } from "../ed25519.js";
+import { bind, partsOf } from "../binder.js";
+import { base64, type Bytes, hex } from "../bytes.js";
+import { publicKey, sign } from "../ed25519.js";
 import { signEnvelope, toJson } from "../envelope.js";
-import type { JsonObject } from "../json.js";
+import { frame } from "../framing.js";
+import { canonical, type JsonObject } from "../json.js";
 import type { Evidence, Header } from "../messages.js";
 import { boundsEvidence, boundsReceipt, boundsRelease, evidence, receipt } from "../sealed.js";
 import { deriveSealedVerdict, sealedRoot } from "../sealedverdict.js";
@@ -58,6 +60,37 @@ test("chambers on record are different operators of the terms, with keys for thi
   assert.equal(shown([keys({ terms: hex(OTHER) })]), "BAD_EVIDENCE");
   assert.equal(shown([keys({ swap: "some" })]), "BAD_EVIDENCE");
   assert.equal(shown([keys()], 1, Uint8Array.of(1)), "BAD_EVIDENCE");
+});
+
+const POLICY = {
+  laboratory: true, notAfter: 100, kinds: ["simulated", "snp"], products: ["simulated"], machines: { registered: false, ids: [] },
+  references: [{ kind: "simulated", holdsKey: true, values: new Map([["measurement", ["ab"]]]) }], advisories: [],
+  composite: { cpus: 1, gpus: 0, roots: 1 }, simulatedRoot: hex(publicKey(STRANGER)),
+} as const;
+
+/** A chamber that says `simulated` of evidence with one item. */
+function appraised(simulated: boolean, kind: string, laboratory = true, measurement = "ab"): string {
+  const s = session();
+  s.terms = { ...s.terms, policy: { ...POLICY, laboratory } } as unknown as Session["terms"];
+  s.prover = s.verifier = { nonce: OTHER } as unknown as Session["prover"];
+  const { bind64 } = bind(partsOf(s, publicKey(RECEIPT), OTHER), []);
+  const body = { profile: "tag:parley,2026:simulated-evidence/v1#NOT-HARDWARE", instance: "one", measurement, binder: hex(bind64) };
+  const raw = canonical({ body, signature: hex(sign(STRANGER, frame("evidence-simulated", canonical(body)))) });
+  const item: JsonObject = { name: "a", kind, raw: base64(raw), certificates: [], crls: [], ocsp: [], collateral: {} };
+  const shown = sealStatement(RECEIPT, encodeStatement("evidence", [{ name: "any", sha256: OTHER }], { at: 1, items: [item] }));
+  return reason(() => evidence(s, { header, chambers: [{ keys: keys({ simulated }), evidence: shown }] }));
+}
+
+test("keys say of their evidence what its appraisal gives, where that is known here", () => {
+  assert.equal(appraised(true, "simulated"), "none");
+  assert.equal(appraised(false, "simulated"), "BAD_EVIDENCE");
+  assert.equal(appraised(true, "simulated", true, "cd"), "BAD_EVIDENCE");
+  assert.equal(appraised(false, "simulated", true, "cd"), "none");
+  assert.equal(appraised(true, "snp"), "none");
+  assert.equal(appraised(false, "snp"), "none");
+  assert.equal(appraised(true, "snp", false), "BAD_EVIDENCE");
+  assert.equal(appraised(false, "snp", false), "none");
+  assert.equal(shown([keys({ simulated: true })]), "BAD_EVIDENCE");
 });
 
 function running(handOver = false): Session {
