@@ -1,6 +1,7 @@
 // Keys and outcomes of chambers: what the vectors of sealed mode do not reach.
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import type { ComputeClaim } from "../claims.js";
 import { bitsOfOutcome, type Outcome } from "../chambers.js";
 import { bind, partsOf } from "../binder.js";
 import { base64, type Bytes, hex } from "../bytes.js";
@@ -113,7 +114,7 @@ function outcome(by: JsonObject = {}, type = "receipt", subject = EXERCISE, hand
 
 test("an outcome is of this run, this exercise and these terms", () => {
   assert.equal(outcome(), "none");
-  assert.equal(outcome({}, "chamber-refusal"), "none");
+  for (const run of [1, 3, Number.MAX_SAFE_INTEGER]) assert.equal(outcome({ run, reason: "QUOTA_EXHAUSTED" }, "chamber-refusal"), "none");
   assert.equal(outcome({}, "binding"), "BAD_RECEIPT");
   assert.equal(outcome({}, "receipt", OTHER), "BAD_RECEIPT");
   const wrong: readonly JsonObject[] = [
@@ -121,7 +122,7 @@ test("an outcome is of this run, this exercise and these terms", () => {
     { counts: [] }, { counts: [{ id: "a", population: 60, successes: 64 }] }, { counts: [{ id: "a", population: 60, successes: 57 }] },
   ];
   for (const by of wrong) assert.equal(outcome(by), "BAD_RECEIPT", JSON.stringify(by));
-  for (const by of [{ reason: "BAD_TERMS" }, { blamed: "chamber" }, { run: 3 }]) assert.equal(outcome(by, "chamber-refusal"), "BAD_RECEIPT", JSON.stringify(by));
+  for (const by of [{ reason: "BAD_TERMS" }, { blamed: "chamber" }, { run: 0 }]) assert.equal(outcome(by, "chamber-refusal"), "BAD_RECEIPT", JSON.stringify(by));
   assert.equal(outcome({}, "receipt", EXERCISE, true), "BAD_RECEIPT");
   assert.equal(outcome({ handed_over: 60, bits: 185 }, "receipt", EXERCISE, true), "none");
 });
@@ -129,7 +130,9 @@ test("an outcome is of this run, this exercise and these terms", () => {
 test("of several outcomes the verdict names every refusal, and both acknowledge the first root there is", () => {
   const s = session(2);
   const claim = { id: "a", type: "metric" };
-  s.terms = { ...s.terms, claims: [claim], notConcluded: ["more"], prior: null } as unknown as Session["terms"];
+  const compute: ComputeClaim = { type: "compute", id: "c", minAssurance: "declared", kind: "devices", flop: 0n, devices: [], run: "" };
+  s.records = [{ kind: "close", sequence: 0, at: 1, run: "r", tokens: 1n, flop: 6n, weights: "w", missing: 0 }];
+  s.terms = { ...s.terms, claims: [claim, compute], notConcluded: ["more"], prior: null } as unknown as Session["terms"];
   s.measured = [{ kind: "metric", claim, population: 0, plan: { population: 60n, threshold: 48n } }] as unknown as Session["measured"];
   s.seed = OTHER;
   const chamber = { keys: OTHER, operator: { key: OTHER, runBy: "neutral", json: {} }, receipt: OTHER, sandbox: "none", swap: "absent", simulated: false, appraised: null } as const;
@@ -140,7 +143,7 @@ test("of several outcomes the verdict names every refusal, and both acknowledge 
   assert.deepEqual(deriveSealedVerdict(s).predicate["claims"], [{
     id: "a", type: "metric", verdict: "INCONCLUSIVE", test: "INCONCLUSIVE", because, population: 60, threshold_count: 48, counted: 0, successes: 0,
     failures: 0, count_low: 0, count_high: 60,
-  }]);
+  }, { id: "c", type: "compute", verdict: "INCONCLUSIVE", because: ["the prover showed no compute records"], flop_on_record: "0" }]);
   assert.deepEqual(sealedRoot(s), new Uint8Array(32));
   const counted = { run: 1, refused: null, runtime: RUNTIME, executionClass: "E0", begun: 0, roundTo: 4, counts: [], bits: 5 } as const;
   s.outcomes = [refused("BAD_SEAL"), { ...counted, resultRoot: SET }, { ...counted, resultRoot: OTHER }];
