@@ -18,12 +18,13 @@ import { checkBits } from "./chambers.js";
 import { counted, type Options, same, silent, sized, type Turn } from "./turns.js";
 
 const MAX_BUDGET = 2 ** 18;
+const MOST_ATTEMPTS = 64;
 const MAX_UNITS = 2n ** 24n;
 
 export function boundsPropose(m: Propose): void {
   counted(m.terms.length, 1, 1048576);
   counted(m.test_set.length, 1, 1048576);
-  counted(m.earlier_heads.length, 0, 64);
+  counted(m.earlier_heads.length, 0, MOST_ATTEMPTS);
   m.earlier_heads.forEach((h) => sized(h));
   sized(m.coin_commitment);
 }
@@ -110,7 +111,7 @@ function checkAttempt(earlier: Session | null, m: Propose): void {
   }
   const over = ["declined", "refused", "finished"].includes(earlier.state) || earlier.shown > 0 || earlier.released > 0;
   demand(!over, "BAD_ATTEMPT", "an exercise that is over");
-  demand(m.attempt === earlier.attempt + 1, "BAD_ATTEMPT", "another number than the next attempt's");
+  demand(m.attempt === earlier.attempt + 1 && m.attempt <= MOST_ATTEMPTS, "BAD_ATTEMPT", "another number than the next attempt's");
   const heads = [...earlier.earlierHeads, earlier.head];
   demand(heads.length === m.earlier_heads.length && heads.every((h, i) => equal(h, m.earlier_heads[i] as Bytes)),
     "BAD_ATTEMPT", "other heads than the earlier attempts'");

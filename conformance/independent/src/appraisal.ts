@@ -7,7 +7,7 @@ import { frame } from "./framing.js";
 import { canonical, type Json, parse } from "./json.js";
 import type { Policy } from "./policy.js";
 import { Fields } from "./schema.js";
-import { demandType, MAX_STATEMENT, type Statement } from "./statement.js";
+import { demandType, type Statement } from "./statement.js";
 
 const MAX_RAW = 262144;
 const MAX_SIMULATED = 8192;
@@ -46,7 +46,7 @@ function readItem(value: Json): Item & { readonly name: string } {
   present.forEach(readBytes);
   const raw = readBytes(i["raw"]);
   demand(raw.length <= MAX_RAW, f.reason, "evidence above its limit");
-  return { name: f.text(i["name"], 1, 64), kind: f.text(i["kind"], 0, MAX_STATEMENT), raw };
+  return { name: f.text(i["name"], 1, 64), kind: f.text(i["kind"], 1, 64), raw };
 }
 
 export function readEvidence(statement: Statement): EvidenceItems {

@@ -8,7 +8,7 @@ export interface BinderParts {
   readonly transcript: Bytes;
   readonly proverNonce: Bytes;
   readonly verifierNonce: Bytes;
-  /** Empty in mode open. */
+  /** Empty for evidence in Accept. */
   readonly hpke: Bytes;
   readonly answering: Bytes;
 }

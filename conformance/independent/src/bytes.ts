@@ -74,7 +74,7 @@ export function fromUtf8(bytes: Bytes): string | null {
 
 /** No control characters and none that turn the direction of text or hide in it. */
 export function isPlain(text: string): boolean {
-  return !/[\u0000-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069\ufeff]/.test(text);
+  return !/[\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069\ufeff]/.test(text);
 }
 
 /** Number of Unicode code points. */

@@ -11,6 +11,8 @@ const MOST_SENTENCES = 20;
 
 export interface ComputeJudged { readonly verdict: Decision; readonly because: readonly string[]; readonly flop: bigint }
 
+export const NO_RECORDS: ComputeJudged = { verdict: "INCONCLUSIVE", because: ["the prover showed no compute records"], flop: 0n };
+
 /** What the records say, once they are read. */
 class Evidence {
   readonly windows: readonly Window[];
@@ -113,7 +115,7 @@ function rule(e: Evidence, claim: ComputeClaim, w: readonly string[], g: readonl
 export function judgeCompute(
   claim: ComputeClaim, records: readonly ComputeRecord[], appraised: Appraised | null, inventory: Inventory | null,
 ): ComputeJudged {
-  if (records.length === 0) return { verdict: "INCONCLUSIVE", because: ["the prover showed no compute records"], flop: 0n };
+  if (records.length === 0) return NO_RECORDS;
   const e = new Evidence(records);
   const faults = recordFaults(records);
   if (faults.length > 0) {

@@ -10,6 +10,8 @@ import type { Options } from "./turns.js";
 import type { Verdict } from "./levels.js";
 import { UNWEIGHED, weigh, type Weighed } from "./witnesses.js";
 
+/** The message that names the first party, and stands for faults of the record as a whole. */
+const GREETING = 1;
 /** The message that accepts or declines; its witnessed time is that at which keys are judged. */
 const DECISION = 4;
 
@@ -105,14 +107,14 @@ export function judge(file: Bytes, pins: readonly Bytes[]): Judgement {
   const pinned = (fingerprint: Bytes | undefined): boolean =>
     fingerprint !== undefined && pins.some((pin) => equal(pin, fingerprint));
   const roots = [s.verifier?.history.fingerprint, s.prover?.history.fingerprint];
-  const about = (reason: string, detail: string): Fault => ({ reason, blamed: null, sequence: s.length + 1, detail });
+  const about = (reason: string, detail: string, sequence = GREETING): Fault => ({ reason, blamed: null, sequence, detail });
   if (fault === null && pins.length > 0) {
     const stranger = roots.find((root) => root !== undefined && !pinned(root));
     if (stranger !== undefined) fault = about("UNKNOWN_PARTY", `root ${hex(stranger)} is not pinned`);
   }
   const witnessed = fault === null ? weigh(s, judge.sides) : UNWEIGHED;
   if (fault === null && witnessed.opening > 0 && !keysValid(s, witnessed.opening)) {
-    fault = { ...about("KEY_NOT_CERTIFIED", "a session key that was not valid when the exercise was decided"), sequence: DECISION };
+    fault = about("KEY_NOT_CERTIFIED", "a session key that was not valid when the exercise was decided", DECISION);
   }
   if (fault === null && s.length === 0) fault = about("MALFORMED", "a record without any message");
   return {

@@ -16,6 +16,7 @@ const VALUES: Readonly<Record<number, string>> = {
   4: "float_data", 5: "int32_data", 6: "string_data", 7: "int64_data", 9: "raw_data", 10: "double_data", 11: "uint64_data",
 };
 const EXTERNAL = 1n;
+const MOST_KEYS = 8;
 
 export interface Placed { readonly file: string; readonly tensor: Tensor }
 
@@ -26,6 +27,7 @@ function* fields(bytes: Bytes, base: number): Generator<Part> {
   const cursor = new Cursor(bytes);
   while (!cursor.done) {
     const { number, wire } = cursor.tag();
+    wrong(wire !== 3, "a group");
     const value = cursor.value(wire, number, 0);
     yield { number, wire, bits: value.bits, bytes: value.bytes, at: base + cursor.at - value.bytes.length };
   }
@@ -62,14 +64,22 @@ function entry(part: Part): readonly [string, string] {
   return [key, value];
 }
 
+/** What an initializer says of where its values lie, by key. */
+function externalData(entries: readonly Part[]): ReadonlyMap<string, string> {
+  wrong(entries.length <= MOST_KEYS, "more keys of external data than there may be");
+  const out = new Map(entries.map(entry));
+  wrong(out.size === entries.length, "a key of external data that stands twice");
+  return out;
+}
+
 function initializer(part: Part): Initializer {
   const all = [...fields(part.bytes, part.at)];
   const of = (number: number, wire: number): Part[] => all.filter((f) => f.number === number && f.wire === wire);
   // As everywhere in protobuf, the last of several values of a single field counts.
-  const external = of(14, 0).at(-1)?.bits === EXTERNAL ? new Map(of(13, 2).map(entry)) : null;
+  const external = of(14, 0).at(-1)?.bits === EXTERNAL ? externalData(of(13, 2)) : null;
   return {
     names: of(8, 2).map((f) => text(f.bytes)), types: of(2, 0).map((f) => Number(f.bits)),
-    shape: all.filter((f) => f.number === 1).flatMap(dimensions),
+    shape: all.filter((f) => f.number === 1 && (f.wire === 0 || f.wire === 2)).flatMap(dimensions),
     values: all.filter((f) => VALUES[f.number] !== undefined), external,
   };
 }
@@ -88,12 +98,12 @@ function beside(graph: string, location: string): string {
 /** What an initializer says of its tensor, wherever the bytes stand. */
 interface Described { readonly name: string; readonly dtype: string; readonly shape: readonly number[]; readonly bytes: bigint }
 
-/** Null for an initializer without exactly one name and one data type of the table. */
+/** Null for an initializer without exactly one name, which is not empty, and one data type of the table. */
 function described({ names, types, shape }: Initializer): Described | null {
   const [name, moreNames] = names;
   const [type, moreTypes] = types;
   const known = type === undefined ? undefined : TYPES.get(type);
-  if (name === undefined || moreNames !== undefined || known === undefined || moreTypes !== undefined) return null;
+  if (name === undefined || name === "" || moreNames !== undefined || known === undefined || moreTypes !== undefined) return null;
   checkShape(shape);
   const [dtype, bits] = known;
   return { name, dtype, shape, bytes: (shape.reduce((product, n) => product * BigInt(n), BigInt(bits)) + 7n) / 8n };
@@ -113,9 +123,9 @@ function outside(path: string, d: Described, external: ReadonlyMap<string, strin
   const length = files.get(file)?.length;
   wrong(length !== undefined, "external data in a file that is not there");
   const offset = whole(external.get("offset"), 0);
-  wrong(offset <= length, "external data behind the end of its file");
   const stated = external.get("length");
   const size = whole(stated, length - offset);
+  wrong(offset <= length && size <= length - offset, "external data behind the end of its file");
   wrong(stated === undefined || d.bytes === BigInt(size), "a length of another size than its type and shape give");
   return { file, tensor: { name: d.name, dtype: d.dtype, shape: d.shape, offset, size } };
 }

@@ -1,9 +1,10 @@
 // Compute records in Accept: reading the chain of statements that a prover keeps about its training runs.
-import { type Bytes, equal, hex } from "./bytes.js";
+import { type Bytes, equal, hex, u64 } from "./bytes.js";
 import { demand } from "./errors.js";
+import { digest } from "./framing.js";
 import type { Json, JsonObject } from "./json.js";
 import { Fields } from "./schema.js";
-import { predicateType, type Statement } from "./statement.js";
+import { demandType, hasSubject, type Statement } from "./statement.js";
 
 const LATEST = 2 ** 42;
 const GREATEST = 10n ** 32n;
@@ -126,7 +127,8 @@ function close(common: Common, body: Json | undefined): Close {
 const KINDS = { declaration, window, snapshot, close } as const;
 
 function readRecord(statement: Statement, sequence: number, before: Bytes): ComputeRecord {
-  demand(statement.type === predicateType("compute-record"), f.reason, "no compute record");
+  demandType(statement, "compute-record", f.reason);
+  demand(hasSubject(statement, "compute-record", digest("compute", before, u64(sequence))), f.reason, "another subject");
   const p: JsonObject = f.object(statement.predicate, ["sequence", "prev", "at", "kind", "body"]);
   demand(p["sequence"] === sequence && equal(f.digest(p["prev"]), before), f.reason, "a record out of its chain");
   const kind = f.oneOf(p["kind"], ["declaration", "window", "snapshot", "close"]);

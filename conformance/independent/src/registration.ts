@@ -68,7 +68,7 @@ export interface ModelClaim { readonly digest: Bytes; readonly owner: Bytes; rea
 export function readModelClaim(sealed: Bytes, rootKey: Bytes): ModelClaim {
   const statement = openStatement(sealed, [rootKey]);
   const f = new Fields("BAD_MODEL_CLAIM");
-  demandType(statement, "model-claim");
+  demandType(statement, "model-claim", f.reason);
   const p = f.object(statement.predicate, ["owner", "claim_id", "scheme", "commitment", "name", "formats"]);
   const owner = f.digest(p["owner"]);
   f.digest(p["claim_id"]);

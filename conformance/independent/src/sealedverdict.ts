@@ -2,7 +2,7 @@
 import { type Bytes, hex } from "./bytes.js";
 import { type Chamber, type Outcome, type Receipt } from "./chambers.js";
 import { ASSURANCES, type Assurance, type Claim } from "./claims.js";
-import { judgeCompute } from "./computeclaims.js";
+import { NO_RECORDS } from "./computeclaims.js";
 import type { Json } from "./json.js";
 import { below, FIXED, type Given, reasons, type Verdict, verdictStatement } from "./levels.js";
 import type { Decision } from "./metric.js";
@@ -86,8 +86,8 @@ function identity(sealed: SealedTerms, assurance: Given, missing: string | null)
   return { verdict: because.length > 0 ? "INCONCLUSIVE" : "COMPLIANT", because };
 }
 
-function other(s: Session, claim: Exclude<Claim, Measured["claim"]>, own: ReturnType<typeof identity>, assurance: Given): Judged {
-  const compute = claim.type === "compute" ? judgeCompute(claim, s.records, s.appraised, known(s.terms).inventory) : null;
+function other(claim: Exclude<Claim, Measured["claim"]>, own: ReturnType<typeof identity>, assurance: Given): Judged {
+  const compute = claim.type === "compute" ? NO_RECORDS : null;
   const { verdict: first, because } = compute ?? own;
   const sentence = first === "COMPLIANT" ? below(claim.minAssurance, assurance) : null;
   const verdict = settled(sentence === null ? first : "INCONCLUSIVE", assurance);
@@ -126,7 +126,7 @@ export function deriveSealedVerdict(s: Session): Verdict {
   const own = identity(sealed, assurance, missing);
   const judged = terms.claims.map((claim) => {
     const place = s.measured.findIndex((m) => m.claim === claim);
-    if (claim.type === "identity" || claim.type === "compute") return other(s, claim, own, assurance);
+    if (claim.type === "identity" || claim.type === "compute") return other(claim, own, assurance);
     return metric(s, known(s.measured[place]), place, assurance, missing);
   });
   const verdicts = judged.map((j) => j.verdict);

@@ -8,6 +8,7 @@ import { safetensorsTensors } from "./safetensors.js";
 const MAX_FILES = 2 ** 16;
 const MAX_SEGMENTS = 2 ** 20;
 const MAX_DIMENSIONS = 16;
+const CLOSED: readonly string[] = [".safetensors", ".gguf"];
 
 export interface Tensor {
   readonly name: string;
@@ -49,7 +50,7 @@ function cut(path: string, length: number, tensors: readonly Tensor[]): Segment[
   const names = new Set<string>();
   for (const tensor of sorted) {
     const n = codePoints(tensor.name);
-    wrong(n >= 1 && n <= 1024 && isPlain(tensor.name) && !names.has(tensor.name), "a tensor's name that is not its own");
+    wrong(n >= 1 && n <= 1024 && !names.has(tensor.name), "a tensor's name that is not its own");
     checkShape(tensor.shape);
     wrong(tensor.offset >= at && tensor.offset + tensor.size <= length, "a tensor that overlaps or leaves the file");
     names.add(tensor.name);
@@ -71,7 +72,10 @@ function extension(path: string): string {
 /** The tensors that a file names; null where its format is none of the known ones. */
 function namedBy(path: string, files: ModelFiles): Placed[] | null {
   const bytes = files.get(path) ?? EMPTY;
-  const here = (tensor: Tensor): Placed => ({ file: path, tensor });
+  const here = (tensor: Tensor): Placed => {
+    wrong(isPlain(tensor.name), "a tensor's name that is not printable");
+    return { file: path, tensor };
+  };
   switch (extension(path)) {
     case ".safetensors": return safetensorsTensors(bytes).map(here);
     case ".gguf": return ggufTensors(bytes).map(here);
@@ -80,7 +84,10 @@ function namedBy(path: string, files: ModelFiles): Placed[] | null {
   }
 }
 
-/** Files with tensors, by their paths; a graph's tensors may stand in the files beside it, two graphs' in one. */
+/**
+ * Files with tensors, by their paths; a graph's tensors may stand in the files beside it, two graphs' in one.
+ * A file whose own format names its tensors is cut by nothing else.
+ */
 function tensorsOf(files: ModelFiles): Map<string, Tensor[]> {
   const out = new Map<string, Tensor[]>();
   const taken = new Set<string>();
@@ -89,6 +96,7 @@ function tensorsOf(files: ModelFiles): Map<string, Tensor[]> {
     if (found === null) continue;
     if (!out.has(path)) out.set(path, []);
     for (const { file, tensor } of found) {
+      if (file !== path && CLOSED.includes(extension(file))) continue;
       const place = `${tensor.offset} ${tensor.size} ${file}`;
       const list = out.get(file) ?? [];
       if (extension(path) !== ".onnx" || !taken.has(place)) list.push(tensor);

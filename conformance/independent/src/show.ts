@@ -149,7 +149,8 @@ export function verdictOf(s: Session): Verdict | null {
 
 /** Whether a verdict would hang on evidence of real hardware. */
 export function anyUnknown(s: Session): boolean {
-  return [s.appraised, ...s.chambers.map((c) => c.appraised)].some((appraised) => appraised?.assurance === "unknown");
+  const weighed = s.mode === "sealed" ? s.chambers.map((c) => c.appraised) : [s.appraised];
+  return weighed.some((appraised) => appraised?.assurance === "unknown");
 }
 
 function checkComplete(s: Session): void {

@@ -1,7 +1,7 @@
 // in-toto statements in DSSE envelopes: reading with the keys that had to sign, and making them.
 import { type Bytes, equal, hex } from "./bytes.js";
 import { fromJson, signedBy, signEnvelope, toJson, type Envelope } from "./envelope.js";
-import { demand } from "./errors.js";
+import { demand, type Reason } from "./errors.js";
 import { sha256 } from "./framing.js";
 import { canonical, type Json, parse } from "./json.js";
 import { Fields } from "./schema.js";
@@ -72,8 +72,8 @@ export function sealStatement(secret: Bytes, payload: Bytes): Bytes {
 }
 
 /** Step 5 of reading: the predicate type that was expected here. */
-export function demandType(statement: Statement, name: string): void {
-  demand(statement.type === predicateType(name), "BAD_STATEMENT", `no ${name}`);
+export function demandType(statement: Statement, name: string, reason: Reason = "BAD_STATEMENT"): void {
+  demand(statement.type === predicateType(name), reason, `no ${name}`);
 }
 
 /** The one subject must be this name with this digest. */

@@ -191,7 +191,7 @@ class Weighing {
 export function weigh(s: Session, sides: readonly Bytes[]): Weighed {
   const terms = s.terms;
   if (terms === null || terms.witnesses.keys.length === 0) return UNWEIGHED;
-  const read = sides.slice(0, MOST_WEIGHED).map(readSigned).filter((r) => r !== null);
+  const read = sides.slice(-MOST_WEIGHED).map(readSigned).filter((r) => r !== null);
   const all = terms.witnesses.keys.map(hex).map((key) => ({ key, signed: consistent(read.flatMap((r) => (r.by === key ? [r.signed] : []))) }));
   const weighing = new Weighing(s, all.map((w) => w.signed ?? []), terms.witnesses.threshold);
   const fourth = s.slots[3]?.kind;

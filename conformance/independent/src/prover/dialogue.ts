@@ -37,6 +37,11 @@ export class Dialogue {
     return this.kept !== null && this.kept.machine.session.turn === null;
   }
 
+  /** Messages of the session so far: only where this grows has a turn come, whatever else did. */
+  get length(): number {
+    return this.machine?.session.length ?? 0;
+  }
+
   frame(data: Bytes): void {
     const frame = readFrame(data, !this.began);
     if (frame.ping !== undefined) {

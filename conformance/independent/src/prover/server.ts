@@ -70,9 +70,10 @@ class Stream {
     this.clock();
     this.call.on("data", (data: Buffer) => {
       if (this.ended) return;
-      this.clock();
+      const before = dialogue.length;
       try {
         dialogue.frame(new Uint8Array(data));
+        if (!this.ended && dialogue.length > before) this.clock();
       } catch (error) {
         this.fail(error);
       }

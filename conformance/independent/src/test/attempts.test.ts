@@ -103,6 +103,30 @@ test("a second attempt names the first and keeps its coin", () => {
   assert.equal(judged(() => ({ title: "one", attempt: 1, heads: [], coinOf: "one" })), "BAD_ATTEMPT verifier");
 });
 
+test("there are at most 64 attempts", () => {
+  const heads: Bytes[] = [];
+  const entries: Entry[] = [];
+  const faults = Array.from({ length: 65 }, (_, n) => {
+    const next = attempt({ title: "one", attempt: n + 1, heads: [...heads], coinOf: "one" });
+    if (n > 0) entries.push([6, EMPTY]);
+    entries.push(...next.entries);
+    heads.push(next.head);
+    return n < 63 ? null : judge(fileOf(entries), []).fault;
+  });
+  assert.equal(faults[63], null);
+  assert.equal(faults[64]?.reason, "BAD_ATTEMPT");
+});
+
+test("a fault of the parties, and a record without a message, have the number 1", () => {
+  const { entries } = attempt({ title: "one", attempt: 1, heads: [], coinOf: "one" });
+  const found = (entries: readonly Entry[], pins: readonly Bytes[]): string => {
+    const { fault } = judge(fileOf(entries), pins);
+    return `${fault?.reason ?? "none"} ${fault?.sequence ?? ""}`;
+  };
+  assert.equal(found(entries, [OWNER]), "UNKNOWN_PARTY 1");
+  assert.equal(found([], []), "MALFORMED 1");
+});
+
 test("an attempt at another exercise is no earlier one", () => {
   assert.equal(judged((head) => ({ title: "two", attempt: 2, heads: [head], coinOf: "one" })), "BAD_ATTEMPT verifier");
   assert.equal(judged((head) => ({ title: "two", attempt: 2, heads: [head], coinOf: "two" })), "BAD_ATTEMPT verifier");

@@ -1,7 +1,7 @@
 // How .onnx graphs are cut, on graphs made by hand: no vector has one.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type Bytes, concat, utf8 } from "../bytes.js";
+import { type Bytes, concat, u64, utf8 } from "../bytes.js";
 import { cutModel, type ModelFiles } from "../segments.js";
 import { reason } from "../testing.js";
 
@@ -44,6 +44,7 @@ test("tensors inside a graph are the bytes of the one field that has their value
   assert.deepEqual(inside(name("w"), type(INT8), shape(3), raw(1, 2, 3)), ["g.onnx w INT8 [3] 1 2 3"]);
   assert.deepEqual(inside(name("w"), type(INT8), number(1, 3), raw(1, 2, 3)), ["g.onnx w INT8 [3] 1 2 3"]);
   assert.deepEqual(inside(name("w"), type(INT8), raw(7)), ["g.onnx w INT8 [] 7"]);
+  assert.deepEqual(inside(name("\n"), type(INT8), raw(7)), ["g.onnx \n INT8 [] 7"]);
   assert.deepEqual(inside(name("w"), type(UINT4), shape(3), raw(1, 2)), ["g.onnx w UINT4 [3] 1 2"]);
   assert.deepEqual(inside(name("w"), type(INT8), shape(2), field(5, Uint8Array.of(1, 2))), ["g.onnx w INT8/int32_data [2] 1 2"]);
   assert.deepEqual(inside(name("w"), type(FLOAT), shape(9), field(4, Uint8Array.of(0, 0, 0, 0))), ["g.onnx w FLOAT/float_data [9] 0 0 0 0"]);
@@ -61,6 +62,7 @@ test("everything else in a graph is structure, byte for byte", () => {
 
 test("an initializer without one name, one known type and one field of values is structure", () => {
   assert.deepEqual(inside(type(INT8), shape(1), raw(1)), []);
+  assert.deepEqual(inside(name(""), type(INT8), shape(1), raw(1)), []);
   assert.deepEqual(inside(name("w"), name("v"), type(INT8), shape(1), raw(1)), []);
   assert.deepEqual(inside(name("w"), shape(1), raw(1)), []);
   assert.deepEqual(inside(name("w"), type(STRING), shape(1), text(6, "x")), []);
@@ -78,7 +80,9 @@ test("raw data of another size, too many dimensions and broken bytes make no cla
   assert.equal(refused(name("w"), type(INT8), shape(...Array<number>(16).fill(1)), raw(1)), "none");
   assert.equal(refused(name("w"), type(INT8), shape(...Array<number>(17).fill(1)), raw(1)), "BAD_MODEL_CLAIM");
   assert.equal(refused(name("w"), type(INT8), shape(2 ** 53), field(5, Uint8Array.of(1))), "BAD_MODEL_CLAIM");
-  assert.equal(refused(name(""), type(INT8), raw(1)), "BAD_MODEL_CLAIM");
+  assert.equal(refused(name("x".repeat(1024)), type(INT8), raw(1)), "none");
+  assert.equal(refused(name("x".repeat(1025)), type(INT8), raw(1)), "BAD_MODEL_CLAIM");
+  assert.equal(refused(name("w"), type(INT8), raw(1), varint(8 * 100 + 3), varint(8 * 100 + 4)), "BAD_MODEL_CLAIM");
   const whole = graph(initializer(name("w"), type(INT8), shape(1), raw(1)));
   assert.equal(reason(() => cutModel(new Map([["g.onnx", whole.subarray(0, whole.length - 2)]]))), "BAD_MODEL_CLAIM");
 });
@@ -107,9 +111,27 @@ test("external data that its file, name, type or length does not bear makes no c
   ];
   for (const entries of wrong) assert.equal(reason(() => outside(entries)), "BAD_MODEL_CLAIM", JSON.stringify(entries));
   assert.deepEqual(inside(name("w"), type(INT8), shape(1), external({ location }), number(14, 0), raw(1)), ["g.onnx w INT8 [1] 1"]);
-  for (const fields of [[type(INT8), shape(3)], [name("w"), shape(3)], [name("w"), type(STRING), shape(3)], [name("w"), type(99), shape(3)]]) {
+  for (const fields of [[type(INT8), shape(3)], [name(""), type(INT8), shape(3)], [name("w"), shape(3)], [name("w"), type(STRING), shape(3)], [name("w"), type(99), shape(3)]]) {
     assert.equal(reason(() => outside({ location }, ...fields)), "BAD_MODEL_CLAIM");
   }
+});
+
+test("external data has at most eight keys, each once", () => {
+  const keys = (n: number): Record<string, string> => Object.fromEntries(Array.from({ length: n }, (_, i) => [`k${i}`, ""]));
+  assert.deepEqual(outside({ location: "w.bin", length: "3", ...keys(6) }), ["d/w.bin w INT8 [3] 0 1 2"]);
+  assert.equal(reason(() => outside({ location: "w.bin", length: "3", ...keys(7) })), "BAD_MODEL_CLAIM");
+  const twice = [name("w"), type(INT8), shape(3), external({ location: "w.bin", length: "3" }), entry("length", "3")];
+  assert.equal(reason(() => tensors(new Map([["g.onnx", graph(initializer(...twice))], ["w.bin", DATA]]))), "BAD_MODEL_CLAIM");
+});
+
+test("external data in a file with a format of its own changes nothing about how that file is cut", () => {
+  const header = utf8('{"w":{"dtype":"U8","shape":[2],"data_offsets":[0,2]}}');
+  const file = concat(u64(header.length).reverse(), header, Uint8Array.of(1, 2));
+  const cut = (entries: Readonly<Record<string, string>>): string[] => tensors(new Map([
+    ["g.onnx", graph(initializer(name("v"), type(INT8), shape(2), external({ location: "w.safetensors", ...entries })))], ["w.safetensors", file],
+  ]));
+  assert.deepEqual(cut({ length: "2" }), ["w.safetensors w U8 [2] 1 2"]);
+  assert.equal(reason(() => cut({ length: "2", offset: String(file.length - 1) })), "BAD_MODEL_CLAIM");
 });
 
 test("of several tensors at one place the first counts, in one graph and over graphs", () => {

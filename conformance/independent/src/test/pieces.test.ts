@@ -3,10 +3,12 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { checkResults } from "../audit.js";
 import { type Bytes, hex, u64 } from "../bytes.js";
-import { mac } from "../framing.js";
+import { publicKey } from "../ed25519.js";
+import { digest, mac } from "../framing.js";
 import type { Json, JsonObject } from "../json.js";
 import { type Plan, type Result, runMetric } from "../metric.js";
 import { readRecords } from "../records.js";
+import { readModelClaim, readTestSet } from "../registration.js";
 import { type Challenged, Session } from "../session.js";
 import { spentJson } from "../spent.js";
 import { encodeStatement, openStatement, sealStatement, type Statement } from "../statement.js";
@@ -19,16 +21,22 @@ const SECRET = new Uint8Array(32).fill(1);
 const ZERO = new Uint8Array(32);
 const RUN = "aa".repeat(32);
 
-function statement(type: string, predicate: Json, subject = "any"): Statement {
-  return openStatement(sealStatement(SECRET, encodeStatement(type, [{ name: subject, sha256: ZERO }], predicate)), []);
+function statement(type: string, predicate: Json, subject: Bytes = ZERO, name = "compute-record"): Statement {
+  return openStatement(sealStatement(SECRET, encodeStatement(type, [{ name, sha256: subject }], predicate)), []);
 }
 
 const SNAPSHOT: JsonObject = { run: RUN, step: 1, tokens: "1", flop: "60", weights: RUN, data_end: 1, seconds: [{ device: "a", seconds: 1 }, { device: "b", seconds: 1 }] };
 
 function record(sequence: number, prev: Bytes, by: JsonObject = {}, body: JsonObject = {}): Statement {
   const predicate = { sequence, prev: hex(prev), at: 1, kind: "snapshot", body: { ...SNAPSHOT, ...body }, ...by };
-  return statement("compute-record", predicate);
+  return statement("compute-record", predicate, digest("compute", prev, u64(sequence)));
 }
+
+test("another predicate type than expected has the reason of its place", () => {
+  const other = sealStatement(SECRET, encodeStatement("binding", [{ name: "any", sha256: ZERO }], {}));
+  assert.equal(reason(() => readModelClaim(other, publicKey(SECRET))), "BAD_MODEL_CLAIM");
+  assert.equal(reason(() => readTestSet(other, publicKey(SECRET))), "BAD_STATEMENT");
+});
 
 test("compute records are one unbroken chain of their form", () => {
   const first = record(0, ZERO);
@@ -37,8 +45,11 @@ test("compute records are one unbroken chain of their form", () => {
   assert.equal(read(first, record(2, first.digest)), "BAD_EVIDENCE");
   assert.equal(read(first, record(1, ZERO)), "BAD_EVIDENCE");
   assert.equal(read(record(1, ZERO)), "BAD_EVIDENCE");
-  assert.equal(read(statement("compute-record", first.predicate, "another subject")), "none");
-  assert.equal(read(statement("binding", first.predicate)), "BAD_EVIDENCE");
+  const subject = digest("compute", ZERO, u64(0));
+  assert.equal(read(statement("compute-record", first.predicate, subject)), "none");
+  assert.equal(read(statement("compute-record", first.predicate, subject, "any")), "BAD_EVIDENCE");
+  assert.equal(read(statement("compute-record", first.predicate, digest("compute", ZERO, u64(1)))), "BAD_EVIDENCE");
+  assert.equal(read(statement("binding", first.predicate, subject)), "BAD_EVIDENCE");
   const wrong: readonly JsonObject[] = [
     { tokens: "01" }, { tokens: String(10n ** 32n + 1n) }, { seconds: [{ device: "b", seconds: 1 }, { device: "a", seconds: 1 }] },
     { seconds: [{ device: "a", seconds: 1 }, { device: "a", seconds: 1 }] }, { more: 1 },

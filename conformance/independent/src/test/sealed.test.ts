@@ -1,11 +1,14 @@
 // Keys and outcomes of chambers: what the vectors of sealed mode do not reach.
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import type { ComputeClaim } from "../claims.js";
 import { bitsOfOutcome, type Outcome } from "../chambers.js";
-import { type Bytes, hex } from "../bytes.js";
-import { publicKey } from "../ed25519.js";
+import { bind, partsOf } from "../binder.js";
+import { base64, type Bytes, hex } from "../bytes.js";
+import { publicKey, sign } from "../ed25519.js";
 import { signEnvelope, toJson } from "../envelope.js";
-import type { JsonObject } from "../json.js";
+import { frame } from "../framing.js";
+import { canonical, type JsonObject } from "../json.js";
 import type { Evidence, Header } from "../messages.js";
 import { boundsEvidence, boundsReceipt, boundsRelease, evidence, receipt } from "../sealed.js";
 import { deriveSealedVerdict, sealedRoot } from "../sealedverdict.js";
@@ -60,6 +63,37 @@ test("chambers on record are different operators of the terms, with keys for thi
   assert.equal(shown([keys()], 1, Uint8Array.of(1)), "BAD_EVIDENCE");
 });
 
+const POLICY = {
+  laboratory: true, notAfter: 100, kinds: ["simulated", "snp"], products: ["simulated"], machines: { registered: false, ids: [] },
+  references: [{ kind: "simulated", holdsKey: true, values: new Map([["measurement", ["ab"]]]) }], advisories: [],
+  composite: { cpus: 1, gpus: 0, roots: 1 }, simulatedRoot: hex(publicKey(STRANGER)),
+} as const;
+
+/** A chamber that says `simulated` of evidence with one item. */
+function appraised(simulated: boolean, kind: string, laboratory = true, measurement = "ab"): string {
+  const s = session();
+  s.terms = { ...s.terms, policy: { ...POLICY, laboratory } } as unknown as Session["terms"];
+  s.prover = s.verifier = { nonce: OTHER } as unknown as Session["prover"];
+  const { bind64 } = bind(partsOf(s, publicKey(RECEIPT), OTHER), []);
+  const body = { profile: "tag:parley,2026:simulated-evidence/v1#NOT-HARDWARE", instance: "one", measurement, binder: hex(bind64) };
+  const raw = canonical({ body, signature: hex(sign(STRANGER, frame("evidence-simulated", canonical(body)))) });
+  const item: JsonObject = { name: "a", kind, raw: base64(raw), certificates: [], crls: [], ocsp: [], collateral: {} };
+  const shown = sealStatement(RECEIPT, encodeStatement("evidence", [{ name: "any", sha256: OTHER }], { at: 1, items: [item] }));
+  return reason(() => evidence(s, { header, chambers: [{ keys: keys({ simulated }), evidence: shown }] }));
+}
+
+test("keys say of their evidence what its appraisal gives, where that is known here", () => {
+  assert.equal(appraised(true, "simulated"), "none");
+  assert.equal(appraised(false, "simulated"), "BAD_EVIDENCE");
+  assert.equal(appraised(true, "simulated", true, "cd"), "BAD_EVIDENCE");
+  assert.equal(appraised(false, "simulated", true, "cd"), "none");
+  assert.equal(appraised(true, "snp"), "none");
+  assert.equal(appraised(false, "snp"), "none");
+  assert.equal(appraised(true, "snp", false), "BAD_EVIDENCE");
+  assert.equal(appraised(false, "snp", false), "none");
+  assert.equal(shown([keys({ simulated: true })]), "BAD_EVIDENCE");
+});
+
 function running(handOver = false): Session {
   const s = session(1, handOver);
   const m: Evidence = { header, chambers: [{ keys: keys(), evidence: none }] };
@@ -80,7 +114,7 @@ function outcome(by: JsonObject = {}, type = "receipt", subject = EXERCISE, hand
 
 test("an outcome is of this run, this exercise and these terms", () => {
   assert.equal(outcome(), "none");
-  assert.equal(outcome({}, "chamber-refusal"), "none");
+  for (const run of [1, 3, Number.MAX_SAFE_INTEGER]) assert.equal(outcome({ run, reason: "QUOTA_EXHAUSTED" }, "chamber-refusal"), "none");
   assert.equal(outcome({}, "binding"), "BAD_RECEIPT");
   assert.equal(outcome({}, "receipt", OTHER), "BAD_RECEIPT");
   const wrong: readonly JsonObject[] = [
@@ -88,7 +122,7 @@ test("an outcome is of this run, this exercise and these terms", () => {
     { counts: [] }, { counts: [{ id: "a", population: 60, successes: 64 }] }, { counts: [{ id: "a", population: 60, successes: 57 }] },
   ];
   for (const by of wrong) assert.equal(outcome(by), "BAD_RECEIPT", JSON.stringify(by));
-  for (const by of [{ reason: "BAD_TERMS" }, { blamed: "chamber" }, { run: 3 }]) assert.equal(outcome(by, "chamber-refusal"), "BAD_RECEIPT", JSON.stringify(by));
+  for (const by of [{ reason: "BAD_TERMS" }, { blamed: "chamber" }, { run: 0 }]) assert.equal(outcome(by, "chamber-refusal"), "BAD_RECEIPT", JSON.stringify(by));
   assert.equal(outcome({}, "receipt", EXERCISE, true), "BAD_RECEIPT");
   assert.equal(outcome({ handed_over: 60, bits: 185 }, "receipt", EXERCISE, true), "none");
 });
@@ -96,7 +130,9 @@ test("an outcome is of this run, this exercise and these terms", () => {
 test("of several outcomes the verdict names every refusal, and both acknowledge the first root there is", () => {
   const s = session(2);
   const claim = { id: "a", type: "metric" };
-  s.terms = { ...s.terms, claims: [claim], notConcluded: ["more"], prior: null } as unknown as Session["terms"];
+  const compute: ComputeClaim = { type: "compute", id: "c", minAssurance: "declared", kind: "devices", flop: 0n, devices: [], run: "" };
+  s.records = [{ kind: "close", sequence: 0, at: 1, run: "r", tokens: 1n, flop: 6n, weights: "w", missing: 0 }];
+  s.terms = { ...s.terms, claims: [claim, compute], notConcluded: ["more"], prior: null } as unknown as Session["terms"];
   s.measured = [{ kind: "metric", claim, population: 0, plan: { population: 60n, threshold: 48n } }] as unknown as Session["measured"];
   s.seed = OTHER;
   const chamber = { keys: OTHER, operator: { key: OTHER, runBy: "neutral", json: {} }, receipt: OTHER, sandbox: "none", swap: "absent", simulated: false, appraised: null } as const;
@@ -107,7 +143,7 @@ test("of several outcomes the verdict names every refusal, and both acknowledge 
   assert.deepEqual(deriveSealedVerdict(s).predicate["claims"], [{
     id: "a", type: "metric", verdict: "INCONCLUSIVE", test: "INCONCLUSIVE", because, population: 60, threshold_count: 48, counted: 0, successes: 0,
     failures: 0, count_low: 0, count_high: 60,
-  }]);
+  }, { id: "c", type: "compute", verdict: "INCONCLUSIVE", because: ["the prover showed no compute records"], flop_on_record: "0" }]);
   assert.deepEqual(sealedRoot(s), new Uint8Array(32));
   const counted = { run: 1, refused: null, runtime: RUNTIME, executionClass: "E0", begun: 0, roundTo: 4, counts: [], bits: 5 } as const;
   s.outcomes = [refused("BAD_SEAL"), { ...counted, resultRoot: SET }, { ...counted, resultRoot: OTHER }];

@@ -75,6 +75,7 @@ test("a safetensors file out of form makes no claim", () => {
     tensor("[2]", "[0,2]", ',"more":1'), " " + tensor("[2]", "[0,2]"), '{"__metadata__":{"a":1}}',
   ];
   for (const header of wrong) assert.equal(cut("m.safetensors", safetensors(header, header.includes("__meta") ? 0 : 2)), "BAD_MODEL_CLAIM", header);
+  assert.equal(cut("m.safetensors", safetensors(tensor("[2]", "[0,2]").replace("w", "\\n"), 2)), "BAD_MODEL_CLAIM");
   assert.equal(cut("m.safetensors", new Uint8Array(7)), "BAD_MODEL_CLAIM");
   assert.equal(cut("m.safetensors", concat(u64(3).reverse(), utf8("{}"))), "BAD_MODEL_CLAIM");
   const names = `{"w":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"":{"dtype":"U8","shape":[1],"data_offsets":[1,2]}}`;
@@ -106,4 +107,6 @@ test("a GGUF file out of form makes no claim", () => {
   for (const by of wrong) assert.equal(cut("m.gguf", gguf(by)), "BAD_MODEL_CLAIM", hex(gguf(by)).slice(0, 200));
   assert.equal(cut("m.gguf", gguf({}).subarray(0, 40)), "BAD_MODEL_CLAIM");
   assert.equal(reason(() => cutModel(new Map())), "BAD_MODEL_CLAIM");
+  for (const point of ["\u001f", "\u009f", "\u2028", "\u202e", "\u2069", "\ufeff"]) assert.equal(cut(`a${point}b`, new Uint8Array(1)), "BAD_MODEL_CLAIM");
+  for (const point of ["\u2027", "\u202f", "\u206a"]) assert.equal(cut(`a${point}b`, new Uint8Array(1)), "none");
 });

@@ -105,6 +105,13 @@ test("an event is established by the threshold-th smallest time of different wit
   assert.equal(weigh(session(2), [accepted(0, 30), cosigned({ by: 1, event: "accepted", time: 10, number: 1 }, { sequence: 4, head: OTHER })]).opening, 0);
 });
 
+test("of many side records the last 256 are weighed", () => {
+  const others = (n: number): Bytes[] => Array<Bytes>(n).fill(OTHER);
+  assert.deepEqual(standing([...others(300), ...claim(0), ...claim(1)]), STANDS);
+  assert.deepEqual(standing([...claim(0), ...claim(1), ...others(252)]), STANDS);
+  assert.deepEqual(standing([...claim(0), ...claim(1), ...others(253)]), { standing: "", fails: "CLAIM_EARLY" });
+});
+
 const first: Signed = { by: 0, event: "posted", time: 10, number: 1 };
 const second: Signed = { by: 0, event: "posted", time: 20, number: 2 };
 const receipt = (statement: Bytes, time: number, number: number): Bytes => sealStatement(
