@@ -99,7 +99,9 @@ def test_every_predicate_has_the_fields_that_the_text_lists():
     text = {
         "tag:parley,2026:key-certificate/v1": said("keys", "* `tag:parley,2026:key-certificate/v1`: "),
         "tag:parley,2026:key-revocation/v1": said("keys", "* `tag:parley,2026:key-revocation/v1`: "),
-        "tag:parley,2026:model-claim/v1": said("model-claim", "with the commitment. Predicate: ", ". Names"),
+        "tag:parley,2026:model-claim/v1": said(
+            "model-claim", "with the commitment. Predicate: ", ". The name of a claim"
+        ),
         "tag:parley,2026:evidence/v1": {"at", "items"},
         "tag:parley,2026:compute-record/v1": said("compute-records", "Predicate: ", ". The subject"),
         "tag:parley,2026:binding/v1": said("binding", "Predicate: ", ". `units` is"),
