@@ -12,6 +12,8 @@ const TYPES: ReadonlyMap<number, readonly [string, number]> = new Map([
   [26, ["INT2", 2]],
 ]);
 const RAW = 9;
+/** The wire type of every field of values: packed numbers, texts or bytes. */
+const LENGTHED = 2;
 const VALUES: Readonly<Record<number, string>> = {
   4: "float_data", 5: "int32_data", 6: "string_data", 7: "int64_data", 9: "raw_data", 10: "double_data", 11: "uint64_data",
 };
@@ -64,7 +66,7 @@ function entry(part: Part): readonly [string, string] {
   return [key, value];
 }
 
-/** What an initializer says of where its values lie, by key. */
+/** The pairs of external data by key, in form even where the values lie elsewhere; one without a key has the empty one. */
 function externalData(entries: readonly Part[]): ReadonlyMap<string, string> {
   wrong(entries.length <= MOST_KEYS, "more keys of external data than there may be");
   const out = new Map(entries.map(entry));
@@ -75,12 +77,13 @@ function externalData(entries: readonly Part[]): ReadonlyMap<string, string> {
 function initializer(part: Part): Initializer {
   const all = [...fields(part.bytes, part.at)];
   const of = (number: number, wire: number): Part[] => all.filter((f) => f.number === number && f.wire === wire);
+  const entries = externalData(of(13, 2));
   // As everywhere in protobuf, the last of several values of a single field counts.
-  const external = of(14, 0).at(-1)?.bits === EXTERNAL ? externalData(of(13, 2)) : null;
+  const external = of(14, 0).at(-1)?.bits === EXTERNAL ? entries : null;
   return {
     names: of(8, 2).map((f) => text(f.bytes)), types: of(2, 0).map((f) => Number(f.bits)),
     shape: all.filter((f) => f.number === 1 && (f.wire === 0 || f.wire === 2)).flatMap(dimensions),
-    values: all.filter((f) => VALUES[f.number] !== undefined), external,
+    values: all.filter((f) => VALUES[f.number] !== undefined && f.wire === LENGTHED), external,
   };
 }
 
@@ -111,7 +114,7 @@ function described({ names, types, shape }: Initializer): Described | null {
 
 function inside(path: string, d: Described, values: readonly Part[]): Placed | null {
   const [value, more] = values;
-  if (value === undefined || more !== undefined || value.wire !== 2 || value.bytes.length === 0) return null;
+  if (value === undefined || more !== undefined || value.bytes.length === 0) return null;
   const tensor = { name: d.name, shape: d.shape, offset: value.at, size: value.bytes.length };
   if (value.number !== RAW) return { file: path, tensor: { ...tensor, dtype: `${d.dtype}/${VALUES[value.number] ?? ""}` } };
   wrong(d.bytes === BigInt(value.bytes.length), "raw data of another size than its type and shape give");

@@ -7,7 +7,7 @@ const f = new Fields("BAD_TERMS");
 const LATEST = 2 ** 42;
 /** Entries of a list for which the text names no number. */
 const MOST = 4096;
-/** Characters of a text for which it names no number. */
+/** Characters of a name or value for which it names no number. */
 const LONGEST = 4096;
 export const EVIDENCE_KINDS = ["snp", "tdx", "sgx", "nitro", "nvidia", "tpm2", "az-snp-vtpm", "az-tdx-vtpm", "simulated"] as const;
 export type EvidenceKind = (typeof EVIDENCE_KINDS)[number];
@@ -74,7 +74,7 @@ function readReference(value: Json): Reference {
   f.text(r["name"], 1, 200);
   const kind = f.oneOf(r["kind"], EVIDENCE_KINDS);
   demand(isObject(r["values"]), "BAD_TERMS", "no reference values");
-  const entries = Object.entries(r["values"]).map(([name, list]) => [name, texts(list, 1, 256)] as const);
+  const entries = Object.entries(r["values"]).map(([name, list]) => [f.text(name, 1, LONGEST), texts(list, 1, 256)] as const);
   demand(entries.length >= 1 && entries.length <= 128, "BAD_TERMS", "a number of measurements out of bounds");
   const named = new Map(entries);
   demand(MEASUREMENTS[kind].every((name) => named.has(name)), "BAD_TERMS", "a set without a measurement that it needs");

@@ -65,7 +65,7 @@ function readChamber(s: Session, sealed: Bytes, evidence: Bytes): Chamber {
   demand((evidence.length > 0) === (terms.policy !== null), f.reason, "evidence where the terms have no policy, or none where they do");
   const items = terms.policy === null ? null : readEvidence(openStatement(evidence, [receipt]));
   const appraised = items === null || terms.policy === null ? null : appraise(items, terms.policy, partsOf(s, receipt, keys.hpke));
-  // Of real hardware under a laboratory policy nothing is known here; such a record has no verdict either.
+  // Hardware is not read here: under a laboratory policy what the keys say is taken, and no verdict derived.
   const open = appraised?.assurance === "unknown" && terms.policy?.laboratory === true;
   demand(open || simulated === (appraised?.assurance === "simulated"), f.reason, "keys that say another thing of their evidence than it is");
   return { ...keys, appraised };
@@ -142,7 +142,7 @@ function readOutcome(s: Session, place: number, bytes: Bytes): Outcome {
   checkNames(s, chamber, statement, p);
   return {
     // Above `runs` where the quota is used up.
-    run: f.integer(p["run"], 1, Number.MAX_SAFE_INTEGER), refused: f.oneOf(p["reason"], REFUSALS),
+    run: f.integer(p["run"], 1, 2 ** 32), refused: f.oneOf(p["reason"], REFUSALS),
     blamed: f.oneOf(p["blamed"], ["prover", "verifier", ""]),
   };
 }

@@ -72,10 +72,7 @@ function extension(path: string): string {
 /** The tensors that a file names; null where its format is none of the known ones. */
 function namedBy(path: string, files: ModelFiles): Placed[] | null {
   const bytes = files.get(path) ?? EMPTY;
-  const here = (tensor: Tensor): Placed => {
-    wrong(isPlain(tensor.name), "a tensor's name that is not printable");
-    return { file: path, tensor };
-  };
+  const here = (tensor: Tensor): Placed => ({ file: path, tensor });
   switch (extension(path)) {
     case ".safetensors": return safetensorsTensors(bytes).map(here);
     case ".gguf": return ggufTensors(bytes).map(here);

@@ -39,6 +39,7 @@ test("a policy is whole and within its ranges", () => {
     {}, { snp: { ...snp, platform_required: most, platform_forbidden: most } }, { dcap: { ...dcap, min_evaluation: most, max_collateral_age: 2 ** 42 } },
     { dcap: { ...dcap, statuses: Array<string>(4096).fill("UpToDate") } }, { machines: { rule: "registered", ids: ["x".repeat(4096)] } },
     { references: [{ ...reference, name: "x".repeat(200), values: { measurement: ["AB"], more: ["c"] } }] },
+    { references: [{ ...reference, values: { measurement: ["x".repeat(4096)], ["y".repeat(4096)]: ["c"] } }] },
     { advisories: [{ ...advisory, name: "x".repeat(200), source: "x".repeat(500) }] },
   ];
   for (const by of right) assert.equal(policy(by), "none", JSON.stringify(by).slice(0, 80));
@@ -48,7 +49,8 @@ test("a policy is whole and within its ranges", () => {
     { machines: { rule: "any", ids: ["a"] } }, { machines: { rule: "registered", ids: [1] } }, { machines: { rule: "registered", ids: [""] } }, { kinds: ["simulated", "simulated"] },
     { references: [{ ...reference, values: {} }] }, { references: [{ ...reference, name: "x".repeat(201) }] },
     { advisories: [{ ...advisory, name: "x".repeat(201) }] }, { advisories: [{ ...advisory, source: "x".repeat(501) }] }, { advisories: [{ ...advisory, products: [] }] },
-    { references: [{ ...reference, values: { pcr4: ["ab"] } }] },
+    { references: [{ ...reference, values: { pcr4: ["ab"] } }] }, { references: [{ ...reference, values: { measurement: [""] } }] },
+    { references: [{ ...reference, values: { measurement: ["x".repeat(4097)] } }] }, { references: [{ ...reference, values: { measurement: ["a"], "": ["c"] } }] },
     { composite: { cpus: 1, gpus: 0, roots: 0 } }, { type: "production" }, { more: 1 },
   ];
   for (const by of wrong) assert.equal(policy(by), "BAD_TERMS", JSON.stringify(by).slice(0, 80));

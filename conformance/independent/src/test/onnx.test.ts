@@ -124,6 +124,54 @@ test("external data has at most eight keys, each once", () => {
   assert.equal(reason(() => tensors(new Map([["g.onnx", graph(initializer(...twice))], ["w.bin", DATA]]))), "BAD_MODEL_CLAIM");
 });
 
+test("pairs of external data are read whatever the location says, one without a key under the empty key", () => {
+  const here = [name("w"), type(INT8), shape(1), raw(1)];
+  const keys = (n: number): Bytes[] => Array.from({ length: n }, (_, i) => entry(`k${i}`, ""));
+  const keyless = field(13, text(2, "v"));
+  for (const where of [[], [number(14, 0)], [number(14, 7)]]) {
+    assert.deepEqual(inside(...here, ...where, ...keys(7), keyless), ["g.onnx w INT8 [1] 1"]);
+    for (const pairs of [keys(9), [...keys(8), keyless], [entry("k", "a"), entry("k", "b")], [keyless, keyless], [keyless, entry("", "")]]) {
+      assert.equal(refused(...here, ...where, ...pairs), "BAD_MODEL_CLAIM");
+    }
+  }
+  assert.equal(refused(...keys(9)), "BAD_MODEL_CLAIM");
+  assert.deepEqual(outside({ location: "w.bin" }, name("w"), type(INT8), shape(5), keyless), ["d/w.bin w INT8 [5] 0 1 2 3 4"]);
+});
+
+test("a field of another wire type than its own is no value, nor a name, a type or a pair", () => {
+  const fixed = (at: number): Bytes => concat(varint(at * 8 + 5), bytes4);
+  const bytes4 = Uint8Array.of(0, 0, 0, 0);
+  const here = [name("w"), type(INT8), shape(1), raw(1)];
+  for (const other of [fixed(4), number(5, 1), number(7, 1), number(9, 1), fixed(8), fixed(2), fixed(1), number(13, 1), fixed(14), text(14, "x")]) {
+    assert.deepEqual(inside(...here, other), ["g.onnx w INT8 [1] 1"]);
+  }
+  assert.deepEqual(inside(name("w"), type(FLOAT), shape(1), fixed(4)), []);
+  assert.deepEqual(inside(name("w"), text(2, "x"), shape(1), raw(1)), []);
+});
+
+test("dimensions are counted before values are looked for", () => {
+  const many = shape(...Array<number>(17).fill(1));
+  assert.equal(refused(name("w"), type(INT8), many), "BAD_MODEL_CLAIM");
+  assert.equal(refused(name("w"), type(INT8), many, raw(1), raw(1)), "BAD_MODEL_CLAIM");
+  assert.equal(refused(name("w"), type(INT8), ...Array.from({ length: 17 }, () => number(1, 1))), "BAD_MODEL_CLAIM");
+  assert.equal(refused(name("w"), type(INT8), shape(2 ** 53)), "BAD_MODEL_CLAIM");
+  assert.equal(refused(name("w"), type(INT8), shape(...Array<number>(16).fill(1))), "none");
+});
+
+test("the name of a tensor is any text in every format, the path of a file is not", () => {
+  const called = "\u0000\u202e\ufeff";
+  const header = utf8(JSON.stringify({ [called]: { dtype: "U8", shape: [1], data_offsets: [0, 1] } }).replace("\ufeff", "\\ufeff"));
+  const st = concat(u64(header.length).reverse(), header, Uint8Array.of(5));
+  assert.deepEqual(tensors(new Map([["a.safetensors", st]])), [`a.safetensors ${called} U8 [1] 5`]);
+  const [little8, little4] = [(n: number): Bytes => u64(n).reverse(), (n: number): Bytes => u64(n).reverse().subarray(0, 4)];
+  const utf = utf8(called);
+  const start = concat(utf8("GGUF"), little4(3), little8(1), little8(0), little8(utf.length), utf, little4(1), little8(1), little4(24), little8(0));
+  const gguf = concat(start, new Uint8Array((32 - (start.length % 32)) % 32), Uint8Array.of(6));
+  assert.deepEqual(tensors(new Map([["a.gguf", gguf]])), [`a.gguf ${called} I8 [1] 6`]);
+  assert.deepEqual(inside(name(called), type(INT8), raw(7)), [`g.onnx ${called} INT8 [] 7`]);
+  assert.equal(reason(() => tensors(new Map([[`${called}.bin`, DATA]]))), "BAD_MODEL_CLAIM");
+});
+
 test("external data in a file with a format of its own changes nothing about how that file is cut", () => {
   const header = utf8('{"w":{"dtype":"U8","shape":[2],"data_offsets":[0,2]}}');
   const file = concat(u64(header.length).reverse(), header, Uint8Array.of(1, 2));

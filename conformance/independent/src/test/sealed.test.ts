@@ -114,7 +114,7 @@ function outcome(by: JsonObject = {}, type = "receipt", subject = EXERCISE, hand
 
 test("an outcome is of this run, this exercise and these terms", () => {
   assert.equal(outcome(), "none");
-  for (const run of [1, 3, Number.MAX_SAFE_INTEGER]) assert.equal(outcome({ run, reason: "QUOTA_EXHAUSTED" }, "chamber-refusal"), "none");
+  for (const run of [1, 3, 2 ** 32]) assert.equal(outcome({ run, reason: "QUOTA_EXHAUSTED" }, "chamber-refusal"), "none");
   assert.equal(outcome({}, "binding"), "BAD_RECEIPT");
   assert.equal(outcome({}, "receipt", OTHER), "BAD_RECEIPT");
   const wrong: readonly JsonObject[] = [
@@ -122,7 +122,7 @@ test("an outcome is of this run, this exercise and these terms", () => {
     { counts: [] }, { counts: [{ id: "a", population: 60, successes: 64 }] }, { counts: [{ id: "a", population: 60, successes: 57 }] },
   ];
   for (const by of wrong) assert.equal(outcome(by), "BAD_RECEIPT", JSON.stringify(by));
-  for (const by of [{ reason: "BAD_TERMS" }, { blamed: "chamber" }, { run: 0 }]) assert.equal(outcome(by, "chamber-refusal"), "BAD_RECEIPT", JSON.stringify(by));
+  for (const by of [{ reason: "BAD_TERMS" }, { blamed: "chamber" }, { run: 0 }, { run: 2 ** 32 + 1 }]) assert.equal(outcome(by, "chamber-refusal"), "BAD_RECEIPT", JSON.stringify(by));
   assert.equal(outcome({}, "receipt", EXERCISE, true), "BAD_RECEIPT");
   assert.equal(outcome({ handed_over: 60, bits: 185 }, "receipt", EXERCISE, true), "none");
 });

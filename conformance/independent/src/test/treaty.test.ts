@@ -75,7 +75,6 @@ test("a safetensors file out of form makes no claim", () => {
     tensor("[2]", "[0,2]", ',"more":1'), " " + tensor("[2]", "[0,2]"), '{"__metadata__":{"a":1}}',
   ];
   for (const header of wrong) assert.equal(cut("m.safetensors", safetensors(header, header.includes("__meta") ? 0 : 2)), "BAD_MODEL_CLAIM", header);
-  assert.equal(cut("m.safetensors", safetensors(tensor("[2]", "[0,2]").replace("w", "\\n"), 2)), "BAD_MODEL_CLAIM");
   assert.equal(cut("m.safetensors", new Uint8Array(7)), "BAD_MODEL_CLAIM");
   assert.equal(cut("m.safetensors", concat(u64(3).reverse(), utf8("{}"))), "BAD_MODEL_CLAIM");
   const names = `{"w":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"":{"dtype":"U8","shape":[1],"data_offsets":[1,2]}}`;
