@@ -145,7 +145,7 @@ def runs_one_session_at_a_time(_patch):
     class One(ProverService):
         def __init__(self, *args):
             super().__init__(*args)
-            self._slots = threading.BoundedSemaphore(1)
+            self._slots = {peer: threading.BoundedSemaphore(1) for peer in self._slots}
 
     return One
 
