@@ -1,6 +1,7 @@
 """The page about a real record, and two records compared."""
 
 import io
+import re
 
 import pytest
 from cheats import standoff
@@ -11,7 +12,7 @@ from parley_attestation.judge import judge
 from parley_attestation.session.tables import State
 from parley_attestation.transcript import RecordReader, RecordWriter, redact
 from parley_verifier.compare import agreements, compare
-from parley_verifier.report import render
+from parley_verifier.report import plot, render
 from parley_verifier.report.build import build
 from sealed_kit import SealedParties, StatedChamber
 
@@ -104,4 +105,17 @@ def test_the_verdicts_of_several_evaluators_agree_or_not(tmp_path):
 def test_the_page_of_a_sealed_record_says_who_ran_each_chamber(tmp_path, chambers, accept, words):
     v, _ = SealedParties(tmp_path, chambers, accept=accept).run()
     write_record(v.journal, v.row, tmp_path / "r.parley")
-    assert words in page((tmp_path / "r.parley").read_bytes()).decode()
+    text = page((tmp_path / "r.parley").read_bytes()).decode()
+    assert words in text
+    assert "opened in the chambers alone; the prover saw none" in text
+    assert "every challenge" not in text
+
+
+def test_a_count_of_all_units_is_a_mark_that_is_seen(tmp_path):
+    v, _ = SealedParties(tmp_path, (StatedChamber(successes=60),)).run()
+    write_record(v.journal, v.row, tmp_path / "r.parley")
+    found = re.search(
+        r'class="range" x="(\d+)" y="9" width="(\d+)"', page((tmp_path / "r.parley").read_bytes()).decode()
+    )
+    assert found
+    assert int(found[1]) + int(found[2]) <= plot.BAR_WIDTH

@@ -23,8 +23,20 @@ from parley_verifier.report.view import (
 )
 
 _SIGNED = {
-    Role.VERIFIER: "the test set, the terms, every challenge, the references, the verdict",
-    Role.PROVER: "the model claim, the acceptance, every answer, the verdict",
+    "open": {
+        Role.VERIFIER: "the test set, the terms, every challenge, the references, the verdict",
+        Role.PROVER: "the model claim, the acceptance, every answer, the verdict",
+    },
+    "sealed": {
+        Role.VERIFIER: "the test set, the terms, what the chambers showed and left, its release, the verdict",
+        Role.PROVER: "the model claim, the acceptance, its release, the verdict",
+    },
+}
+
+
+_SEEN_BY = {
+    "open": "nobody but the owner saw them",
+    "sealed": "opened in the chambers alone; the prover saw none",
 }
 
 
@@ -49,7 +61,7 @@ def build(found: Judgement, name: str) -> ReportView:
         shown=tuple(f"{check.title} ({times})" for check, times in checks(found) if times),
         not_shown=tuple(check.title for check, times in checks(found) if not times),
         signers=tuple(
-            SignerRow(role.value, history.owner.hex(), _SIGNED[role], found.pinned)
+            SignerRow(role.value, history.owner.hex(), _SIGNED[found.machine.mode][role], found.pinned)
             for role, history in facts.histories.items()
         ),
         claims=_claims(found, said),
@@ -303,7 +315,7 @@ def _exposure(machine: Machine) -> tuple[ExposureRow, ...]:
     challenged = {unit.name[0] for unit in audit.units}
     opened = {unit.name[0] for unit in audit.units[: audit.opened]}
     return (
-        ExposureRow("sealed", test_set.size - len(challenged), "nobody but the owner saw them"),
+        ExposureRow("sealed", test_set.size - len(challenged), _SEEN_BY[machine.mode]),
         ExposureRow("prompt seen", len(challenged - opened), "the prover saw the prompt"),
         ExposureRow("public to the prover", len(opened), "the prover saw prompt and reference"),
     )

@@ -116,7 +116,7 @@ def bound_plot(claim: ClaimView) -> BoundPlot | None:
     if not claim.frame:
         return None
     return BoundPlot(
-        claim.count_low * BAR_WIDTH // claim.frame,
+        min(claim.count_low * BAR_WIDTH // claim.frame, BAR_WIDTH - 2),  # a mark of 2 is seen at the end too
         claim.count_high * BAR_WIDTH // claim.frame,
         claim.threshold * BAR_WIDTH // claim.frame,
     )
