@@ -156,7 +156,7 @@ def print_verdict(verdict: Statement) -> None:
         operator = chamber["operator"]
         if operator["run_by"] != "neutral":
             read = " and ".join(operator["reads"]) or "neither secret"
-            click.echo(
+            say(
                 f"  custody: the {operator['run_by']} runs a chamber and could read {read};"
                 " the other party accepted that"
             )

@@ -17,7 +17,6 @@ from parley_attestation.session import messages as m
 from parley_attestation.session.tables import State
 from parley_chamber.ledger import RunLedger
 from parley_verifier.sealed import SealedVerifierPolicy
-from test_chamber_service import Place
 
 pytestmark = boxed
 
@@ -42,15 +41,6 @@ class Late(Quitter):
         if machine.state is self.at:
             self._custody.outcomes(machine)
         return super().propose(machine, secret)
-
-
-@pytest.fixture
-def place(tmp_path):
-    made = Place(tmp_path)
-    yield made
-    for client in made.clients:
-        client.close()
-    made.server.stop(None).wait()
 
 
 def attempt(exercise, number, **more):

@@ -52,15 +52,6 @@ def test_a_folder_in_which_something_else_lies_stays(tmp_path):
     assert left(old.parent) == {"prover.sealed"}
 
 
-@pytest.fixture
-def place(tmp_path):
-    made = Place(tmp_path)
-    yield made
-    for client in made.clients:
-        client.close()
-    made.server.stop(None).wait()
-
-
 def run(place, name, **rules):
     """One exercise of the same set and model, whatever was run before; both ends."""
     exercise = place.exercise(sealed=SealedTerms(**rules), nonce=Nonce(seed("nonce", name)))

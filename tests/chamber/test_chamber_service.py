@@ -100,16 +100,6 @@ class Place:
         return self.clients[-1]
 
 
-@pytest.fixture
-def place(tmp_path):
-    made = Place(tmp_path)
-    with contextlib.ExitStack() as held:
-        held.callback(lambda: made.server.stop(None).wait())
-        yield made
-        for client in made.clients:
-            client.close()
-
-
 def test_a_sealed_session_over_the_wire_ends_with_one_verdict(place):
     v, p = place.exercise().run()
     assert v.machine.state is p.machine.state is State.FINISHED

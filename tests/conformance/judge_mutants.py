@@ -1,7 +1,6 @@
 """Judges that look away, each in one way: name -> (requirement it breaks, how it is made)."""
 
 from dataclasses import replace
-from importlib import import_module
 
 import shared_mutants
 import weakening
@@ -208,26 +207,6 @@ def takes_no_redacted_record(patch):
     looks_away(patch, judge, "withheld", weak)
 
 
-@mutant("EVID-1")
-def lets_simulated_evidence_count(patch):
-    looks_away(patch, verdict, "derived_assurance", weakening.any_evidence)
-
-
-@mutant("EVID-2")
-def takes_evidence_for_any_key(patch):
-    looks_away(patch, import_module("parley_attestation.evidence.appraise"), "_binder", nothing)
-
-
-@mutant("EVID-3")
-def appraises_at_its_own_time(patch):
-    looks_away(patch, backing, "appraise_all", weakening.at_its_own_time)
-
-
-@mutant("VERD-2")
-def calls_everything_attested(patch):
-    looks_away(patch, verdict, "derived_assurance", lambda *_: "re-executed")
-
-
 @mutant("COMP-1")
 def takes_loose_compute_records(patch):
     def weak(original, sealed_ones, key):
@@ -330,4 +309,5 @@ SHARED = (
     "takes_an_abort_for_any_reason",
     "skips_the_inclusion_proof",
 )
-MUTANTS |= shared_mutants.shared("judge", SHARED)
+
+MUTANTS |= shared_mutants.appraising("judge")

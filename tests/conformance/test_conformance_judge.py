@@ -22,7 +22,7 @@ AS_A_COMMAND = ("vector-1", "vector-3", "vector-29", "honest-violation", "unpinn
 
 BREAKS_HONEST_RUNS = {
     "hashes_outputs_without_a_label",
-    "calls_everything_attested",
+    "calls_everything_re_executed",
     "names_a_statement_by_its_envelope",
     "counts_units_after_the_decision",
     "writes_a_sentence_of_its_own",

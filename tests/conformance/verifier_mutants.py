@@ -6,11 +6,10 @@ The reference verifier runs in the harness's threads; a guard is taken out for t
 import hashlib
 import ssl
 from dataclasses import replace
-from importlib import import_module
 
 import shared_mutants
 import weakening
-from parley_attestation import ed25519, keys, verdict
+from parley_attestation import ed25519, keys
 from parley_attestation.canonical import Fields
 from parley_attestation.edge import endpoint, journal
 from parley_attestation.edge.endpoint import Endpoint
@@ -319,26 +318,6 @@ def blames_who_gave_up(patch):
     looks_away(patch, client, "run", weak)
 
 
-@mutant("EVID-1")
-def lets_simulated_evidence_count(patch):
-    looks_away(patch, verdict, "derived_assurance", weakening.any_evidence)
-
-
-@mutant("EVID-2")
-def takes_evidence_for_any_key(patch):
-    looks_away(patch, import_module("parley_attestation.evidence.appraise"), "_binder", nothing)
-
-
-@mutant("EVID-3")
-def appraises_at_its_own_time(patch):
-    looks_away(patch, backing, "appraise_all", weakening.at_its_own_time)
-
-
-@mutant("VERD-2")
-def calls_everything_re_executed(patch):
-    looks_away(patch, verdict, "derived_assurance", lambda *_: "re-executed")
-
-
 SHARED = (
     "ignores_the_sequence",
     "accepts_any_verdict",
@@ -364,4 +343,5 @@ SHARED = (
     "passes_over_unknown_messages",
     "takes_an_abort_for_any_reason",
 )
-MUTANTS |= shared_mutants.shared("harness", SHARED)
+
+MUTANTS |= shared_mutants.appraising("harness")

@@ -5,7 +5,6 @@ import datetime as dt
 import itertools
 import logging
 import queue
-import time
 from pathlib import Path
 
 import grpc
@@ -21,10 +20,9 @@ from parley_attestation.edge.journal import Journal
 from parley_attestation.edge.party import SERVER_NAME
 from parley_attestation.encoding import MAX_CHUNK
 from parley_attestation.errors import LocalError, PeerError, Reason, Role
-from parley_prover import service as service_module
 from parley_prover.answering import Offer
 from parley_prover.engines.config import OnnxConfig, open_engine
-from parley_prover.service import SPARE_CALLS, ProverService, ServerLimits, serve
+from parley_prover.service import ProverService, ServerLimits, serve
 from parley_verifier import client
 from world import World, make_party, world
 
@@ -211,84 +209,6 @@ def test_describe_leaks_no_exception_text_either(world, monkeypatch):
         assert SECRET not in str(caught.value)
 
 
-# -- how many, how long
-
-
-def test_a_session_over_the_limit_is_refused_with_its_reason_and_a_place_is_given_back(world):
-    with serving(world, sessions=1):
-        with Raw(world) as first:
-            first.send(*hello(world)[1])
-            assert first.next().WhichOneof("kind") == "envelope"
-            with Raw(world) as second:
-                second.send(*hello(world)[1])
-                assert second.refused().reason is Reason.SESSION_LIMIT
-        eventually(world)
-
-
-def test_a_verifier_that_fills_its_streams_and_says_nothing_keeps_no_other_one_out(world):
-    other = make_party(world.folder, Role.VERIFIER, "other")
-    ended, share = queue.Queue(), 1 + SPARE_CALLS
-    with serving(world, peers=[other.card], sessions=1), contextlib.ExitStack() as held:
-        for _ in range(share + 3):
-            one = held.enter_context(Raw(world, other.card, other.tls_key))
-            one.call.add_done_callback(ended.put)
-        refused = [ended.get(timeout=20) for _ in range(3)]
-        assert {transport.to_error(one).reason for one in refused} == {Reason.SESSION_LIMIT}
-        assert ended.empty(), "it has its share of streams"
-        finishes(world)
-
-
-def eventually(made: World):
-    """The place of a stream that was dropped is free as soon as the server has noticed."""
-    for _ in range(50):
-        try:
-            finishes(made)
-        except PeerError:
-            time.sleep(0.1)  # the server's side of the broken stream has to end first
-        else:
-            return
-    pytest.fail("the place was never given back")
-
-
-@pytest.mark.parametrize("sessions", [1, 4])
-def test_a_returning_verifier_takes_over_from_its_own_broken_stream(world, sessions):
-    """The first stream began with a Hello, the second with a Resume: it is one session all the same."""
-    with serving(world, sessions=sessions), Raw(world) as first, Raw(world) as second:
-        end, frames = hello(world)
-        first.send(*frames)
-        said = list(end.feed(first.next()))
-        assert end.machine.sequence == 3
-        second.send(end.resume())
-        assert second.next().WhichOneof("kind") == "resume"
-        with pytest.raises(grpc.RpcError) as caught:
-            list(first.call)
-        assert caught.value.code() is grpc.StatusCode.CANCELLED
-        second.send(*said)
-        assert second.next().envelope.payload_type.endswith("accept.v1+proto")
-
-
-def test_another_verifier_neither_continues_nor_disturbs_a_session(world):
-    other = make_party(world.folder, Role.VERIFIER, "other")
-    with (
-        serving(world, peers=[other.card]),
-        Raw(world) as mine,
-        Raw(world, other.card, other.tls_key) as theirs,
-    ):
-        end, frames = hello(world)
-        mine.send(*frames)
-        said = list(end.feed(mine.next()))
-        theirs.send(end.resume())
-        assert theirs.refused().reason is Reason.WRONG_SESSION
-        mine.send(*said)
-        assert mine.next().envelope.payload_type.endswith("accept.v1+proto")
-
-
-def test_a_stream_that_lasts_too_long_is_ended(world, monkeypatch):
-    monkeypatch.setattr(service_module, "PING_SECONDS", 0.05)
-    with serving(world, stream_seconds=0.2), Raw(world) as raw:
-        assert raw.refused().reason is Reason.TIMEOUT
-
-
 # -- hostile frames
 
 
@@ -393,14 +313,3 @@ def test_a_prover_that_is_not_there_is_unreachable_and_nothing_is_lost(world):
         (row,) = journal.unfinished(Role.VERIFIER)
     with serving(world):
         assert client.run(world.job(), resume=row).done
-
-
-def test_streams_that_break_one_after_the_other_leave_no_place_taken(world):
-    """A verifier that is killed and comes back at once, more often than the server has places."""
-    with serving(world, sessions=1):
-        _, frames = hello(world)
-        for _ in range(12):
-            with Raw(world) as raw:
-                raw.send(*frames)
-                assert raw.next().WhichOneof("kind") == "envelope"
-        eventually(world)

@@ -17,6 +17,7 @@ from parley_attestation.session import messages as m
 from parley_attestation.session.tables import FINAL, State
 from parley_attestation.session.turns import envelope_to_wire
 from parley_verifier.challenge import VerifierPolicy
+from witnessed_kit import record
 
 
 class Quitter(VerifierPolicy):
@@ -124,8 +125,7 @@ def test_a_quiet_retry_is_refused_and_blames_the_verifier(tmp_path):
         pipe(exercise.verifier_end(b"quiet"), p)
     assert caught.value.reason is Reason.BAD_ATTEMPT
     assert caught.value.blamed is Role.VERIFIER
-    write_record(p.journal, p.row, tmp_path / "p.parley")
-    found = judge(io.BytesIO((tmp_path / "p.parley").read_bytes()), list(exercise.pins.values()))
+    found = judge(record(p, tmp_path / "p.parley"), list(exercise.pins.values()))
     assert (found.fault.blamed, found.fault.reason) == (Role.VERIFIER, Reason.BAD_ATTEMPT)
 
 
@@ -172,8 +172,7 @@ def test_proof_against_the_verifier_from_an_earlier_attempt_stands_in_the_record
     v2, p2 = exercise.verifier_end(b"second"), exercise.prover_end(b"p second")
     pipe(v2, p2)
     assert p2.machine.state is State.FINISHED
-    write_record(p2.journal, p2.row, tmp_path / "p.parley")
-    found = judge(io.BytesIO((tmp_path / "p.parley").read_bytes()), list(exercise.pins.values()))
+    found = judge(record(p2, tmp_path / "p.parley"), list(exercise.pins.values()))
     assert (found.fault.reason, found.fault.blamed) == (Reason.EQUIVOCATION, Role.VERIFIER)
 
 

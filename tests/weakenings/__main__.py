@@ -51,6 +51,7 @@ TESTS = (
     "tests/test_judge_edges.py",
     "tests/vectors",
     "tests/e2e/test_e2e_wire.py",
+    "tests/e2e/test_e2e_limits.py",
     *(f"tests/prover/test_prover_{name}.py" for name in ("budget", "policy", "service")),
     "tests/conformance/test_prover_serve.py",
     *(
