@@ -309,5 +309,4 @@ SHARED = (
     "takes_an_abort_for_any_reason",
     "skips_the_inclusion_proof",
 )
-
-MUTANTS |= shared_mutants.appraising("judge")
+MUTANTS |= shared_mutants.shared("judge", SHARED) | shared_mutants.appraising("judge")

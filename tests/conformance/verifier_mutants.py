@@ -343,5 +343,4 @@ SHARED = (
     "passes_over_unknown_messages",
     "takes_an_abort_for_any_reason",
 )
-
-MUTANTS |= shared_mutants.appraising("harness")
+MUTANTS |= shared_mutants.shared("harness", SHARED) | shared_mutants.appraising("harness")
